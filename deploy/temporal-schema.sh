@@ -1,0 +1,11 @@
+#!/bin/sh
+# Creates Temporal's two databases and brings their tables to this image's version. Safe to run again: what is there
+# stays, what is older is updated, so a new Temporal version needs nothing else. The connection stands in SQL_*.
+set -eu
+
+for schema in temporal:temporal temporal_visibility:visibility; do
+    database=${schema%%:*}
+    temporal-sql-tool --database "$database" create-database
+    temporal-sql-tool --database "$database" setup-schema --version 0.0
+    temporal-sql-tool --database "$database" update-schema --schema-name "postgresql/v12/${schema##*:}"
+done

@@ -1,0 +1,163 @@
+// Package datadir owns the one folder that holds everything the embedded
+// servers keep: histories, recordings and logs.
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	// Default is the folder used when none is named, below the current one.
+	Default = ".callvault"
+
+	// perm keeps other users of the machine out: the folder holds recordings of
+	// calls.
+	perm = 0o700
+
+	lockName = "lock"
+	pidName  = "pid"
+)
+
+// InUseError says that another process holds the folder.
+type InUseError struct {
+	// Path is the folder, absolute.
+	Path string
+	// PID is the holder's process id, 0 where it is not known.
+	PID int
+}
+
+func (e *InUseError) Error() string {
+	holder := "another process"
+	if e.PID > 0 {
+		holder = fmt.Sprintf("process %d", e.PID)
+	}
+	return fmt.Sprintf("data folder %s: in use by %s: stop that one, or choose another folder with --data DIR", e.Path, holder)
+}
+
+// Dir is the data folder, locked for this process until Close.
+type Dir struct {
+	path string
+	lock *flock.Flock
+}
+
+// Open creates the folder and its sub-folders where they are missing and locks
+// it, without waiting. An empty path means [Default]. It fails with an
+// [*InUseError] when another process, or another Dir of this one, holds it: two
+// servers on one SQLite file would corrupt each other without any complaint.
+//
+// The operating system drops the lock when the process ends, however it ends.
+func Open(path string) (*Dir, error) {
+	if path == "" {
+		path = Default
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: no absolute path: %w", path, err)
+	}
+	d := &Dir{path: abs}
+	if err := makePrivate(abs); err != nil {
+		return nil, err
+	}
+
+	d.lock = flock.New(filepath.Join(abs, lockName), flock.SetPermissions(0o600))
+	locked, err := d.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: cannot be locked: %w: choose a folder on a local disk with --data DIR", abs, err)
+	}
+	if !locked {
+		return nil, &InUseError{Path: abs, PID: readPID(abs)}
+	}
+
+	for _, sub := range []string{d.Temporal(), d.Store(), d.Logs()} {
+		if err := makePrivate(sub); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+	}
+	// For the other process's error message only; the lock is what counts.
+	_ = os.WriteFile(filepath.Join(abs, pidName), []byte(strconv.Itoa(os.Getpid())), 0o600)
+	return d, nil
+}
+
+// Path returns the folder, absolute.
+func (d *Dir) Path() string { return d.path }
+
+// Temporal returns the sub-folder of the Temporal server's database.
+func (d *Dir) Temporal() string { return filepath.Join(d.path, "temporal") }
+
+// Store returns the sub-folder of the S3 store: buckets are folders in it and
+// objects plain files.
+func (d *Dir) Store() string { return filepath.Join(d.path, "store") }
+
+// Logs returns the sub-folder of the log files.
+func (d *Dir) Logs() string { return filepath.Join(d.path, "logs") }
+
+// Close unlocks the folder. The lock file stays: removing it would let two later
+// processes lock two different files of that name.
+func (d *Dir) Close() error {
+	_ = os.Remove(filepath.Join(d.path, pidName))
+	if err := d.lock.Close(); err != nil {
+		return fmt.Errorf("data folder %s: cannot be unlocked: %w", d.path, err)
+	}
+	return nil
+}
+
+// Remove unlocks the folder and deletes it with all that is in it. It refuses a
+// folder that holds anything this package did not make, so that `--data ~`
+// never costs more than it created.
+func (d *Dir) Remove() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return errors.Join(fmt.Errorf("data folder %s: cannot be read: %w", d.path, err), d.Close())
+	}
+	for _, e := range entries {
+		if !d.owns(e.Name()) {
+			return errors.Join(
+				fmt.Errorf("data folder %s: not removed: it also holds %q, which is not of this program's making: remove it by hand", d.path, e.Name()),
+				d.Close())
+		}
+	}
+	if err := d.Close(); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(d.path); err != nil {
+		return fmt.Errorf("data folder %s: cannot be removed: %w", d.path, err)
+	}
+	return nil
+}
+
+// owns knows the sub-folders, what the servers put beside them ("store-…"), and
+// the lock.
+func (d *Dir) owns(name string) bool {
+	store := filepath.Base(d.Store())
+	switch name {
+	case lockName, pidName, store, filepath.Base(d.Temporal()), filepath.Base(d.Logs()):
+		return true
+	}
+	return strings.HasPrefix(name, store+"-")
+}
+
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, perm); err != nil {
+		return fmt.Errorf("data folder %s: cannot be created: %w: choose another one with --data DIR", dir, err)
+	}
+	return nil
+}
+
+func readPID(dir string) int {
+	b, err := os.ReadFile(filepath.Join(dir, pidName))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}

@@ -1,0 +1,136 @@
+package datadir_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/callvault/callvault/dev/internal/datadir"
+)
+
+// holdEnv makes the test binary open the folder named in it, say so, and wait
+// until it is killed.
+const holdEnv = "CALLVAULT_TEST_HOLD"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(holdEnv); dir != "" {
+		if _, err := datadir.Open(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println("held")
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+func TestOpenMakesTheFolderAndItsPartsForTheOwnerAlone(t *testing.T) {
+	t.Chdir(t.TempDir())
+	d, err := datadir.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+
+	if !filepath.IsAbs(d.Path()) || filepath.Base(d.Path()) != datadir.Default {
+		t.Errorf("path = %s", d.Path())
+	}
+	for _, dir := range []string{d.Path(), d.Temporal(), d.Store(), d.Logs()} {
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: mode %v, want 0700", dir, info.Mode().Perm())
+		}
+	}
+}
+
+func TestOpenRefusesAFolderThatIsHeldAndSaysWhatToDo(t *testing.T) {
+	dir := t.TempDir()
+	d, err := datadir.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = datadir.Open(dir)
+	var inUse *datadir.InUseError
+	if !errors.As(err, &inUse) {
+		t.Fatalf("err = %v, want an InUseError", err)
+	}
+	for _, want := range []string{dir, fmt.Sprint(os.Getpid()), "--data DIR"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not say %q", err, want)
+		}
+	}
+
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := datadir.Open(dir)
+	if err != nil {
+		t.Fatalf("after Close: %v", err)
+	}
+	_ = again.Close()
+}
+
+func TestAKilledHolderLeavesTheFolderFree(t *testing.T) {
+	dir := t.TempDir()
+	holder := exec.CommandContext(t.Context(), os.Args[0])
+	holder.Env = append(os.Environ(), holdEnv+"="+dir)
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("holder said %q: %v", line, err)
+	}
+
+	var inUse *datadir.InUseError
+	if _, err := datadir.Open(dir); !errors.As(err, &inUse) || inUse.PID != holder.Process.Pid {
+		t.Errorf("err = %v, want the folder held by %d", err, holder.Process.Pid)
+	}
+	_ = holder.Process.Kill()
+	_ = holder.Wait()
+	d, err := datadir.Open(dir)
+	if err != nil {
+		t.Fatalf("after the holder's death: %v", err)
+	}
+	_ = d.Close()
+}
+
+func TestRemoveTakesOnlyItsOwn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	d, err := datadir.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := filepath.Join(dir, "thesis.txt")
+	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Remove(); err == nil || !strings.Contains(err.Error(), "thesis.txt") {
+		t.Fatalf("err = %v, want a refusal that names the foreign file", err)
+	}
+
+	if err := os.Remove(foreign); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = datadir.Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("folder is still there: %v", err)
+	}
+}

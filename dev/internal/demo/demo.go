@@ -1,0 +1,150 @@
+// Package demo shows the whole of callvault at work on the stack: a dozen
+// sessions, fetched by a real worker, and a table of how they ended.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+
+	"github.com/callvault/callvault/dev/internal/datadir"
+	"github.com/callvault/callvault/dev/internal/stack"
+	"github.com/callvault/callvault/internal/simulator"
+	"github.com/callvault/callvault/internal/worker"
+	"github.com/callvault/callvault/workflows"
+)
+
+// limit bounds a whole demonstration.
+const limit = 3 * time.Minute
+
+// Upstream is how the stand-in behaves in the demonstration: as strict as the
+// vendor's strictest setting, with the larger of the vendor's call budgets.
+func Upstream() simulator.Config {
+	return simulator.Config{EnforceJTI: true, CallsPerMinute: 600, CallsPerHour: 18_000}
+}
+
+// Fetched is one session of the demonstration and how it ended.
+type Fetched struct {
+	Entry  simulator.Entry
+	Result *workflows.FetchResult
+	Err    error
+}
+
+// Run fetches the sessions and prints how it goes, and the table in the end.
+// Its error says which sessions did not end as they should.
+func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demonstration took longer than %s", limit))
+	defer cancel()
+
+	logFile, err := os.OpenFile(filepath.Join(data.Logs(), "worker.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("the worker's log: %w", err)
+	}
+	defer logFile.Close()
+	logger := slog.New(slog.NewTextHandler(logFile, nil))
+	c, err := client.DialContext(ctx, client.Options{HostPort: s.Temporal.Address(), Namespace: stack.Namespace, Logger: log.NewStructuredLogger(logger)})
+	if err != nil {
+		return fmt.Errorf("connect to Temporal: %w", err)
+	}
+	defer c.Close()
+
+	stopWorker, err := startWorker(ctx, s, c, logger)
+	if err != nil {
+		return err
+	}
+	// The stand-in's scripts begin to run when the sessions are added.
+	entries, err := s.AddSessions()
+	if err != nil {
+		return errors.Join(err, stopWorker())
+	}
+	printHeader(out, s, len(entries))
+	fetched := fetchAll(ctx, c, entries, newTicker(out))
+	cause := context.Cause(ctx)
+	if err := errors.Join(cause, stopWorker()); err != nil {
+		return err
+	}
+	printTable(out, s, fetched)
+	return judge(fetched)
+}
+
+// startWorker runs a worker in this process, the same as ./worker runs, and
+// returns once it serves. The returned function stops it gracefully.
+func startWorker(ctx context.Context, s *stack.Stack, c client.Client, logger *slog.Logger) (stop func() error, err error) {
+	settings, err := s.Settings()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- worker.Run(ctx, worker.Options{
+			Client:             c,
+			Namespace:          stack.Namespace,
+			Settings:           settings,
+			ArchiveCredentials: s.Credentials(),
+			Logger:             logger,
+			Ready:              func() { close(ready) },
+		})
+	}()
+	select {
+	case <-ready:
+		return func() error { cancel(); return <-ended }, nil
+	case err := <-ended:
+		cancel()
+		return nil, errors.Join(errors.New("the worker did not start"), err)
+	}
+}
+
+// fetchAll starts all fetches at once and waits for their outcomes.
+func fetchAll(ctx context.Context, c client.Client, entries []simulator.Entry, show *ticker) []Fetched {
+	fetched := make([]Fetched, len(entries))
+	var all sync.WaitGroup
+	for i, entry := range entries {
+		all.Go(func() {
+			fetched[i] = Fetched{Entry: entry}
+			fetched[i].Result, fetched[i].Err = fetch(ctx, c, entry.Session, show)
+		})
+	}
+	all.Wait()
+	return fetched
+}
+
+func fetch(ctx context.Context, c client.Client, session simulator.Session, show *ticker) (*workflows.FetchResult, error) {
+	request := workflows.FetchRequest{BotID: session.BotID, SessionID: session.SessionID, BatchID: "demo", Policy: stack.Policy()}
+	run, err := c.ExecuteWorkflow(ctx, workflows.StartOptions(request), workflows.FetchRecordingWorkflowName, request)
+	if err != nil {
+		return nil, err
+	}
+	stop := show.follow(ctx, c, run.GetID(), session.SessionID)
+	var result workflows.FetchResult
+	err = run.Get(ctx, &result)
+	stop()
+	if err != nil {
+		return nil, err
+	}
+	show.line(session.SessionID, string(result.Outcome), result.Reason)
+	return &result, nil
+}
+
+// judge compares each outcome with what the stand-in's script leads to.
+func judge(fetched []Fetched) error {
+	var faults []error
+	for _, f := range fetched {
+		switch {
+		case f.Err != nil:
+			faults = append(faults, fmt.Errorf("session %s: %w", f.Entry.Session.SessionID, f.Err))
+		case string(f.Result.Outcome) != f.Entry.Outcome:
+			faults = append(faults, fmt.Errorf("session %s ended as %s, not %s", f.Entry.Session.SessionID, f.Result.Outcome, f.Entry.Outcome))
+		}
+	}
+	return errors.Join(faults...)
+}

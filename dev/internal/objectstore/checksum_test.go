@@ -1,0 +1,181 @@
+package objectstore_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+const mebibyte = 1 << 20
+
+func content(size int) []byte {
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = byte(i * 7)
+	}
+	return b
+}
+
+func sha256Of(b []byte) string {
+	sum := sha256.Sum256(b)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// streamed is how a body that is read once is stored with a checksum over plain
+// HTTP: the checksum follows the body, and the body is not signed besides.
+func streamed() minio.PutObjectOptions {
+	return minio.PutObjectOptions{
+		DisableMultipart:     true,
+		Checksum:             minio.ChecksumSHA256,
+		DisableContentSha256: true,
+	}
+}
+
+func TestAStreamedBodyKeepsItsChecksum(t *testing.T) {
+	ctx, _, c := open(t)
+	// An empty one has none: the client sends no checksum with it.
+	for _, size := range []int{1, 64<<10 - 1, 64 << 10, 64<<10 + 1, 3*mebibyte + 5} {
+		b := content(size)
+		if _, err := c.PutObject(ctx, bucket, "a", once(b), int64(size), streamed()); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		info, err := c.StatObject(ctx, bucket, "a", minio.StatObjectOptions{Checksum: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.ChecksumSHA256 != sha256Of(b) || info.ChecksumMode != "FULL_OBJECT" {
+			t.Errorf("%d bytes: checksum %q (%s), want %q", size, info.ChecksumSHA256, info.ChecksumMode, sha256Of(b))
+		}
+	}
+}
+
+// A limit of the store, here to be noticed when a version lifts it: callers on
+// plain HTTP have to set DisableContentSha256 with a checksum.
+func TestAChecksumAfterASignedBodyIsRefused(t *testing.T) {
+	ctx, _, c := open(t)
+	o := streamed()
+	o.DisableContentSha256 = false
+	b := content(1000)
+	_, err := c.PutObject(ctx, bucket, "a", once(b), int64(len(b)), o)
+	wantCode(t, err, 400, "BadDigest")
+	wantMissing(t, ctx, c, "a")
+}
+
+func TestABodyThatIsNotWhatItsChecksumSaysIsRefused(t *testing.T) {
+	ctx, s, plain := open(t)
+	u, err := url.Parse(s.Endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := minio.New(u.Host, &minio.Options{
+		Creds:           credentials.NewStaticV4(accessKey, secretKey, ""),
+		Region:          "us-east-1",
+		TrailingHeaders: true,
+		MaxRetries:      1,
+		Transport:       spoiling{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := content(mebibyte)
+
+	t.Run("checksum after the body", func(t *testing.T) {
+		_, err := c.PutObject(ctx, bucket, "a", once(b), int64(len(b)), streamed())
+		wantCode(t, err, 400, "BadDigest")
+		wantMissing(t, ctx, plain, "a")
+	})
+	t.Run("checksum of a part", func(t *testing.T) {
+		_, err := c.PutObject(ctx, bucket, "b", once(b), -1, minio.PutObjectOptions{
+			PartSize: 5 * mebibyte, Checksum: minio.ChecksumSHA256, DisableContentSha256: true,
+		})
+		wantCode(t, err, 400, "BadDigest")
+		wantMissing(t, ctx, plain, "b")
+	})
+	t.Run("signed body without a checksum", func(t *testing.T) {
+		_, err := c.PutObject(ctx, bucket, "c", once(b), int64(len(b)), minio.PutObjectOptions{DisableMultipart: true})
+		wantCode(t, err, 403, "SignatureDoesNotMatch")
+		wantMissing(t, ctx, plain, "c")
+	})
+}
+
+func TestAChecksumKnownBeforehandIsVerifiedAndKept(t *testing.T) {
+	ctx, _, c := open(t)
+	b := content(1000)
+	put := func(key, sum string) error {
+		_, err := c.PutObject(ctx, bucket, key, once(b), int64(len(b)), minio.PutObjectOptions{
+			DisableMultipart: true,
+			UserMetadata:     map[string]string{"x-amz-checksum-sha256": sum},
+		})
+		return err
+	}
+	if err := put("right", sha256Of(b)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := c.StatObject(ctx, bucket, "right", minio.StatObjectOptions{Checksum: true})
+	if err != nil || info.ChecksumSHA256 != sha256Of(b) {
+		t.Errorf("checksum = %q, %v", info.ChecksumSHA256, err)
+	}
+	wantCode(t, put("wrong", sha256Of(nil)), 400, "BadDigest")
+	wantMissing(t, ctx, c, "wrong")
+}
+
+// spoiling is a network that changes a bit of each body on its way.
+type spoiling struct{}
+
+func (spoiling) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPut && r.Body != nil {
+		r.Body = &spoiltBody{ReadCloser: r.Body}
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+type spoiltBody struct {
+	io.ReadCloser
+	read int
+}
+
+// spoiltAt lies in the content, behind the head of the first chunk.
+const spoiltAt = 1000
+
+func (s *spoiltBody) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	if s.read <= spoiltAt && spoiltAt < s.read+n {
+		p[spoiltAt-s.read] ^= 1
+	}
+	s.read += n
+	return n, err
+}
+
+func TestAnUploadOfUnknownSizeArrivesWhole(t *testing.T) {
+	ctx, _, c := open(t)
+	b := content(20*mebibyte + 3)
+	_, err := c.PutObject(ctx, bucket, "a", once(b), -1, minio.PutObjectOptions{
+		PartSize: 8 * mebibyte, Checksum: minio.ChecksumSHA256, DisableContentSha256: true,
+		UserMetadata: map[string]string{"K": "v"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := c.StatObject(ctx, bucket, "a", minio.StatObjectOptions{Checksum: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The checksum of the parts' checksums, not of the content.
+	if info.ChecksumMode != "COMPOSITE" || info.UserMetadata["K"] != "v" {
+		t.Errorf("object = %+v", info)
+	}
+	object, err := c.GetObject(ctx, bucket, "a", minio.GetObjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(object); err != nil || !bytes.Equal(got, b) {
+		t.Errorf("got %d bytes, %v", len(got), err)
+	}
+}

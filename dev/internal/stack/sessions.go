@@ -1,0 +1,57 @@
+package stack
+
+import (
+	"time"
+
+	"github.com/callvault/callvault/internal/simulator"
+	"github.com/callvault/callvault/workflows"
+)
+
+// The waits of the stack's sessions, shortened so that a person can watch
+// them: what takes the vendor minutes lasts two seconds, and a day six.
+const (
+	shortWait = 2 * time.Second
+	shortDay  = 6 * time.Second
+)
+
+// began is when the newest of the sessions took place. It is fixed, so that a
+// second run over the same data meets the same sessions.
+var began = time.Date(2026, 3, 5, 12, 42, 34, 0, time.UTC)
+
+// Policy has the waits that go with the sessions.
+func Policy() workflows.Policy {
+	return workflows.Policy{
+		PollMin:           time.Second,
+		PollMax:           shortWait,
+		PartialRetryAfter: shortDay,
+		GiveUpAfter:       5 * time.Minute,
+	}
+}
+
+// AddSessions gives the stand-in about a dozen sessions that between them show
+// every status.
+func (s *Stack) AddSessions() ([]simulator.Entry, error) {
+	entries := simulator.Catalogue(simulator.CatalogueOptions{BotID: withDefaults(s.upstream).BotIDs[0], Now: began})
+	for _, entry := range entries {
+		script := entry.Session.Script
+		for i := range script {
+			script[i].For = shorten(script[i].For)
+		}
+		if err := s.Upstream.AddSession(entry.Session); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
+// shorten keeps the number of days, of which each is a retry.
+func shorten(d time.Duration) time.Duration {
+	switch days := d / (24 * time.Hour); {
+	case d == 0:
+		return 0
+	case days > 0:
+		return days*shortDay - shortDay/2
+	default:
+		return shortWait
+	}
+}

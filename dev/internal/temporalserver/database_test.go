@@ -1,0 +1,20 @@
+package temporalserver
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestADatabaseLeftHalfMadeIsMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, databaseName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openDatabase(dir, defaultNamespace, defaultRetention); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, completeName)); err != nil {
+		t.Errorf("no mark of completeness: %v", err)
+	}
+}

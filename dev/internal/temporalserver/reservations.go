@@ -1,0 +1,53 @@
+package temporalserver
+
+import (
+	"fmt"
+
+	"go.temporal.io/server/common/primitives"
+
+	"github.com/callvault/callvault/dev/internal/ports"
+)
+
+// reservations are the ports of one attempt to start.
+type reservations struct {
+	frontend, history, matching, worker *ports.Reservation
+}
+
+// reservePorts holds the four ports that the server's services open.
+func reservePorts(frontendPort int) (*reservations, error) {
+	var r reservations
+	for _, p := range []struct {
+		held      **ports.Reservation
+		preferred int
+	}{
+		{&r.frontend, frontendPort},
+		{&r.history, ports.Any},
+		{&r.matching, ports.Any},
+		{&r.worker, ports.Any},
+	} {
+		held, err := ports.Reserve(p.preferred)
+		if err != nil {
+			r.release()
+			return nil, fmt.Errorf("temporal server: %w", err)
+		}
+		*p.held = held
+	}
+	return &r, nil
+}
+
+func (r *reservations) release() {
+	for _, held := range []*ports.Reservation{r.frontend, r.history, r.matching, r.worker} {
+		if held != nil {
+			held.Release()
+		}
+	}
+}
+
+func (r *reservations) byService() map[primitives.ServiceName]*ports.Reservation {
+	return map[primitives.ServiceName]*ports.Reservation{
+		primitives.FrontendService: r.frontend,
+		primitives.HistoryService:  r.history,
+		primitives.MatchingService: r.matching,
+		primitives.WorkerService:   r.worker,
+	}
+}

@@ -1,0 +1,36 @@
+package conformance_test
+
+import (
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/archive/conformance"
+)
+
+// TestTheStoreOfTheEnvironment judges any S3-compatible store:
+//
+//	CALLVAULT_TEST_S3_ENDPOINT=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… go test ./internal/archive/conformance
+//
+// Without that variable there is nothing to judge; the suite runs over
+// versitygw in the module dev in any case.
+func TestTheStoreOfTheEnvironment(t *testing.T) {
+	address := os.Getenv("CALLVAULT_TEST_S3_ENDPOINT")
+	if address == "" {
+		t.Skip("CALLVAULT_TEST_S3_ENDPOINT names no store")
+	}
+	endpoint, err := url.Parse(address)
+	require.NoError(t, err)
+	config := archive.Config{Endpoint: endpoint, Bucket: "callvault-conformance", Region: "us-east-1"}
+	store, err := archive.Open(config)
+	require.NoError(t, err)
+	require.NoError(t, store.EnsureBucket(t.Context()))
+	client, err := minio.New(endpoint.Host, &minio.Options{Creds: credentials.NewEnvAWS(), Secure: endpoint.Scheme == "https"})
+	require.NoError(t, err)
+	conformance.Run(t, conformance.Target{Store: store, Config: config, Client: client})
+}

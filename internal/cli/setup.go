@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/callvault/callvault/internal/namespace"
+)
+
+func newSetup() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "setup",
+		Short: "Register callvault's search attributes in the Temporal namespace",
+		Long: "Register callvault's search attributes in the Temporal namespace.\n\n" +
+			"The worker does the same at its start if it may. Running it again does no harm.",
+		Example: "  TEMPORAL_ADDRESS=localhost:7233 starter setup",
+		Args:    noArguments,
+	}
+	output := addOutputFlag(command)
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		ctx, stdout := command.Context(), command.OutOrStdout()
+		c, name, err := connect(ctx, command.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		added, err := namespace.RegisterSearchAttributes(ctx, c, name)
+		if err != nil {
+			return err
+		}
+		switch {
+		case *output == formatJSON:
+			return printJSON(stdout, map[string]any{"namespace": name, "registered": append([]string{}, added...)})
+		case len(added) == 0:
+			_, err = fmt.Fprintf(stdout, "namespace %q has all of callvault's search attributes\n", name)
+		default:
+			_, err = fmt.Fprintf(stdout, "registered in namespace %q: %s\n", name, strings.Join(added, ", "))
+		}
+		return err
+	}
+	return command
+}

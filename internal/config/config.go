@@ -1,0 +1,261 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/callvault/callvault/internal/media"
+	"github.com/callvault/callvault/workflows"
+)
+
+// Config is what a worker needs to know beside the connection to Temporal.
+type Config struct {
+	SmartAssist SmartAssist
+	Archive     Archive
+
+	// HealthAddress is where the worker answers /healthz and /readyz, for
+	// example 127.0.0.1:8080. Defaults to none.
+	HealthAddress string
+}
+
+// SmartAssist is the upstream and the account there.
+type SmartAssist struct {
+	// URL is the base URL; http only for a loopback host. Defaults to
+	// https://smartassist.kore.ai.
+	URL *url.URL
+	// BotIDs are the bots that this worker serves. Required.
+	BotIDs []string
+	// ClientID and ClientSecret are the JWT app's credentials. Required.
+	ClientID     string
+	ClientSecret string
+	// CallsPerMinute and CallsPerHour are the call budget of each bot.
+	// Defaults to 60 and 1800.
+	CallsPerMinute int
+	CallsPerHour   int
+	// MediaHosts are the hosts that media may come from beside the API's own;
+	// "*." matches every name below a domain. Defaults to *.kore.ai and
+	// *.korebots.com.
+	MediaHosts []string
+}
+
+// Archive is the S3-compatible store.
+type Archive struct {
+	// Endpoint is the store's address. Defaults to https://s3.amazonaws.com.
+	Endpoint *url.URL
+	// Bucket defaults to recordings.
+	Bucket string
+	// Region defaults to us-east-1.
+	Region string
+	// Prefix leads every key. Defaults to none.
+	Prefix string
+}
+
+// variables is the environment as it stands, before it is judged.
+type variables struct {
+	URL              string `env:"SMARTASSIST_URL"                envDefault:"https://smartassist.kore.ai"`
+	BotIDs           string `env:"SMARTASSIST_BOT_ID"`
+	ClientID         string `env:"SMARTASSIST_CLIENT_ID"`
+	ClientSecret     string `env:"SMARTASSIST_CLIENT_SECRET"`
+	ClientSecretFile string `env:"SMARTASSIST_CLIENT_SECRET_FILE"`
+	CallsPerMinute   string `env:"SMARTASSIST_CALLS_PER_MINUTE"   envDefault:"60"`
+	CallsPerHour     string `env:"SMARTASSIST_CALLS_PER_HOUR"     envDefault:"1800"`
+	MediaHosts       string `env:"SMARTASSIST_MEDIA_HOSTS"        envDefault:"*.kore.ai,*.korebots.com"`
+	S3Endpoint       string `env:"S3_ENDPOINT"                    envDefault:"https://s3.amazonaws.com"`
+	S3Bucket         string `env:"S3_BUCKET"                      envDefault:"recordings"`
+	S3Region         string `env:"S3_REGION"                      envDefault:"us-east-1"`
+	S3Prefix         string `env:"S3_PREFIX"`
+	HealthAddress    string `env:"CALLVAULT_HEALTH_ADDRESS"`
+}
+
+// Bounds of what the environment may say.
+const (
+	maxBots        = 500
+	maxBudget      = 1_000_000
+	maxSecretBytes = 64 << 10
+	maxPrefixBytes = 512
+)
+
+// FromEnvironment reads and judges the whole environment. Its error names
+// every fault: the variable, its value unless that is secret, and the remedy.
+func FromEnvironment() (*Config, error) {
+	return fromMap(env.ToMap(os.Environ()))
+}
+
+func fromMap(environment map[string]string) (*Config, error) {
+	var vars variables
+	// An empty variable counts as unset, as compose files leave them.
+	present := make(map[string]string)
+	for name, value := range environment {
+		if value = strings.TrimSpace(value); value != "" {
+			present[name] = value
+		}
+	}
+	if err := env.ParseWithOptions(&vars, env.Options{Environment: present}); err != nil {
+		return nil, fmt.Errorf("read the environment: %w", err)
+	}
+	var f faults
+	config := &Config{
+		SmartAssist: SmartAssist{
+			URL:            f.baseURL("SMARTASSIST_URL", vars.URL),
+			BotIDs:         f.botIDs(vars.BotIDs),
+			ClientID:       f.required("SMARTASSIST_CLIENT_ID", vars.ClientID, "the client id of the JWT app, from the console's API settings"),
+			ClientSecret:   f.clientSecret(vars.ClientSecret, vars.ClientSecretFile),
+			CallsPerMinute: f.budget("SMARTASSIST_CALLS_PER_MINUTE", vars.CallsPerMinute),
+			CallsPerHour:   f.budget("SMARTASSIST_CALLS_PER_HOUR", vars.CallsPerHour),
+			MediaHosts:     f.hosts(vars.MediaHosts),
+		},
+		Archive: Archive{
+			Endpoint: f.endpoint("S3_ENDPOINT", vars.S3Endpoint),
+			Bucket:   f.bucket(vars.S3Bucket),
+			Region:   vars.S3Region,
+			Prefix:   f.prefix(vars.S3Prefix),
+		},
+		HealthAddress: vars.HealthAddress,
+	}
+	if len(f) > 0 {
+		return nil, fmt.Errorf("the configuration has %d fault(s):\n%w", len(f), errors.Join(f...))
+	}
+	return config, nil
+}
+
+// faults collects what is wrong. Each method judges one value and answers
+// something usable in any case, so that the rest is judged as well.
+type faults []error
+
+func (f *faults) add(variable, format string, args ...any) {
+	*f = append(*f, fmt.Errorf("  %s: %s", variable, fmt.Sprintf(format, args...)))
+}
+
+func (f *faults) required(variable, value, what string) string {
+	if value == "" {
+		f.add(variable, "is not set: set it to %s", what)
+	}
+	return value
+}
+
+func (f *faults) clientSecret(value, file string) string {
+	switch {
+	case value != "" && file != "":
+		f.add("SMARTASSIST_CLIENT_SECRET", "is set beside SMARTASSIST_CLIENT_SECRET_FILE: remove one of them")
+		return ""
+	case file == "":
+		return f.required("SMARTASSIST_CLIENT_SECRET", value, "the client secret of the JWT app, or name a file that holds it in SMARTASSIST_CLIENT_SECRET_FILE")
+	}
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%q cannot be read (%v): correct the path or the permissions", file, errors.Unwrap(err))
+		return ""
+	case info.IsDir() || info.Size() > maxSecretBytes:
+		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%q is no file of at most %d bytes: name the file that holds the secret alone", file, maxSecretBytes)
+		return ""
+	}
+	content, err := os.ReadFile(file)
+	secret := strings.TrimSpace(string(content))
+	switch {
+	case err != nil:
+		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%q cannot be read (%v): correct the path or the permissions", file, errors.Unwrap(err))
+	case secret == "":
+		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%q is empty: put the client secret into it", file)
+	}
+	return secret
+}
+
+func (f *faults) botIDs(value string) []string {
+	ids := list(value)
+	if len(ids) == 0 {
+		f.add("SMARTASSIST_BOT_ID", `is not set: set it to the bots' stream ids ("st-…", comma separated), which each bot's General Settings page shows`)
+	}
+	if len(ids) > maxBots {
+		f.add("SMARTASSIST_BOT_ID", "names %d bots, more than %d: spread them over several installations", len(ids), maxBots)
+	}
+	for i, id := range ids {
+		if err := workflows.ValidateBotID(id); err != nil {
+			f.add("SMARTASSIST_BOT_ID", "%q is no stream id: want \"st-\" and letters, digits and hyphens", clip(id))
+		} else if slices.Contains(ids[:i], id) {
+			f.add("SMARTASSIST_BOT_ID", "%q is named twice: remove one", id)
+		}
+	}
+	return ids
+}
+
+func (f *faults) budget(variable, value string) int {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > maxBudget {
+		f.add(variable, "%q is no budget: want a whole number from 1 to %d", clip(value), maxBudget)
+	}
+	return n
+}
+
+// baseURL judges the address of the upstream, to which tokens are sent.
+func (f *faults) baseURL(variable, value string) *url.URL {
+	address := f.endpoint(variable, value)
+	if address.Scheme == "http" && !media.IsLoopbackHost(address.Hostname()) {
+		f.add(variable, "%q would send tokens in the clear: use https", clipURL(address))
+	}
+	return address
+}
+
+func (f *faults) endpoint(variable, value string) *url.URL {
+	address, err := url.Parse(value)
+	switch {
+	case err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https":
+		f.add(variable, `is no address: want one such as "https://host" or "https://host:port"`)
+		return &url.URL{Scheme: "https", Host: "invalid"}
+	case address.User != nil:
+		f.add(variable, "holds a user name or password: remove them, credentials have variables of their own")
+	case strings.Trim(address.Path, "/") != "" || address.RawQuery != "" || address.Fragment != "":
+		f.add(variable, "%q has a path or query: give scheme and host alone", clipURL(address))
+	}
+	address.Path = ""
+	return address
+}
+
+func (f *faults) hosts(value string) []string {
+	hosts := list(value)
+	for _, host := range hosts {
+		name := strings.TrimPrefix(host, "*.")
+		if name == "" || strings.ContainsAny(name, "*/:@ ") || host != name && !strings.Contains(name, ".") {
+			f.add("SMARTASSIST_MEDIA_HOSTS", `%q is no host: want names such as "media.example.com" or "*.example.com", without scheme, port or path`, clip(host))
+		}
+	}
+	return hosts
+}
+
+func (f *faults) bucket(value string) string {
+	if len(value) < 3 || len(value) > 63 || strings.ContainsFunc(value, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.')
+	}) {
+		f.add("S3_BUCKET", "%q is no bucket name: want 3 to 63 lower-case letters, digits, dots and hyphens", clip(value))
+	}
+	return value
+}
+
+func (f *faults) prefix(value string) string {
+	if strings.HasPrefix(value, "/") || strings.Contains(value, "//") || strings.Contains(value, "..") || len(value) > maxPrefixBytes {
+		f.add("S3_PREFIX", `%q is no prefix: want one such as "calls/", at most %d bytes, without a leading slash`, clip(value), maxPrefixBytes)
+	}
+	return value
+}
+
+func list(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func clip(value string) string { return value[:min(len(value), 100)] }
+
+// clipURL shows an address without what may be secret in it.
+func clipURL(address *url.URL) string { return clip(address.Scheme + "://" + address.Host) }

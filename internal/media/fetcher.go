@@ -1,0 +1,265 @@
+// Package media opens the signed URLs under which the vendor serves
+// recordings, and makes sure that what comes out is one whole recording.
+package media
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/callvault/callvault/internal/audio"
+)
+
+const (
+	dialTimeout     = 10 * time.Second
+	headerTimeout   = 60 * time.Second
+	maxRedirects    = 5
+	maxRetryAfter   = time.Hour
+	maxTypeBytes    = 100
+	maxIdlePerMedia = 8
+	readAheadBytes  = 64 << 10
+)
+
+var (
+	// ErrRefused: the media server refuses this URL, because it has expired or
+	// for another reason that only a new URL can change.
+	ErrRefused = errors.New("the media URL is refused")
+	// ErrInvalid: what came is not one whole recording.
+	ErrInvalid = errors.New("not a whole recording")
+)
+
+// UnavailableError: the media server is out of order or asks for patience; the
+// same URL may work later.
+type UnavailableError struct {
+	// Wait is how long the server asks to stay away; 0 if it does not say.
+	Wait time.Duration
+	Text string
+}
+
+func (e *UnavailableError) Error() string { return e.Text }
+
+// Fetcher opens media URLs. It is safe for concurrent use.
+type Fetcher struct {
+	hosts  *HostPolicy
+	client *http.Client
+}
+
+// NewFetcher returns a Fetcher that keeps to the hosts of policy, redirects
+// included. It honours the standard proxy variables; behind a proxy it is the
+// proxy that resolves names, so addresses are then the proxy's to guard.
+func NewFetcher(policy *HostPolicy) *Fetcher {
+	direct := &http.Transport{
+		DialContext: (&net.Dialer{
+			Timeout:        dialTimeout,
+			ControlContext: policy.control,
+		}).DialContext,
+		TLSHandshakeTimeout:   dialTimeout,
+		ResponseHeaderTimeout: headerTimeout,
+		IdleConnTimeout:       time.Minute,
+		MaxIdleConnsPerHost:   maxIdlePerMedia,
+		ForceAttemptHTTP2:     true,
+		// Decompressing would change the bytes and their number.
+		DisableCompression: true,
+	}
+	proxied := direct.Clone()
+	proxied.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	proxied.Proxy = http.ProxyFromEnvironment
+	return &Fetcher{
+		hosts: policy,
+		client: &http.Client{
+			Transport: transportChoice{direct: direct, proxied: proxied},
+			CheckRedirect: func(request *http.Request, via []*http.Request) error {
+				// The Referer would hand the signed URL to the next host.
+				request.Header.Del("Referer")
+				if len(via) > maxRedirects {
+					return fmt.Errorf("%w: more than %d redirects", ErrRefused, maxRedirects)
+				}
+				return policy.CheckURL(request.URL)
+			},
+		},
+	}
+}
+
+// transportChoice guards every connection but those to a configured proxy.
+type transportChoice struct{ direct, proxied http.RoundTripper }
+
+func (t transportChoice) RoundTrip(request *http.Request) (*http.Response, error) {
+	if proxy, err := http.ProxyFromEnvironment(request); err != nil || proxy != nil {
+		return t.proxied.RoundTrip(request)
+	}
+	return t.direct.RoundTrip(request)
+}
+
+// Open starts the download of one recording. It has read and judged the first
+// bytes when it returns; the rest is judged as it is read. The caller closes
+// the stream.
+//
+// Its errors are [ErrHostRefused], [ErrRefused], [ErrInvalid] or an
+// *[UnavailableError]; none holds more of the URL than its host.
+func (f *Fetcher) Open(ctx context.Context, rawURL string) (*Stream, error) {
+	request, err := f.newRequest(ctx, rawURL)
+	if err != nil {
+		return nil, err
+	}
+	response, err := f.client.Do(request)
+	if err != nil {
+		return nil, transportError(ctx, err)
+	}
+	stream, err := f.newStream(response)
+	if err != nil {
+		response.Body.Close()
+		return nil, err
+	}
+	return stream, nil
+}
+
+// newRequest leaves the URL's path and query as they are: the signature is over
+// the very form that the vendor chose, "$$" for padding included.
+func (f *Fetcher) newRequest(ctx context.Context, rawURL string) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it is no URL", ErrRefused)
+	}
+	if err := f.hosts.CheckURL(request.URL); err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept-Encoding", "identity")
+	request.Header.Set("User-Agent", "callvault")
+	return request, nil
+}
+
+func (f *Fetcher) newStream(response *http.Response) (*Stream, error) {
+	if err := statusError(response); err != nil {
+		return nil, err
+	}
+	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, fmt.Errorf("%w: it came in the content encoding %.20q, which was not asked for", ErrInvalid, encoding)
+	}
+	head, err := io.ReadAll(io.LimitReader(response.Body, audio.HeadBytes))
+	if err != nil {
+		return nil, transportError(response.Request.Context(), err)
+	}
+	format, err := audio.Detect(head)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	length, err := lengthOf(response, head)
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{
+		Length:              length,
+		Format:              format,
+		DeclaredContentType: declaredType(response.Header),
+		ctx:                 response.Request.Context(),
+		body:                response.Body,
+		source:              bufio.NewReaderSize(io.MultiReader(bytes.NewReader(head), response.Body), readAheadBytes),
+		head:                head,
+		hash:                sha256.New(),
+	}, nil
+}
+
+func statusError(response *http.Response) error {
+	status := response.StatusCode
+	switch {
+	case status == http.StatusOK:
+		return nil
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
+		return &UnavailableError{Wait: retryAfter(response.Header), Text: fmt.Sprintf("the media server answered %d: it is out of order or busy", status)}
+	case status >= 400:
+		return fmt.Errorf("%w: the media server answered %d", ErrRefused, status)
+	default:
+		return fmt.Errorf("%w: the media server answered %d, not 200", ErrInvalid, status)
+	}
+}
+
+// lengthOf is the length of the file in bytes as far as it can be known before
+// the end: from the Content-Length, which must agree with a WAV header, or
+// from the WAV header alone; otherwise -1. A body that just ends when the
+// connection does proves nothing, so there the header is needed.
+func lengthOf(response *http.Response, head []byte) (int64, error) {
+	promised, known := audio.WAVBytes(head)
+	declared := response.ContentLength
+	switch {
+	case declared >= 0 && known && !audio.IsWAVLength(declared, promised):
+		return 0, fmt.Errorf("%w: it has %d bytes, but its WAV header promises %d", ErrInvalid, declared, promised)
+	case declared >= 0:
+		return declared, nil
+	case !known && response.ProtoMajor == 1 && len(response.TransferEncoding) == 0:
+		return 0, fmt.Errorf("%w: the media server does not say its length, and nothing else would show a cut", ErrInvalid)
+	default:
+		return -1, nil
+	}
+}
+
+func declaredType(header http.Header) string {
+	declared := header.Get("Content-Type")
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, declared)
+	return clean[:min(len(clean), maxTypeBytes)]
+}
+
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+}
+
+// transportError strips the URL, which is a credential, from an error of the
+// HTTP client.
+func transportError(ctx context.Context, err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	switch cause := context.Cause(ctx); {
+	case errors.Is(err, ErrHostRefused), errors.Is(err, ErrRefused), errors.Is(err, ErrInvalid):
+		return err
+	case cause != nil:
+		return cause
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &UnavailableError{Text: "the media server cut the file short"}
+	default:
+		return &UnavailableError{Text: "the media server cannot be read from: " + causeText(err)}
+	}
+}
+
+// causeText is the innermost cause, which names no URL: the errors around it
+// may quote a request or a Location header.
+func causeText(err error) string {
+	var operation *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return "host " + dns.Name + ": " + dns.Err
+	case errors.As(err, &operation):
+		return operation.Op + ": " + operation.Err.Error()
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			break
+		}
+		err = inner
+	}
+	if text := err.Error(); !strings.ContainsAny(text, "?/") {
+		return text
+	}
+	return "the connection failed"
+}

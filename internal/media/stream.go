@@ -1,0 +1,88 @@
+package media
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sync/atomic"
+
+	"github.com/callvault/callvault/internal/audio"
+)
+
+// Stream is the body of one recording on its way. It gives out the last bytes
+// only after it has seen that the file ends there and is as long as it should
+// be: whoever copies it to its end has the whole recording, and whoever gets
+// an error has not.
+type Stream struct {
+	// Length of the recording in bytes, or -1 if only the end will tell.
+	Length int64
+
+	// Format was found by the first bytes.
+	Format audio.Format
+
+	// DeclaredContentType is what the media server said, at most 100 bytes of
+	// it; empty if nothing.
+	DeclaredContentType string
+
+	ctx    context.Context
+	body   io.Closer
+	source *bufio.Reader
+	head   []byte
+	hash   hash.Hash
+	read   atomic.Int64
+	whole  atomic.Bool
+}
+
+// Read implements io.Reader. Its errors are those of [Fetcher.Open].
+func (s *Stream) Read(p []byte) (int, error) {
+	if s.whole.Load() {
+		return 0, io.EOF
+	}
+	n, err := s.source.Read(p)
+	s.hash.Write(p[:n])
+	read := s.read.Add(int64(n))
+	if err == nil {
+		_, err = s.source.Peek(1)
+	}
+	switch {
+	case err == nil && s.Length >= 0 && read >= s.Length:
+		return 0, fmt.Errorf("%w: it goes on behind its %d bytes", ErrInvalid, s.Length)
+	case err == nil:
+		return n, nil
+	case !errors.Is(err, io.EOF):
+		return 0, transportError(s.ctx, err)
+	}
+	if err := s.checkLength(read); err != nil {
+		return 0, err
+	}
+	s.whole.Store(true)
+	return n, nil
+}
+
+func (s *Stream) checkLength(read int64) error {
+	if s.Length >= 0 && read != s.Length {
+		return fmt.Errorf("%w: it has %d bytes, not the declared %d", ErrInvalid, read, s.Length)
+	}
+	if promised, known := audio.WAVBytes(s.head); known && !audio.IsWAVLength(read, promised) {
+		return fmt.Errorf("%w: it has %d bytes, but its WAV header promises %d", ErrInvalid, read, promised)
+	}
+	return nil
+}
+
+// BytesRead is how many bytes have been read so far. It may be called while
+// another goroutine reads.
+func (s *Stream) BytesRead() int64 { return s.read.Load() }
+
+// Whole tells whether the stream was read to its end and found whole. It may
+// be called while another goroutine reads.
+func (s *Stream) Whole() bool { return s.whole.Load() }
+
+// SHA256 is the hex digest of the bytes, once the stream is [Stream.Whole].
+func (s *Stream) SHA256() string { return hex.EncodeToString(s.hash.Sum(nil)) }
+
+// Close ends the download.
+func (s *Stream) Close() error { return s.body.Close() }

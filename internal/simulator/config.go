@@ -1,0 +1,202 @@
+package simulator
+
+import (
+	"crypto/rsa"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults that callers may want to name.
+const (
+	// DefaultBotID is the bot served when Config.BotIDs is empty.
+	DefaultBotID = "st-fd81a2b1-43af-544d-8082-831bc09c0001"
+	// DefaultClientID is the JWT app's client id when Config.ClientID is empty.
+	DefaultClientID = "cs-5f1c6f0e-2d0b-5c5e-9a55-6d9d5f7e0001"
+	// DefaultClientSecret signs tokens when Config.ClientSecret is empty. It protects nothing.
+	DefaultClientSecret = "simulator-only-client-secret-000000000000000"
+	// DefaultCallsPerMinute is the usual row of the vendor's rate-limit matrix.
+	DefaultCallsPerMinute = 60
+	// DefaultCallsPerHour is the usual row of the vendor's rate-limit matrix.
+	DefaultCallsPerHour = 1800
+)
+
+// Unlimited, as a number of calls, switches one of the two windows off.
+const Unlimited = -1
+
+const (
+	maxBots        = 1000
+	maxWindowCalls = 1_000_000
+)
+
+// Config says how a Simulator behaves. The zero value is a working simulator of one bot with the vendor's usual limits.
+type Config struct {
+	// BotIDs are the bots (stream ids) that exist, at most 1,000. Any other answers as the vendor answers an unknown
+	// bot: 401, code 4002. Defaults to DefaultBotID alone.
+	BotIDs []string
+	// ClientID is the JWT app's client id, expected in the claim appId or iss. Defaults to DefaultClientID.
+	ClientID string
+	// ClientSecret is the key of HS256 and HS512 signatures. Defaults to DefaultClientSecret.
+	ClientSecret string
+	// ScopeWithdrawn starts the simulator with the scope "SmartAssist Recordings" not granted; see SetScope.
+	// Defaults to false: granted.
+	ScopeWithdrawn bool
+	// Algorithm is the one signature algorithm that the app accepts: HS256, HS512, RS256 or RS512. The RS ones need
+	// PublicKey. Defaults to HS256.
+	Algorithm string
+	// PublicKey verifies RS256 and RS512, as the key that a customer uploads to the app. Defaults to none.
+	PublicKey *rsa.PublicKey
+	// EnforceJTI is the app's setting of that name: every token needs a jti, an exp at most one hour ahead, and is good
+	// for one request. When off, jti is neither asked for nor remembered. Defaults to false.
+	EnforceJTI bool
+	// DecryptionKey switches the app's setting "Enforce JWE" on: a token must be a JWS nested in a compact JWE
+	// (RSA-OAEP with A256GCM or A128GCM) for this key. Defaults to none: tokens are plain JWS.
+	DecryptionKey *rsa.PrivateKey
+	// DecryptionKeyID is the kid that the JWE header must carry; it matters only with DecryptionKey.
+	// Defaults to "simulator-key-1".
+	DecryptionKeyID string
+	// RequireUserID refuses calls without userId with 412, as the vendor's page has it; the vendor's own samples leave it
+	// out. Defaults to false.
+	RequireUserID bool
+
+	// CallsPerMinute is each bot's budget in a rolling window of 60 s: 1 to 1,000,000, or Unlimited. Defaults to 60.
+	CallsPerMinute int
+	// CallsPerHour is each bot's budget in a rolling window of 1 h: 1 to 1,000,000, or Unlimited. Defaults to 1800.
+	CallsPerHour int
+	// RefusedCallsCount makes a call that is refused for the budget spend from it too, so that a client that hammers
+	// stays locked out. Defaults to false.
+	RefusedCallsCount bool
+	// RetryAfter adds a Retry-After header, in whole seconds, to a call refused for the budget. The vendor documents none.
+	// Defaults to false.
+	RetryAfter bool
+
+	// URLLifetime is how long a media URL is good for. Defaults to 1h.
+	URLLifetime time.Duration
+	// MediaURL is the scheme and host of the media URLs that are handed out, for example "http://127.0.0.1:9001", when
+	// media is to come from another host than the API. Defaults to the scheme and host at which the API was called.
+	MediaURL string
+	// Environment is the {ENV} segment of a media URL. Defaults to "UAT".
+	Environment string
+	// OrgID is the o-… segment of a media URL. Defaults to "o-ddda92ea-9174-5c0d-8938-4b5f13ab0001".
+	OrgID string
+	// DisableRange makes media ignore Range and not advertise it. Defaults to false.
+	DisableRange bool
+	// DisableETag leaves ETag and Last-Modified out of media answers. Defaults to false.
+	DisableETag bool
+	// StallLimit ends a stalled answer, by the wall clock, when neither the client nor Close did. Defaults to 10m.
+	StallLimit time.Duration
+
+	// MaxSessions bounds how many sessions AddSession takes. Defaults to 10000.
+	MaxSessions int
+	// LedgerSize is how many calls the ledger remembers; older ones are forgotten, counters are not. Defaults to 10000.
+	LedgerSize int
+	// Now is the clock of everything but socket-level waits. It is called from many goroutines. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// complete returns the configuration with every default filled in, or an error that names the field at fault.
+func (c Config) complete() (Config, error) {
+	orString(&c.ClientID, DefaultClientID)
+	orString(&c.ClientSecret, DefaultClientSecret)
+	orString(&c.Algorithm, "HS256")
+	orString(&c.DecryptionKeyID, "simulator-key-1")
+	orString(&c.Environment, "UAT")
+	orString(&c.OrgID, "o-ddda92ea-9174-5c0d-8938-4b5f13ab0001")
+	orInt(&c.CallsPerMinute, DefaultCallsPerMinute)
+	orInt(&c.CallsPerHour, DefaultCallsPerHour)
+	orInt(&c.MaxSessions, 10_000)
+	orInt(&c.LedgerSize, 10_000)
+	orDuration(&c.URLLifetime, time.Hour)
+	orDuration(&c.StallLimit, 10*time.Minute)
+	if len(c.BotIDs) == 0 {
+		c.BotIDs = []string{DefaultBotID}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, c.check()
+}
+
+func (c Config) check() error {
+	if len(c.BotIDs) > maxBots {
+		return fmt.Errorf("simulator: BotIDs holds %d bots, at most %d are served: leave some out", len(c.BotIDs), maxBots)
+	}
+	for _, bot := range c.BotIDs {
+		if !isPathSegment(bot) {
+			return fmt.Errorf("simulator: BotIDs holds %q, which is no segment of a URL path: use letters, digits, '-' and '_'", bot)
+		}
+	}
+	switch c.Algorithm {
+	case "HS256", "HS512":
+	case "RS256", "RS512":
+		if c.PublicKey == nil {
+			return fmt.Errorf("simulator: Algorithm %s has no key to verify with: set PublicKey", c.Algorithm)
+		}
+	default:
+		return fmt.Errorf("simulator: Algorithm %q is not one of HS256, HS512, RS256, RS512", c.Algorithm)
+	}
+	for name, n := range map[string]int{"CallsPerMinute": c.CallsPerMinute, "CallsPerHour": c.CallsPerHour} {
+		if n != Unlimited && (n < 1 || n > maxWindowCalls) {
+			return fmt.Errorf("simulator: %s is %d: use 1 to %d, or Unlimited", name, n, maxWindowCalls)
+		}
+	}
+	for name, n := range map[string]int{"MaxSessions": c.MaxSessions, "LedgerSize": c.LedgerSize} {
+		if n < 1 {
+			return fmt.Errorf("simulator: %s is %d: use at least 1", name, n)
+		}
+	}
+	for name, d := range map[string]time.Duration{"URLLifetime": c.URLLifetime, "StallLimit": c.StallLimit} {
+		if d < 0 {
+			return fmt.Errorf("simulator: %s is %s: use a positive duration", name, d)
+		}
+	}
+	if !isPathSegment(c.Environment) || !isPathSegment(c.OrgID) {
+		return fmt.Errorf("simulator: Environment %q and OrgID %q must each be one segment of a URL path", c.Environment, c.OrgID)
+	}
+	return checkMediaBase("MediaURL", c.MediaURL)
+}
+
+// checkMediaBase accepts an empty base or a bare scheme and host.
+func checkMediaBase(name, base string) error {
+	if base == "" {
+		return nil
+	}
+	u, err := url.Parse(base)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil ||
+		strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("simulator: %s %q is not a bare scheme and host: write it like https://media.example.org", name, base)
+	}
+	return nil
+}
+
+// isPathSegment tells whether s can stand in a URL path as it is, with nothing to encode.
+func isPathSegment(s string) bool {
+	if s == "" || len(s) > 128 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+func orString(p *string, fallback string) {
+	if *p == "" {
+		*p = fallback
+	}
+}
+
+func orInt(p *int, fallback int) {
+	if *p == 0 {
+		*p = fallback
+	}
+}
+
+func orDuration(p *time.Duration, fallback time.Duration) {
+	if *p == 0 {
+		*p = fallback
+	}
+}

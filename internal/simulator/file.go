@@ -1,0 +1,175 @@
+package simulator
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Format is what a file really is, whatever its name says.
+type Format string
+
+const (
+	// WAV is RIFF/WAVE with 16-bit PCM at 8 kHz.
+	WAV Format = "wav"
+	// RF64 is WAV with 64-bit sizes, as writers of very long recordings use it.
+	RF64 Format = "rf64"
+	// FLAC is a FLAC stream of the same audio.
+	FLAC Format = "flac"
+)
+
+const (
+	maxFLAC    = 10 * time.Minute // it is encoded in memory
+	maxRIFF    = int64(1)<<32 - 1
+	maxAudio   = int64(1) << 40
+	maxNameLen = 4096
+)
+
+// File is one recording of a session. The zero value is half a minute of mono WAV with a name like the vendor's sample.
+type File struct {
+	// Name is the fileName of the answer, any string up to 4,096 bytes, hostile ones included. The extension of the media URL
+	// is taken from it where it is a plain one. Defaults to "<32 hex digits>-merged.wav".
+	Name string
+	// Format of the bytes. Defaults to WAV.
+	Format Format
+	// Duration of the audio, rounded down to a sample; FLAC at most 10 minutes. Defaults to 30s.
+	Duration time.Duration
+	// Size of the whole file in bytes, up to 1 TiB, instead of Duration; rounded down to a sample. Not for FLAC.
+	// Nothing of that size is held in memory. WAV ends at 4 GiB, RF64 does not. Defaults to what Duration gives.
+	Size int64
+	// Channels is 1, both speakers mixed, or 2, the caller left and the agent right. Defaults to 1.
+	Channels int
+	// Seed chooses voices and words. Defaults to one that follows from the session and the position of the file.
+	Seed uint64
+	// Raw, when not nil, is the file, byte for byte, and Format, Duration, Size, Channels and Seed are ignored.
+	Raw []byte
+	// ContentType of the media answer. Defaults to "audio/wav", or "audio/flac" where the name ends in .flac.
+	ContentType string
+	// Faults are met by successive GETs of the media URL, each as often as its Times says; after the last one all is well.
+	// Defaults to none.
+	Faults []Fault
+}
+
+// fileState is a file within a session.
+type fileState struct {
+	File
+	session  sessionKey
+	path     string // of the media URL, without scheme, host and query
+	etag     string
+	modified time.Time
+	fault    int // index of the fault that the next GET meets
+	met      int // how often it was met
+}
+
+func newFileState(st *sessionState, index int, config *Config) (*fileState, error) {
+	key := sessionKey{st.BotID, st.SessionID}
+	identity := sha256.Sum256([]byte(fmt.Sprintf("%s/%s/%d", key.botID, key.sessionID, index)))
+	f := &fileState{File: st.Session.Files[index], session: key, modified: st.begin.Add(10 * time.Minute)}
+	orString(&f.Name, hex.EncodeToString(identity[16:])+"-merged.wav")
+	if f.Seed == 0 {
+		f.Seed = binary.BigEndian.Uint64(identity[8:]) | 1
+	}
+	if err := f.completeAudio(fmt.Sprintf("session %s, file %d", key.sessionID, index)); err != nil {
+		return nil, err
+	}
+	f.path = mediaPath(config, key.botID, st.begin, uuid5(identity[:16]), extension(f.Name))
+	f.etag = f.entityTag()
+	return f, nil
+}
+
+func (f *fileState) completeAudio(where string) error {
+	if f.Format == "" {
+		f.Format = WAV
+	}
+	orInt(&f.Channels, 1)
+	orDuration(&f.Duration, 30*time.Second)
+	if f.ContentType == "" {
+		f.ContentType = "audio/wav"
+		if extension(f.Name) == "flac" {
+			f.ContentType = "audio/flac"
+		}
+	}
+	f.Faults = append([]Fault(nil), f.Faults...)
+	for i, fault := range f.Faults {
+		var err error
+		if f.Faults[i], err = fault.complete(fmt.Sprintf("%s, fault %d", where, i)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(f.Name) > maxNameLen:
+		return fmt.Errorf("simulator: %s has a name of %d bytes: at most %d", where, len(f.Name), maxNameLen)
+	case f.Raw != nil:
+		return nil
+	case f.Channels != 1 && f.Channels != 2:
+		return fmt.Errorf("simulator: %s has %d channels: use 1 or 2", where, f.Channels)
+	case f.Duration < 0 || f.Size < 0 || f.Size > maxAudio:
+		return fmt.Errorf("simulator: %s has Duration %s and Size %d: use positive ones, Size up to %d", where, f.Duration, f.Size, maxAudio)
+	case f.Format == FLAC && (f.Size != 0 || f.Duration > maxFLAC || f.frames() == 0):
+		return fmt.Errorf("simulator: %s is FLAC of %s: give it a Duration of at most %s and no Size", where, f.Duration, maxFLAC)
+	case f.Format == WAV && f.dataBytes()+wavHeaderBytes > maxRIFF:
+		return fmt.Errorf("simulator: %s is over 4 GiB: use the format RF64", where)
+	case f.Format != WAV && f.Format != RF64 && f.Format != FLAC:
+		return fmt.Errorf("simulator: %s has the format %q: use %s, %s or %s", where, f.Format, WAV, RF64, FLAC)
+	}
+	return nil
+}
+
+// frames is the length in samples of each channel.
+func (f *fileState) frames() int64 { return f.dataBytes() / int64(2*f.Channels) }
+
+// dataBytes is the length of the PCM data.
+func (f *fileState) dataBytes() int64 {
+	frame := int64(2 * f.Channels)
+	if f.Size > 0 {
+		header := int64(wavHeaderBytes)
+		if f.Format == RF64 {
+			header = rf64HeaderBytes
+		}
+		return max(0, f.Size-header) / frame * frame
+	}
+	return int64(f.Duration/time.Microsecond) * sampleRate / 1_000_000 * frame
+}
+
+// entityTag changes when the bytes do.
+func (f *fileState) entityTag() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %s %d %d %d %t ", f.path, f.Format, f.dataBytes(), f.Channels, f.Seed, f.Raw != nil)
+	h.Write(f.Raw)
+	return `"` + hex.EncodeToString(h.Sum(nil)[:16]) + `"`
+}
+
+// nextFault says which fault a GET meets, and counts it. The simulator's mutex guards it.
+func (f *fileState) nextFault() Fault {
+	if f.fault >= len(f.Faults) {
+		return Fault{Kind: None}
+	}
+	fault := f.Faults[f.fault]
+	f.met++
+	if fault.Times > 0 && f.met >= fault.Times {
+		f.fault, f.met = f.fault+1, 0
+	}
+	return fault
+}
+
+// extension is what the media URL ends in: that of the name where it is short and plain, else wav.
+func extension(name string) string {
+	_, after, found := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ".")
+	after = strings.ToLower(after[strings.LastIndexByte(after, '.')+1:])
+	if !found || len(after) > 8 || !isPathSegment(after) {
+		return "wav"
+	}
+	return after
+}
+
+// uuid5 lays 16 bytes out as a name-based UUID, which is what the vendor's sample carries.
+func uuid5(b []byte) string {
+	u := [16]byte(b)
+	u[6] = u[6]&0x0f | 0x50
+	u[8] = u[8]&0x3f | 0x80
+	h := hex.EncodeToString(u[:])
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}

@@ -1,0 +1,137 @@
+package simulator
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// sound is the content of a file, at whatever size without holding it in memory.
+type sound interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// serveMedia answers a request for a media URL.
+func (s *Simulator) serveMedia(w http.ResponseWriter, r *http.Request, call *Call) {
+	path := r.URL.EscapedPath()
+	if reason := s.checkQuery(path, r.URL.RawQuery, s.now()); reason != "" {
+		s.refuseMedia(w, call, reason, http.StatusForbidden, msgMediaRefused)
+		return
+	}
+	file, fault := s.visit(path, r.Method)
+	if file == nil {
+		s.refuseMedia(w, call, ReasonNoFile, http.StatusNotFound, "File not found")
+		return
+	}
+	s.ledger.accept(call, fault.Kind, func(c *Call) {
+		c.BotID, c.SessionID, c.FileName = file.session.botID, file.session.sessionID, file.Name
+	})
+	s.meet(w, r, fault, func(w http.ResponseWriter) { s.sendFile(w, r, file, fault) })
+}
+
+func (s *Simulator) refuseMedia(w http.ResponseWriter, call *Call, reason Reason, status int, msg string) {
+	s.ledger.refuse(call, reason)
+	(&refusal{reason: reason, httpStatus: status, code: status, msg: msg}).write(w)
+}
+
+// visit finds the file of a path and says which fault the request meets. Only a GET uses a fault up.
+func (s *Simulator) visit(path, method string) (*fileState, Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	file := s.files[path]
+	if file == nil {
+		return nil, Fault{}
+	}
+	s.sessions[file.session].counts.MediaRequests++
+	if method != http.MethodGet {
+		return file, Fault{Kind: None}
+	}
+	return file, file.nextFault()
+}
+
+// sendFile is the good answer: the whole file, or the range that was asked for.
+func (s *Simulator) sendFile(w http.ResponseWriter, r *http.Request, file *fileState, fault Fault) {
+	content, err := s.sounds.open(file)
+	if err != nil {
+		writeBody(w, http.StatusInternalServerError, jsonType, envelope(http.StatusInternalServerError, "Internal server error: "+err.Error()))
+		return
+	}
+	content = distort(content, fault)
+	w.Header().Set("Content-Type", file.ContentType)
+	var modified time.Time // zero sends no Last-Modified
+	if !s.config.DisableETag {
+		modified = file.modified
+		w.Header().Set("ETag", file.etag)
+	}
+	if s.config.DisableRange || fault.Kind == Gzip {
+		if !modified.IsZero() {
+			w.Header().Set("Last-Modified", modified.UTC().Format(http.TimeFormat))
+		}
+		sendWhole(w, r, content)
+		return
+	}
+	http.ServeContent(w, r, "", modified, io.NewSectionReader(content, 0, content.Size()))
+}
+
+// sendWhole knows nothing of Range and conditions.
+func sendWhole(w http.ResponseWriter, r *http.Request, content sound) {
+	w.Header().Set("Content-Length", strconv.FormatInt(content.Size(), 10))
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, _ = io.Copy(w, io.NewSectionReader(content, 0, content.Size())) // a client that went away is no error of the server
+}
+
+// distort makes the file shorter or longer than its header says.
+func distort(content sound, fault Fault) sound {
+	switch fault.Kind {
+	case Short:
+		return io.NewSectionReader(content, 0, max(0, content.Size()-fault.Bytes))
+	case Long:
+		return extended{content, fault.Bytes}
+	}
+	return content
+}
+
+// extended is a sound with a tail of bytes that are no audio.
+type extended struct {
+	sound
+	tail int64
+}
+
+// Size counts the tail in.
+func (e extended) Size() int64 { return e.sound.Size() + e.tail }
+
+// ReadAt reads on into the tail.
+func (e extended) ReadAt(p []byte, off int64) (int, error) {
+	return readParts(p, off, e.Size(), func(p []byte, off int64) int {
+		if off < e.sound.Size() {
+			n, _ := e.sound.ReadAt(p, off) // how far it got is all that counts
+			return n
+		}
+		return copy(p, bytes.Repeat([]byte("trailing garbage"), len(p)/16+1))
+	})
+}
+
+// readParts fills p from off on, by as many calls of read as it takes; read must put at least one byte anywhere below size.
+func readParts(p []byte, off, size int64, read func(p []byte, off int64) int) (int, error) {
+	if off < 0 || off >= size {
+		return 0, io.EOF
+	}
+	short := int64(len(p)) > size-off
+	if short {
+		p = p[:size-off]
+	}
+	n := 0
+	for n < len(p) {
+		n += read(p[n:], off+int64(n))
+	}
+	if short {
+		return n, io.EOF
+	}
+	return n, nil
+}

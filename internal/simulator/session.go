@@ -1,0 +1,168 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The statuses that the vendor's page documents.
+const (
+	StatusSuccess               = "success"
+	StatusFailed                = "failed"
+	StatusMediaUnavailable      = "media_unavailable"
+	StatusCallInProgress        = "call_in_progress"
+	StatusMediaInProgress       = "media_in_progress"
+	StatusPartialDownloadFailed = "partial_download_failed"
+	StatusPartialUploadFailed   = "partial_upload_failed"
+)
+
+// Statuses that only the vendor's console shows (vendor docs).
+const (
+	StatusPartialFailed        = "partial_failed"
+	StatusFetchingInProgress   = "fetching_in_progress"
+	StatusInitialFetchFailed   = "initial_fetch_failed"
+	StatusRetryFailed          = "retry_failed"
+	StatusRetryFailedAfter24Hr = "24hr_retry_failed"
+)
+
+const (
+	maxSteps = 1000
+	maxFiles = 64
+)
+
+// Session is a call with its recording, and the story of how the recording becomes available.
+type Session struct {
+	// BotID is the bot that took the call, one of Config.BotIDs.
+	BotID string
+	// SessionID is 24 lower-case hex digits, the first 8 being the Unix second of the call's begin; see NewSessionID.
+	SessionID string
+	// UserID, when set, must match a userId that a caller gives; a caller may always leave it out. Defaults to none: any
+	// userId will do.
+	UserID string
+	// Script is what successive status calls see, at most 1,000 steps; the last one stays. Defaults to success at once.
+	Script []Step
+	// Files are the recording, at most 64, handed out by the steps whose status is success.
+	Files []File
+}
+
+// Step is one stage of a session. It lasts for Calls status calls or for the duration For, whichever ends first; the last
+// step of a script stays whatever it says. Time runs from AddSession on, and only by Config.Now.
+type Step struct {
+	// Status is the answer's status, any string.
+	Status string
+	// Calls is how many status calls see the step. Defaults to no such end.
+	Calls int
+	// For is how long the step lasts. Defaults to no such end.
+	For time.Duration
+	// Body, when set, is sent with status 200 instead of the answer: wrong JSON, half a document, anything.
+	Body string
+	// OmitStatus leaves the key "status" out of the answer. Defaults to false.
+	OmitStatus bool
+	// OmitFiles makes success come with an empty list. Defaults to false.
+	OmitFiles bool
+	// URLLifetime is the life of the URLs that this step hands out; negative ones are expired at birth. Defaults to
+	// Config.URLLifetime.
+	URLLifetime time.Duration
+	// MediaURL is the scheme and host of the URLs that this step hands out, to lead a client astray. Defaults to
+	// Config.MediaURL.
+	MediaURL string
+	// Fault is what the call meets instead of, or on the way of, the answer. It still costs a call of the budget.
+	// Defaults to none.
+	Fault *Fault
+}
+
+// sessionKey identifies a session within a simulator.
+type sessionKey struct{ botID, sessionID string }
+
+// sessionState is a session and how far it has come. The simulator's mutex guards it.
+type sessionState struct {
+	Session
+	begin     time.Time
+	files     []*fileState
+	step      int
+	stepBegan time.Time
+	stepCalls int
+	counts    SessionCounts
+}
+
+// newSessionState checks the session, fills its defaults in and copies it.
+func newSessionState(in Session, config *Config, now time.Time) (*sessionState, error) {
+	begin, err := callBegin(in.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Script) > maxSteps || len(in.Files) > maxFiles {
+		return nil, fmt.Errorf("simulator: session %s has %d steps and %d files: at most %d and %d are allowed", in.SessionID, len(in.Script), len(in.Files), maxSteps, maxFiles)
+	}
+	st := &sessionState{Session: in, begin: begin, stepBegan: now}
+	if st.Script, err = completeScript(in); err != nil {
+		return nil, err
+	}
+	st.Files = append([]File(nil), in.Files...) // the caller's slice stays as it is
+	for i := range in.Files {
+		file, err := newFileState(st, i, config)
+		if err != nil {
+			return nil, err
+		}
+		st.Files[i] = file.File
+		st.files = append(st.files, file)
+	}
+	return st, nil
+}
+
+func completeScript(in Session) ([]Step, error) {
+	if len(in.Script) == 0 {
+		return []Step{{Status: StatusSuccess}}, nil
+	}
+	script := append([]Step(nil), in.Script...)
+	for i := range script {
+		step, where := &script[i], fmt.Sprintf("session %s, step %d", in.SessionID, i)
+		if step.Calls < 0 || step.For < 0 {
+			return nil, fmt.Errorf("simulator: %s has a negative end: Calls %d, For %s", where, step.Calls, step.For)
+		}
+		if step.Calls == 0 && step.For == 0 && i < len(script)-1 {
+			return nil, fmt.Errorf("simulator: %s never ends, so what follows is never seen: set Calls or For", where)
+		}
+		if err := checkMediaBase(where+": MediaURL", step.MediaURL); err != nil {
+			return nil, err
+		}
+		if step.Fault == nil {
+			continue
+		}
+		fault, err := step.Fault.complete(where)
+		if err = errors.Join(err, fault.forAPI(where)); err != nil {
+			return nil, err
+		}
+		step.Fault = &fault
+	}
+	return script, nil
+}
+
+// nextStep says what a status call at now sees, and counts it.
+func (st *sessionState) nextStep(now time.Time) Step {
+	st.elapse(now)
+	step := st.Script[st.step]
+	st.stepCalls++
+	if step.Calls > 0 && st.stepCalls >= step.Calls {
+		st.advance(now)
+	}
+	return step
+}
+
+// elapse leaves the steps behind whose time is over. Each begins when the one before it ended, however late that is noticed.
+func (st *sessionState) elapse(now time.Time) {
+	for st.step < len(st.Script)-1 {
+		span := st.Script[st.step].For
+		if span == 0 || now.Before(st.stepBegan.Add(span)) {
+			return
+		}
+		st.advance(st.stepBegan.Add(span))
+	}
+}
+
+func (st *sessionState) advance(at time.Time) {
+	if st.step < len(st.Script)-1 {
+		st.step, st.stepBegan, st.stepCalls = st.step+1, at, 0
+	}
+}

@@ -1,0 +1,282 @@
+package simulator
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Simulator stands in for the vendor. It is an http.Handler that works on any host and port, serves both the API and the
+// media, and is safe for concurrent use.
+type Simulator struct {
+	ledger *ledger
+	sounds *soundCache
+	urlKey []byte
+	closed chan struct{}
+	once   sync.Once
+
+	mu           sync.Mutex // guards what follows, and the states of sessions and files
+	config       Config
+	bots         map[string]*windows
+	replays      *replayMemory
+	scopeGranted bool
+	outage       *Fault
+	sessions     map[sessionKey]*sessionState
+	files        map[string]*fileState // by path of the media URL
+}
+
+// New returns a simulator without sessions, or an error that names the field of the configuration at fault. Close it when
+// it is done.
+func New(config Config) (*Simulator, error) {
+	config, err := config.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulator{
+		ledger: newLedger(config.LedgerSize), sounds: newSoundCache(), urlKey: make([]byte, 32), closed: make(chan struct{}),
+		config: config, bots: map[string]*windows{}, replays: newReplayMemory(maxJTIs), scopeGranted: !config.ScopeWithdrawn,
+		sessions: map[sessionKey]*sessionState{}, files: map[string]*fileState{},
+	}
+	if _, err := rand.Read(s.urlKey); err != nil {
+		return nil, fmt.Errorf("simulator: no randomness for the key of media URLs: %w", err)
+	}
+	for _, bot := range config.BotIDs {
+		s.bots[bot] = &windows{perMinute: config.CallsPerMinute, perHour: config.CallsPerHour, refusedCount: config.RefusedCallsCount}
+	}
+	return s, nil
+}
+
+// Close lets every stalled and slow answer go and refuses what comes after with 503. It may be called more than once and
+// never fails; the error is there for io.Closer.
+func (s *Simulator) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
+// ServeHTTP answers as the vendor would.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	botID, isAPI := recordingsRoute(r)
+	isMedia := strings.HasPrefix(r.URL.Path, mediaPrefix)
+	call := s.ledger.open(s.describe(r, botID, isAPI, isMedia))
+	out := &recorder{ResponseWriter: w}
+	defer func() { s.ledger.finish(call, out.status, out.bytes) }()
+
+	switch {
+	case s.isClosed():
+		s.ledger.refuse(call, ReasonClosed)
+		writeBody(out, http.StatusServiceUnavailable, htmlType, Fault{Kind: Answer, Status: http.StatusServiceUnavailable}.usualBody())
+	case isAPI:
+		s.serveRecordings(out, r, call)
+	case isMedia && isRead(r.Method):
+		s.serveMedia(out, r, call)
+	default:
+		s.ledger.refuse(call, ReasonRoute)
+		writeNotFound(out, r)
+	}
+}
+
+// recordingsRoute matches "GET /api/public/bot/{streamId}/v2/recordings"; like Express it serves HEAD with it.
+func recordingsRoute(r *http.Request) (botID string, ok bool) {
+	rest, ok := strings.CutPrefix(r.URL.Path, "/api/public/bot/")
+	if !ok || !isRead(r.Method) {
+		return "", false
+	}
+	botID, ok = strings.CutSuffix(rest, "/v2/recordings")
+	return botID, ok && botID != "" && !strings.Contains(botID, "/")
+}
+
+func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+func (s *Simulator) describe(r *http.Request, botID string, isAPI, isMedia bool) Call {
+	call := Call{
+		At: s.now(), Kind: KindOther, Method: clip(r.Method), Path: clip(r.URL.EscapedPath()), BotID: clip(botID), Range: clip(r.Header.Get("Range")),
+	}
+	if auth := r.Header.Get("auth"); auth != "" {
+		sum := sha256.Sum256([]byte(auth))
+		call.Token = hex.EncodeToString(sum[:8])
+	}
+	switch {
+	case isAPI:
+		call.Kind = KindAPI
+		query := r.URL.Query()
+		call.SessionID, call.UserID = clip(query.Get("sessionId")), clip(query.Get("userId"))
+	case isMedia:
+		call.Kind = KindMedia
+		call.Credential = r.Header.Get("auth") != "" || r.Header.Get("Authorization") != ""
+	}
+	return call
+}
+
+// clip bounds what a client can make the ledger keep.
+func clip(s string) string {
+	const most = 512
+	if len(s) > most {
+		s = s[:most]
+	}
+	return strings.Clone(s) // a substring would keep the whole request alive
+}
+
+func (s *Simulator) now() time.Time { return s.config.Now() } // Now is never changed after New
+
+func (s *Simulator) isClosed() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// AddSession adds a session and starts its script, or replaces the one of the same id, script, faults and counts included.
+// It fails when the session cannot be what it says, for a bot that the simulator does not serve, and when Config.MaxSessions is
+// reached.
+func (s *Simulator) AddSession(session Session) error {
+	st, err := newSessionState(session, &s.config, s.now()) // reads only what never changes
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.bots[session.BotID]; !known {
+		return fmt.Errorf("simulator: session %s is of bot %q, which Config.BotIDs does not name: add it there", session.SessionID, session.BotID)
+	}
+	key := sessionKey{session.BotID, session.SessionID}
+	if _, replaced := s.sessions[key]; !replaced && len(s.sessions) >= s.config.MaxSessions {
+		return fmt.Errorf("simulator: there are %d sessions already, no room for %s: raise Config.MaxSessions or remove some", len(s.sessions), session.SessionID)
+	}
+	s.remove(key)
+	s.sessions[key] = st
+	for _, f := range st.files {
+		s.files[f.path] = f
+	}
+	return nil
+}
+
+// RemoveSession forgets a session and its files, as the vendor's retention does; URLs that were handed out answer 404.
+// A session that is not there is no error.
+func (s *Simulator) RemoveSession(botID, sessionID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(sessionKey{botID, sessionID})
+}
+
+func (s *Simulator) remove(key sessionKey) {
+	st := s.sessions[key]
+	if st == nil {
+		return
+	}
+	for _, f := range st.files {
+		delete(s.files, f.path)
+	}
+	delete(s.sessions, key)
+}
+
+// Sessions lists the sessions as they were added, defaults filled in, by bot and id. The audio of File.Raw is shared, not
+// copied: leave it as it is.
+func (s *Simulator) Sessions() []Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Session, 0, len(s.sessions))
+	for _, st := range s.sessions {
+		session := st.Session
+		session.Script = append([]Step(nil), st.Script...)
+		session.Files = append([]File(nil), st.Files...)
+		out = append(out, session)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].BotID != out[j].BotID {
+			return out[i].BotID < out[j].BotID
+		}
+		return out[i].SessionID < out[j].SessionID
+	})
+	return out
+}
+
+// SessionCounts returns the totals of a session; zero for one that is not there.
+func (s *Simulator) SessionCounts(botID, sessionID string) SessionCounts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.sessions[sessionKey{botID, sessionID}]; st != nil {
+		return st.counts
+	}
+	return SessionCounts{}
+}
+
+// SetClientID changes the client id that tokens must carry from now on; an empty one stands for the default.
+func (s *Simulator) SetClientID(id string) {
+	orString(&id, DefaultClientID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config.ClientID = id
+}
+
+// SetClientSecret changes the secret that tokens must be signed with from now on; an empty one stands for the default.
+func (s *Simulator) SetClientSecret(secret string) {
+	orString(&secret, DefaultClientSecret)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config.ClientSecret = secret
+}
+
+// SetScope grants or withdraws the scope "SmartAssist Recordings".
+func (s *Simulator) SetScope(granted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scopeGranted = granted
+}
+
+// SetEnforceJTI switches the app's setting "Enforce JTI". What was burnt while it was on stays burnt.
+func (s *Simulator) SetEnforceJTI(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config.EnforceJTI = on
+}
+
+// SetOutage makes every API call meet the fault before anything else is looked at, so that no budget is spent and no jti is
+// burnt; nil ends it. Media is not affected. It takes the kinds that need no good answer: Answer, HTML, JSON, Empty, Huge,
+// Redirect, and Reset and Stall, which act before the first byte; it fails for any other.
+func (s *Simulator) SetOutage(fault *Fault) error {
+	if fault != nil {
+		complete, err := fault.forOutage()
+		if err != nil {
+			return err
+		}
+		fault = &complete
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outage = fault
+	return nil
+}
+
+// recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,53 @@
+package smartassist
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxTextBytes bounds what is kept of a text that the upstream wrote.
+const maxTextBytes = 300
+
+var (
+	// A JWT's header and claims both begin with {" in base64; one of its parts
+	// may be cut off.
+	jwtPattern = regexp.MustCompile(`[A-Za-z0-9_-]*eyJ[A-Za-z0-9_-]*(\.[A-Za-z0-9_=-]*)*`)
+
+	// The signed query of a URL is a credential, and some servers echo only
+	// the path and query.
+	queryPattern  = regexp.MustCompile(`\?[^\s"'<>]*`)
+	signedPattern = regexp.MustCompile(`(?i)\b(s|sig|signature|token|auth|key|secret|password|x-amz-[a-z-]+)=[^\s"'<>&]+`)
+)
+
+// Redact makes a text that the upstream wrote fit for errors, logs and
+// histories: without tokens, signed queries and control characters, without
+// the given secrets, and at most 300 bytes long.
+func Redact(text string, secrets ...string) string {
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[redacted]")
+		}
+	}
+	text = jwtPattern.ReplaceAllString(text, "[redacted]")
+	text = queryPattern.ReplaceAllString(text, "?[redacted]")
+	text = signedPattern.ReplaceAllString(text, "$1=[redacted]")
+	text = strings.Map(printable, strings.ToValidUTF8(text, "\uFFFD"))
+	text = strings.TrimSpace(text)
+	if len(text) > maxTextBytes {
+		cut := maxTextBytes
+		for cut > 0 && !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text = text[:cut] + "…"
+	}
+	return text
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return ' '
+}

@@ -1,0 +1,68 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// budgetTimeout bounds how long a start waits for the server to show a limit.
+const budgetTimeout = 15 * time.Second
+
+// checkBudgets looks whether the server enforces the limit that protects each
+// bot's call budget: a limit that was never seen is no limit. One that was set
+// through Temporal's API overrides the worker's; a higher one would overdraw
+// the budget, so the worker does not start under it.
+func checkBudgets(ctx context.Context, options Options, logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, budgetTimeout)
+	defer cancel()
+	want := CallsPerSecond(options.Settings.SmartAssist.CallsPerMinute, options.Settings.SmartAssist.CallsPerHour)
+	for _, botID := range options.Settings.SmartAssist.BotIDs {
+		queue := workflows.APITaskQueue(botID)
+		got, source, err := effectiveLimit(ctx, options, queue)
+		switch {
+		case err != nil:
+			logger.Warn("the server does not show the limit of a bot's queue; watch for refusals by rate (429)", "queue", queue, "want", want, "error", err)
+		case got > want*1.01:
+			return fmt.Errorf("the queue %s hands out %.3f calls a second, more than the budget's %.3f: a limit set through Temporal's API overrides the worker's (source %s): remove it with \"temporal task-queue config set --task-queue %s --task-queue-type activity --namespace %s --queue-rps-limit default\", or raise SMARTASSIST_CALLS_PER_HOUR and SMARTASSIST_CALLS_PER_MINUTE if the vendor allows it",
+				queue, got, want, source, queue, options.Namespace)
+		default:
+			logger.Info("the server limits a bot's calls", "queue", queue, "perSecond", got)
+		}
+	}
+	return nil
+}
+
+// effectiveLimit waits until the server has heard of the worker's limit.
+func effectiveLimit(ctx context.Context, options Options, queue string) (perSecond float64, source enumspb.RateLimitSource, err error) {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		described, err := options.Client.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+			Namespace:     options.Namespace,
+			TaskQueue:     &taskqueuepb.TaskQueue{Name: queue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
+			TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+			ReportConfig:  true,
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+		limit := described.GetEffectiveRateLimit()
+		switch limit.GetRateLimitSource() {
+		case enumspb.RATE_LIMIT_SOURCE_WORKER, enumspb.RATE_LIMIT_SOURCE_API:
+			return float64(limit.GetRequestsPerSecond()), limit.GetRateLimitSource(), nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, 0, ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}

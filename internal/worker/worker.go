@@ -1,0 +1,146 @@
+// Package worker is the worker process: it prepares the archive and the
+// namespace, serves callvault's task queues and stops gracefully.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+
+	"github.com/callvault/callvault/activities"
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/config"
+	"github.com/callvault/callvault/internal/namespace"
+)
+
+// prepareTimeout bounds what is done before the first task is taken.
+const prepareTimeout = time.Minute
+
+// Options are what Run needs.
+type Options struct {
+	// Client is connected to Temporal. Run does not close it. Required.
+	Client client.Client
+
+	// Namespace is the one that Client works in. Required.
+	Namespace string
+
+	// Settings are the validated configuration. Required.
+	Settings *config.Config
+
+	// ArchiveCredentials sign the requests to the archive. Defaults to the
+	// standard AWS chain.
+	ArchiveCredentials *credentials.Credentials
+
+	// Logger takes the worker's own messages. Defaults to slog.Default().
+	Logger *slog.Logger
+
+	// Timing of the transfers. Defaults to that of activities.TransferTiming.
+	Timing activities.TransferTiming
+
+	// Ready is called once all queues are served. Defaults to nothing.
+	Ready func()
+}
+
+// Run serves the task queues until ctx ends, then lets running activities
+// finish or hand over and returns nil. An error means that it could not start
+// or had to stop.
+func Run(ctx context.Context, options Options) error {
+	logger := options.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	store, err := openArchive(options)
+	if err != nil {
+		return err
+	}
+	if err := prepare(ctx, options, store, logger); err != nil {
+		return err
+	}
+	fatal := make(chan error, 1)
+	queues := newQueues(options.Client, options.Settings, store, options.Timing, func(err error) {
+		select {
+		case fatal <- err:
+		default: // The first one is enough.
+		}
+	})
+	stop, err := startAll(queues)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	if err := checkBudgets(ctx, options, logger); err != nil {
+		return err
+	}
+	logger.Info("the worker serves", "namespace", options.Namespace, "bots", options.Settings.SmartAssist.BotIDs,
+		"upstream", options.Settings.SmartAssist.URL.Host, "bucket", store.Bucket())
+	if options.Ready != nil {
+		options.Ready()
+	}
+	select {
+	case <-ctx.Done():
+	case err := <-fatal:
+		return fmt.Errorf("a task queue's worker had to stop: %w", err)
+	}
+	logger.Info("the worker is stopping: running transfers finish or hand over", "within", stopTimeout)
+	return nil
+}
+
+func openArchive(options Options) (*archive.Store, error) {
+	settings := options.Settings.Archive
+	return archive.Open(archive.Config{
+		Endpoint:    settings.Endpoint,
+		Bucket:      settings.Bucket,
+		Region:      settings.Region,
+		Prefix:      settings.Prefix,
+		Credentials: options.ArchiveCredentials,
+	})
+}
+
+// prepare creates the bucket and registers the search attributes, where that
+// is allowed. Where it is not, what exists may still suffice for the one; for
+// the other, the error says the command that somebody else has to run.
+func prepare(ctx context.Context, options Options, store *archive.Store, logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	switch err := store.EnsureBucket(ctx); {
+	case errors.Is(err, archive.ErrBlocked):
+		logger.Warn("the bucket could not be looked at or created; fetches will show as blocked if it cannot be written either", "error", err)
+	case err != nil:
+		return fmt.Errorf("the archive at %s cannot be reached: %w: check S3_ENDPOINT", options.Settings.Archive.Endpoint, err)
+	}
+	added, err := namespace.RegisterSearchAttributes(ctx, options.Client, options.Namespace)
+	if err != nil {
+		return err
+	}
+	if len(added) > 0 {
+		logger.Info("registered search attributes", "names", added)
+	}
+	return nil
+}
+
+// startAll starts every queue. The returned function stops those that run,
+// side by side, so that the grace is one and not one for each.
+func startAll(queues []sdkworker.Worker) (stop func(), err error) {
+	var started []sdkworker.Worker
+	stop = func() {
+		var all sync.WaitGroup
+		for _, queue := range started {
+			all.Go(queue.Stop)
+		}
+		all.Wait()
+	}
+	for _, queue := range queues {
+		if err := queue.Start(); err != nil {
+			return stop, fmt.Errorf("start a task queue's worker: %w", err)
+		}
+		started = append(started, queue)
+	}
+	return stop, nil
+}

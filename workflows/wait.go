@@ -1,0 +1,88 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// wait is a durable timer in course.
+type wait struct {
+	until   time.Time
+	summary string
+}
+
+// waitUntil waits until then, until checkNow ends the wait, or until the fetch
+// has to give up, whichever comes first.
+func (f *fetch) waitUntil(ctx workflow.Context, until time.Time, summary string) error {
+	if f.resume.GiveUpAt.Before(until) {
+		until = f.resume.GiveUpAt
+	}
+	woken, err := f.sleep(ctx, until, summary)
+	if err != nil {
+		return err
+	}
+	if !woken && !workflow.Now(ctx).Before(f.resume.GiveUpAt) {
+		f.reason = fmt.Sprintf("gave up after %s: %s", f.policy.GiveUpAfter, f.reason)
+		return errGaveUp
+	}
+	return nil
+}
+
+// waitOut waits because the upstream or the media server is out of order.
+func (f *fetch) waitOut(ctx workflow.Context, d time.Duration, reason string) error {
+	f.enter(ctx, PhaseChecking, reason)
+	return f.waitUntil(ctx, workflow.Now(ctx).Add(d), "out of order or over budget, look again")
+}
+
+// outOfOrder waits a little longer after each failure in a row.
+func (f *fetch) outOfOrder(ctx workflow.Context, reason string) error {
+	wait := setbackWait(f.policy, f.resume.Setbacks, f.chance())
+	f.resume.Setbacks++
+	return f.waitOut(ctx, wait, reason)
+}
+
+// park waits because a person has to mend something. It looks again with
+// growing pauses, and the clock of giveUpAfter stands still meanwhile.
+func (f *fetch) park(ctx workflow.Context, reason string) error {
+	f.enter(ctx, PhaseBlocked, reason)
+	since := workflow.Now(ctx)
+	d := pollWait(f.policy, f.resume.Parks, 0, f.chance())
+	f.resume.Parks++
+	_, err := f.sleep(ctx, since.Add(d), "blocked, look again")
+	f.resume.GiveUpAt = f.resume.GiveUpAt.Add(workflow.Now(ctx).Sub(since))
+	return err
+}
+
+// unblocked runs step until nothing that a person has to mend stands in its
+// way.
+func (f *fetch) unblocked(ctx workflow.Context, step func() error) error {
+	for {
+		err := step()
+		if !isType(err, ErrorTypeBlocked) {
+			return err
+		}
+		if err := f.park(ctx, message(err)); err != nil {
+			return err
+		}
+	}
+}
+
+// sleep waits until then and tells whether checkNow ended the wait before.
+func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (woken bool, err error) {
+	d := until.Sub(workflow.Now(ctx))
+	if d <= 0 {
+		return false, nil
+	}
+	f.wake = false
+	f.waiting = &wait{until: until, summary: summary}
+	defer func() { f.waiting = nil }()
+	if err := f.show(ctx); err != nil {
+		return false, err
+	}
+	return workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		Timeout:      d,
+		TimerOptions: workflow.TimerOptions{Summary: summary},
+	}, func() bool { return f.wake })
+}
