@@ -72,11 +72,11 @@ func (f *fetch) downloadMissing(ctx workflow.Context) error {
 		future workflow.Future
 	}
 	var downloads []download
-	for _, file := range f.files {
+	for i, file := range f.files {
 		if f.isDone(file) {
 			continue
 		}
-		ctx := workflow.WithActivityOptions(ctx, transferOptions(file.ObjectName))
+		ctx := workflow.WithActivityOptions(ctx, transferOptions(fmt.Sprintf("file %d of %d", i+1, len(f.files))))
 		downloads = append(downloads, download{file, workflow.ExecuteActivity(ctx, ActivityDownloadRecording, DownloadRecordingInput{
 			BotID:     f.req.BotID,
 			SessionID: f.req.SessionID,

@@ -25,7 +25,10 @@ func FetchRecordingWorkflow(ctx workflow.Context, req FetchRequest) (*FetchResul
 		return nil, err
 	}
 	result, err := f.run(ctx)
-	if temporal.IsCanceledError(err) {
+	switch {
+	case errors.Is(err, errHistoryLong):
+		return nil, f.continueAsNew(ctx)
+	case temporal.IsCanceledError(err):
 		return nil, workflow.ErrCanceled
 	}
 	return result, err
@@ -55,8 +58,12 @@ type fetch struct {
 	waits   int
 }
 
-// errGaveUp ends a fetch whose time or tries are spent.
-var errGaveUp = errors.New("gave up")
+var (
+	// errGaveUp ends a fetch whose time or tries are spent.
+	errGaveUp = errors.New("gave up")
+	// errHistoryLong ends a run after a wait; the fetch goes on in a new one.
+	errHistoryLong = errors.New("the history is long")
+)
 
 func newFetch(ctx workflow.Context, req FetchRequest) (*fetch, error) {
 	info := workflow.GetInfo(ctx)
@@ -96,9 +103,6 @@ func (f *fetch) run(ctx workflow.Context) (*FetchResult, error) {
 		return archived, err
 	}
 	for {
-		if f.historyIsLong(ctx) {
-			return nil, f.continueAsNew(ctx)
-		}
 		outcome, err := f.attempt(ctx)
 		switch {
 		case errors.Is(err, errGaveUp):
@@ -187,7 +191,7 @@ func (f *fetch) finish(ctx workflow.Context, outcome Outcome) (*FetchResult, err
 	return &written.Result, f.showOutcome(ctx, &written.Result, "")
 }
 
-func (f *fetch) historyIsLong(ctx workflow.Context) bool {
+func historyIsLong(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > maxHistoryEvents
 }

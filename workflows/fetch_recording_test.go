@@ -413,3 +413,28 @@ func TestALongHistoryGoesOnInANewRunWithAllItKnows(t *testing.T) {
 	require.Equal(t, 8, result.StatusChecks, "7 retries over both runs")
 	require.Equal(t, startTime, result.StartedAt)
 }
+
+func TestAFetchThatIsBlockedForLongGoesOnInANewRunToo(t *testing.T) {
+	for name, block := range map[string]func(*stage){
+		"by the store, before the first check": func(s *stage) {
+			s.found = func() (*workflows.FindArchivedResult, error) {
+				return nil, failWith(workflows.ErrorTypeBlocked, "no such bucket")
+			}
+		},
+		"by the store, at the download": func(s *stage) {
+			s.download = func(workflows.DownloadRecordingInput) (*workflows.Recording, error) {
+				return nil, failWith(workflows.ErrorTypeBlocked, "access denied")
+			}
+		},
+		"by the upstream": func(s *stage) { s.answers = []answer{refusal(401, "Invalid SDK credentials")} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, success("a.wav"))
+			block(s)
+			s.after(24*time.Hour, func() { s.env.SetCurrentHistoryLength(9_000) })
+			s.execute(workflows.FetchRequest{BotID: botID, SessionID: sessionID})
+			var next *workflow.ContinueAsNewError
+			require.ErrorAs(t, s.env.GetWorkflowError(), &next)
+		})
+	}
+}

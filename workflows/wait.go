@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,14 +21,14 @@ func (f *fetch) waitUntil(ctx workflow.Context, until time.Time, summary string)
 		until = f.resume.GiveUpAt
 	}
 	woken, err := f.sleep(ctx, until, summary)
-	if err != nil {
+	if err != nil && !errors.Is(err, errHistoryLong) {
 		return err
 	}
 	if !woken && !workflow.Now(ctx).Before(f.resume.GiveUpAt) {
 		f.reason = fmt.Sprintf("gave up after %s: %s", f.policy.GiveUpAfter, f.reason)
 		return errGaveUp
 	}
-	return nil
+	return err
 }
 
 // waitOut waits because the upstream or the media server is out of order.
@@ -69,7 +70,9 @@ func (f *fetch) unblocked(ctx workflow.Context, step func() error) error {
 	}
 }
 
-// sleep waits until then and tells whether checkNow ended the wait before.
+// sleep waits until then and tells whether checkNow ended the wait before. It
+// is the one place in which a run may end to go on in a new one: after a wait,
+// the next thing to do is to ask again in any case.
 func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (woken bool, err error) {
 	d := until.Sub(workflow.Now(ctx))
 	if d <= 0 {
@@ -81,8 +84,12 @@ func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (wo
 	if err := f.show(ctx); err != nil {
 		return false, err
 	}
-	return workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+	woken, err = workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
 		Timeout:      d,
 		TimerOptions: workflow.TimerOptions{Summary: summary},
 	}, func() bool { return f.wake })
+	if err == nil && historyIsLong(ctx) {
+		err = errHistoryLong
+	}
+	return woken, err
 }

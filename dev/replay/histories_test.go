@@ -1,0 +1,236 @@
+// Package replay_test makes histories of a fetch in each of its states on the
+// real server, and proves that today's workflow code replays them.
+//
+// With -save it also keeps them for the future:
+//
+//	go test ./dev/replay -save
+//
+// Run that once for each release, and commit what it adds. Histories of
+// released code are never replaced: fetches that sleep in those states may
+// wake up under any later version.
+package replay_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/callvault/callvault/dev/internal/datadir"
+	"github.com/callvault/callvault/dev/internal/ports"
+	"github.com/callvault/callvault/dev/internal/stack"
+	"github.com/callvault/callvault/internal/simulator"
+	"github.com/callvault/callvault/internal/worker"
+	"github.com/callvault/callvault/workflows"
+)
+
+// release names the histories that -save writes.
+const release = "v0.1.0"
+
+var save = flag.Bool("save", false, "keep the histories in workflows/testdata/histories")
+
+// state is one state in which a fetch may be met by a later version.
+type state struct {
+	name    string
+	session simulator.Session
+	policy  workflows.Policy
+	// until tells whether the fetch has come where it should be.
+	until func(workflows.Progress) bool
+	// then, if set, acts on the fetch once it is there.
+	then func(context.Context, client.Client, string) error
+	// open fetches are exported as they run; the others when they have ended.
+	open bool
+}
+
+func states() []state {
+	success := []simulator.Step{{Status: simulator.StatusSuccess}}
+	sleeping := []simulator.Step{{Status: simulator.StatusPartialDownloadFailed}}
+	files := []simulator.File{{Name: "caller.wav"}, {Name: "agent.wav"}}
+	return []state{
+		{name: "ordinary", session: simulator.Session{Script: success, Files: files[:1]}},
+		{name: "archived", session: simulator.Session{Script: []simulator.Step{
+			{Status: simulator.StatusCallInProgress, Calls: 2}, {Status: simulator.StatusMediaInProgress, Calls: 1},
+			{Status: simulator.StatusPartialUploadFailed, Calls: 1}, {Status: simulator.StatusSuccess}}, Files: files}},
+		{name: "archived_after_a_refused_url", session: simulator.Session{Script: success,
+			Files: []simulator.File{{Name: "caller.wav"}, {Name: "agent.wav", Faults: []simulator.Fault{{Kind: simulator.Answer, Status: http.StatusForbidden}}}}}},
+		{name: "unavailable", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusMediaUnavailable}}}},
+		{name: "gave_up", session: simulator.Session{Script: sleeping}, policy: workflows.Policy{PartialMaxRetries: new(2)}},
+		{name: "sleeping", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.Policy{PartialRetryAfter: 24 * time.Hour},
+			until: func(p workflows.Progress) bool { return p.Phase == workflows.PhasePartialWait }},
+		{name: "woken_by_check_now", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.Policy{PartialRetryAfter: 24 * time.Hour},
+			until: func(p workflows.Progress) bool { return p.Phase == workflows.PhasePartialWait },
+			then:  checkNow},
+		{name: "cancelled_while_asleep", session: simulator.Session{Script: sleeping}, policy: workflows.Policy{PartialRetryAfter: 24 * time.Hour},
+			until: func(p workflows.Progress) bool { return p.Phase == workflows.PhasePartialWait },
+			then:  func(ctx context.Context, c client.Client, id string) error { return c.CancelWorkflow(ctx, id, "") }},
+		{name: "blocked", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusSuccess,
+			Fault: new(simulator.Refuse(http.StatusUnauthorized, 4002, "Permission denied. Scope is incorrect!"))}}}, open: true,
+			until: func(p workflows.Progress) bool { return p.Phase == workflows.PhaseBlocked }},
+	}
+}
+
+// An ordinary recording costs 8 billable actions on Temporal Cloud: the start,
+// five activities and two upserts of search attributes. Whoever adds an event
+// here should know why it is worth its price, a million times over.
+func requireOrdinary(t *testing.T, history *historypb.History) {
+	t.Helper()
+	require.Equal(t, []string{
+		"WorkflowExecutionStarted",
+		"ActivityTaskScheduled FindArchived on callvault",
+		"ActivityTaskScheduled MintToken on callvault-api/" + simulator.DefaultBotID,
+		"ActivityTaskScheduled CheckStatus on callvault",
+		"UpsertWorkflowSearchAttributes",
+		"ActivityTaskScheduled DownloadRecording on callvault-transfer",
+		"ActivityTaskScheduled WriteManifest on callvault",
+		"UpsertWorkflowSearchAttributes",
+		"WorkflowExecutionCompleted",
+	}, billed(history))
+}
+
+// billed are the events of a history that a command or the start has made.
+func billed(history *historypb.History) []string {
+	var lines []string
+	for _, event := range history.GetEvents() {
+		line := event.GetEventType().String()
+		switch event.GetEventType() {
+		case enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED, enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+			enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED, enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+			continue
+		case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+			scheduled := event.GetActivityTaskScheduledEventAttributes()
+			line += " " + scheduled.GetActivityType().GetName() + " on " + scheduled.GetTaskQueue().GetName()
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func checkNow(ctx context.Context, c client.Client, id string) error {
+	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: id, UpdateName: workflows.UpdateCheckNow, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return err
+	}
+	return handle.Get(ctx, nil)
+}
+
+func TestTodaysCodeReplaysTheHistoriesItMakes(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, c := start(ctx, t)
+
+	replayer := sdkworker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(workflows.FetchRecordingWorkflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
+	for i, state := range states() {
+		t.Run(state.name, func(t *testing.T) {
+			history := historyOf(ctx, t, s, c, state, uint64(i))
+			body, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(history)
+			require.NoError(t, err)
+			if *save {
+				path := filepath.Join(repository, "workflows", "testdata", "histories", fmt.Sprintf("%s_%s.json", release, state.name))
+				require.NoError(t, os.WriteFile(path, body, 0o644))
+			}
+			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
+			if state.name == "ordinary" {
+				requireOrdinary(t, history)
+			}
+		})
+	}
+}
+
+// repository is this module's parent, before the store moves the process into
+// its own folder.
+var repository = func() string {
+	path, err := filepath.Abs("../..")
+	if err != nil {
+		panic(err)
+	}
+	return path
+}()
+
+func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
+	t.Helper()
+	data, err := datadir.Open(t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, data.Close()) })
+	s, err := stack.Start(ctx, stack.Options{Data: data,
+		Upstream:     simulator.Config{EnforceJTI: true, CallsPerMinute: 6000, CallsPerHour: 100_000},
+		TemporalPort: ports.Any, UIPort: ports.Any, StorePort: ports.Any, UpstreamPort: ports.Any})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	c, err := client.DialContext(ctx, client.Options{HostPort: s.Temporal.Address(), Identity: "replay", Logger: log.NewStructuredLogger(logger)})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	settings, err := s.Settings()
+	require.NoError(t, err)
+	running, stop := context.WithCancel(ctx)
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- worker.Run(running, worker.Options{Client: c, Namespace: stack.Namespace, Settings: settings,
+			ArchiveCredentials: s.Credentials(), Logger: logger, Ready: func() { close(ready) }})
+	}()
+	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
+	select {
+	case <-ready:
+	case err := <-ended:
+		require.NoError(t, err, "the worker did not start")
+	}
+	return s, c
+}
+
+// historyOf brings one fetch into its state and answers its history.
+func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Client, state state, serial uint64) *historypb.History {
+	t.Helper()
+	session := state.session
+	session.BotID = simulator.DefaultBotID
+	session.SessionID = simulator.NewSessionID(time.Date(2026, 3, 5, 12, 42, 34, 0, time.UTC), serial)
+	require.NoError(t, s.Upstream.AddSession(session))
+
+	policy := state.policy
+	policy.PollMin, policy.PollMax = 50*time.Millisecond, 100*time.Millisecond
+	if policy.PartialRetryAfter == 0 {
+		policy.PartialRetryAfter = 100 * time.Millisecond
+	}
+	request := workflows.FetchRequest{BotID: session.BotID, SessionID: session.SessionID, BatchID: "replay", Policy: policy}
+	run, err := c.ExecuteWorkflow(ctx, workflows.StartOptions(request), workflows.FetchRecordingWorkflowName, request)
+	require.NoError(t, err)
+
+	if state.until != nil {
+		require.Eventually(t, func() bool {
+			answer, err := c.QueryWorkflow(ctx, run.GetID(), "", workflows.QueryProgress)
+			var progress workflows.Progress
+			return err == nil && answer.Get(&progress) == nil && state.until(progress)
+		}, 20*time.Second, 20*time.Millisecond)
+	}
+	if state.then != nil {
+		require.NoError(t, state.then(ctx, c, run.GetID()))
+	}
+	if !state.open {
+		_ = run.Get(ctx, nil) // A cancelled one fails, which its history shows.
+	}
+	history := new(historypb.History)
+	events := c.GetWorkflowHistory(ctx, run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(t, err)
+		history.Events = append(history.Events, event)
+	}
+	return history
+}
