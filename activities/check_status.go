@@ -3,7 +3,9 @@ package activities
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -101,13 +103,22 @@ func (a *CheckStatus) sealFiles(workflowID string, files []smartassist.File) ([]
 	return remote, nil
 }
 
-// unsignedPart is what of a media URL stays the same from check to check.
+// unsignedPart is what of a media URL stays the same from check to check:
+// everything but the expiry, the nonce and the signature.
 func unsignedPart(mediaURL string) string {
 	parsed, err := url.Parse(mediaURL)
 	if err != nil {
 		return ""
 	}
-	return parsed.Host + parsed.EscapedPath()
+	var parameters []string
+	for parameter := range strings.SplitSeq(parsed.RawQuery, "&") {
+		name, _, _ := strings.Cut(parameter, "=")
+		if name != "e" && name != "n" && name != "s" {
+			parameters = append(parameters, parameter)
+		}
+	}
+	slices.Sort(parameters)
+	return parsed.Host + parsed.EscapedPath() + "?" + strings.Join(parameters, "&")
 }
 
 // expiryOf is until when a media URL is worth trying: its parameter e is a

@@ -2,10 +2,12 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/media"
@@ -56,13 +58,17 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 	if err != nil {
 		return nil, sealError(err, workflows.ErrorTypeMediaRefused)
 	}
+	folder, err := sessionFolder(a.Store, input.BotID, input.SessionID)
+	if err != nil {
+		return nil, err
+	}
 	callTime, err := workflows.CallTime(input.SessionID)
 	if err != nil {
 		return nil, err
 	}
-	folder, err := sessionFolder(a.Store, input.BotID, input.SessionID)
-	if err != nil {
-		return nil, err
+	key := folder + input.File.ObjectName
+	if err := a.Store.CleanUp(ctx, key); err != nil {
+		return nil, archiveError(err)
 	}
 	transfer := &transfer{fileName: input.File.ObjectName, timing: a.Timing.withDefaults()}
 	ctx, end := transfer.begin(ctx)
@@ -75,7 +81,6 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 	defer stream.Close()
 	transfer.stream.Store(stream)
 
-	key := folder + input.File.ObjectName
 	object, err := a.Store.Put(ctx, key, stream, stream.Length, archive.Attributes{
 		ContentType: stream.Format.ContentType,
 		Format:      stream.Format.Name,
@@ -156,7 +161,13 @@ func (t *transfer) progress() workflows.DownloadProgress {
 // fail prefers the reason for which the transfer was ended over the errors
 // that ending it caused.
 func (t *transfer) fail(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
+	cause := context.Cause(ctx)
+	switch {
+	case temporal.IsCanceledError(cause):
+		return cause
+	case errors.Is(cause, activity.ErrActivityPaused), errors.Is(cause, activity.ErrActivityReset):
+		return transferError(&media.UnavailableError{Text: cause.Error()})
+	case cause != nil:
 		err = cause
 	}
 	return transferError(err)

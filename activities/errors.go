@@ -42,10 +42,14 @@ func upstreamError(err error) error {
 // sealError maps a sealed text that does not open: the secret was changed or
 // the time is over, and a new one has to be asked for.
 func sealError(err error, errorType string) error {
-	if errors.Is(err, seal.ErrExpired) || errors.Is(err, seal.ErrNotOurs) {
+	switch {
+	case errors.Is(err, seal.ErrExpired) && errorType == workflows.ErrorTypeMediaRefused:
+		return waiting("the media URL has expired", errorType)
+	case errors.Is(err, seal.ErrExpired), errors.Is(err, seal.ErrNotOurs):
 		return waiting(err.Error(), errorType)
+	default:
+		return err
 	}
-	return err
 }
 
 // transferError maps an error of a download. What may pass is retried with the

@@ -11,6 +11,11 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
+// useMargin is how long before its expiry a token is no longer used: the
+// vendor's clock may be ahead of ours, and a token that arrives too late comes
+// back as a refusal of the credentials.
+const useMargin = time.Minute
+
 // MintToken mints the token for one request. It is the permit for that
 // request: the Temporal server hands it out at the rate of the bot's budget.
 type MintToken struct {
@@ -28,9 +33,10 @@ func (a *MintToken) Execute(ctx context.Context, input workflows.MintTokenInput)
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := a.Sealer.Seal(seal.Token, activity.GetInfo(ctx).WorkflowExecution.ID, token, expiresAt)
+	usableUntil := expiresAt.Add(-useMargin)
+	sealed, err := a.Sealer.Seal(seal.Token, activity.GetInfo(ctx).WorkflowExecution.ID, token, usableUntil)
 	if err != nil {
 		return nil, err
 	}
-	return &workflows.MintTokenResult{Token: workflows.SealedText(sealed), ExpiresAt: expiresAt.UTC()}, nil
+	return &workflows.MintTokenResult{Token: workflows.SealedText(sealed), ExpiresAt: usableUntil.UTC()}, nil
 }

@@ -22,6 +22,11 @@ func (a *WriteManifest) Execute(ctx context.Context, input workflows.WriteManife
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range input.Unfinished {
+		if err := a.Store.CleanUp(ctx, folder+name); err != nil {
+			return nil, archiveError(err)
+		}
+	}
 	for _, recording := range input.Result.Recordings {
 		object := archive.Object{Bytes: recording.Bytes, SHA256: recording.SHA256}
 		if err := a.Store.Verify(ctx, recording.Key, object); err != nil {

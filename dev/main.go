@@ -21,12 +21,14 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // A second signal ends the process at once.
 	err := newCommand().ExecuteContext(ctx)
-	interrupted := ctx.Err() != nil
-	stop()
 	var usage *usageError
 	switch {
-	case interrupted:
+	case ctx.Err() != nil:
+		if err != nil && !errors.Is(err, context.Canceled) {
+			fmt.Fprintln(os.Stderr, "dev:", err)
+		}
 		os.Exit(130)
 	case errors.As(err, &usage):
 		fmt.Fprintln(os.Stderr, "dev:", err)
@@ -56,15 +58,10 @@ func newCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{fmt.Errorf("%w: see dev --help", err)} })
 	runDemo := func(command *cobra.Command, _ []string) error {
 		return withStack(command.Context(), folder, demo.Upstream(), func(ctx context.Context, s *stack.Stack, data *datadir.Dir) error {
-			err := demo.Run(ctx, s, data, command.OutOrStdout())
-			if err != nil || !keep {
-				return err
-			}
-			fmt.Fprintln(command.OutOrStdout(), "\nEverything stays up until Ctrl-C.")
-			return s.Failed(ctx)
+			return demo.Run(ctx, s, data, command.OutOrStdout(), keep)
 		})
 	}
-	show := &cobra.Command{Use: "demo", Short: "Fetch a dozen recordings and show how they end", Args: noArguments, RunE: runDemo}
+	show := &cobra.Command{Use: "demo", Short: "Fetch recordings in every state and show how they end", Args: noArguments, RunE: runDemo}
 	for _, command := range []*cobra.Command{root, show} {
 		command.Flags().BoolVar(&keep, "keep", false, "stay up after the demonstration")
 	}

@@ -26,8 +26,8 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // A second signal ends the process at once.
 	err := newCommand().ExecuteContext(ctx)
-	stop()
 	if err == nil {
 		return
 	}
@@ -49,7 +49,7 @@ func newCommand() *cobra.Command {
 		Long: "Serve callvault's task queues until SIGINT or SIGTERM.\n\n" +
 			"Everything is configured by the environment; see the README. All faults of the\nconfiguration are reported together, with exit code 2.",
 		Example:       "  SMARTASSIST_BOT_ID=st-… SMARTASSIST_CLIENT_ID=cs-… SMARTASSIST_CLIENT_SECRET_FILE=secret.txt go run ./worker",
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
 		RunE:          func(command *cobra.Command, _ []string) error { return run(command.Context()) },
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -59,7 +59,7 @@ func newCommand() *cobra.Command {
 		Use:     "health",
 		Short:   "Exit 0 if the worker on this machine is ready (asks CALLVAULT_HEALTH_ADDRESS)",
 		Example: "  CALLVAULT_HEALTH_ADDRESS=127.0.0.1:8080 worker health",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			address := os.Getenv("CALLVAULT_HEALTH_ADDRESS")
 			if address == "" {
@@ -71,10 +71,17 @@ func newCommand() *cobra.Command {
 	return command
 }
 
+func noArguments(command *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &misconfiguration{fmt.Errorf("unexpected argument %q: see %s --help", args[0], command.CommandPath())}
+	}
+	return nil
+}
+
 func run(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	settings, err := config.FromEnvironment()
-	if err != nil {
+	if err := errors.Join(err, temporalclient.CheckEnvironment()); err != nil {
 		return &misconfiguration{err}
 	}
 	client, namespace, err := temporalclient.Dial(ctx, logger)

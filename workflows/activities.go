@@ -129,6 +129,10 @@ type DownloadProgress struct {
 type WriteManifestInput struct {
 	Result  FetchResult `json:"result"`
 	BatchID string      `json:"batchId,omitempty"`
+
+	// Unfinished are the safe names of files whose download did not succeed:
+	// what it may have left behind has to go.
+	Unfinished []string `json:"unfinished,omitempty"`
 }
 
 // WriteManifestResult is what the archive now says of the session: the given

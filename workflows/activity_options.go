@@ -9,10 +9,17 @@ import (
 
 // How the activities are run: their queues, timeouts and retries, each with
 // the kind of work that it suits. How long a fetch waits between them stands
-// in waits.go.
+// in backoff.go.
 
-// tokenLife is how long a minted token can be used at the upstream.
-const tokenLife = 5 * time.Minute
+const (
+	// tokenUse is how long after its minting a token may still set out. It is
+	// valid for a minute longer, for the way and for clocks that differ.
+	tokenUse = 4 * time.Minute
+
+	// permitGrace is how long a fetch waits for a permit though its time is
+	// over, for the one last look.
+	permitGrace = 10 * time.Minute
+)
 
 // archiveOptions suit short requests to the store. They are safe to repeat,
 // and a store that is down comes back: retry until it does. What a person has
@@ -31,12 +38,14 @@ func archiveOptions(summary string) workflow.ActivityOptions {
 }
 
 // permitOptions suit minting: local work that may wait for hours on the
-// bot's limited queue until the budget has room for it.
-func permitOptions(botID string) workflow.ActivityOptions {
+// bot's limited queue until the budget has room for it, but not for longer
+// than the fetch has time left.
+func permitOptions(botID string, timeLeft time.Duration) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		TaskQueue:           APITaskQueue(botID),
-		StartToCloseTimeout: 10 * time.Second,
-		Summary:             "permit for one call",
+		TaskQueue:              APITaskQueue(botID),
+		ScheduleToCloseTimeout: max(timeLeft, permitGrace),
+		StartToCloseTimeout:    10 * time.Second,
+		Summary:                "permit for one call",
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    time.Second,
 			BackoffCoefficient: 2,
@@ -50,7 +59,7 @@ func permitOptions(botID string) workflow.ActivityOptions {
 func callOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:              TaskQueue,
-		ScheduleToStartTimeout: tokenLife,
+		ScheduleToStartTimeout: tokenUse,
 		StartToCloseTimeout:    time.Minute,
 		Summary:                summary,
 		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},

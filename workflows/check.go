@@ -12,16 +12,20 @@ import (
 // checkStatus mints a token and spends it on one call of the upstream. It
 // answers nil after a setback that it has waited out: the caller asks again.
 func (f *fetch) checkStatus(ctx workflow.Context) (*CheckStatusResult, error) {
-	f.enter(ctx, PhaseChecking, "")
+	f.enter(ctx, PhaseChecking, "waiting for a permit under the bot's call budget")
 	var permit MintTokenResult
 	err := workflow.ExecuteActivity(
-		workflow.WithActivityOptions(ctx, permitOptions(f.req.BotID)),
+		workflow.WithActivityOptions(ctx, permitOptions(f.req.BotID, f.resume.GiveUpAt.Sub(workflow.Now(ctx)))),
 		ActivityMintToken,
 		MintTokenInput{BotID: f.req.BotID},
 	).Get(ctx, &permit)
+	if isTimeout(err) {
+		return nil, f.outOfOrder(ctx, fmt.Sprintf("no permit came for bot %s: check that a worker serves it (SMARTASSIST_BOT_ID)", f.req.BotID))
+	}
 	if err != nil {
 		return nil, f.setback(ctx, err)
 	}
+	f.enter(ctx, PhaseChecking, "asking the upstream")
 
 	var status CheckStatusResult
 	err = workflow.ExecuteActivity(
@@ -48,9 +52,8 @@ func (f *fetch) checkStatus(ctx workflow.Context) (*CheckStatusResult, error) {
 // setback waits out an error that waiting can mend, and returns nil then.
 func (f *fetch) setback(ctx workflow.Context, err error) error {
 	var applicationError *temporal.ApplicationError
-	var timeout *temporal.TimeoutError
 	switch {
-	case errors.As(err, &timeout):
+	case isTimeout(err):
 		return f.outOfOrder(ctx, "the worker did not answer in time")
 	case !errors.As(err, &applicationError):
 		return failure(err)
@@ -78,8 +81,13 @@ func (f *fetch) waitForMedia(ctx workflow.Context, status *CheckStatusResult) er
 	wait := pollWait(f.policy, f.resume.Polls, status.MinWait, f.chance())
 	f.resume.Polls++
 	f.enter(ctx, status.Phase, status.Meaning)
-	return f.waitUntil(ctx, workflow.Now(ctx).Add(wait),
-		fmt.Sprintf("%s, after check %d", status.Status, f.resume.StatusChecks))
+	until := workflow.Now(ctx).Add(wait)
+	shortened := until.After(f.resume.GiveUpAt) && workflow.Now(ctx).Before(f.resume.GiveUpAt)
+	err := f.waitUntil(ctx, until, fmt.Sprintf("%s, after check %d", status.Status, f.resume.StatusChecks))
+	if shortened && errors.Is(err, errGaveUp) {
+		return nil // One last look: the recording may be there by now.
+	}
+	return err
 }
 
 // waitForNextDay waits because the vendor failed to get the media and tries
@@ -106,6 +114,11 @@ func reachedUpstream(err error) bool {
 	var timeout *temporal.TimeoutError
 	queued := errors.As(err, &timeout) && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START
 	return !queued && !isType(err, ErrorTypeTokenStale)
+}
+
+func isTimeout(err error) bool {
+	var timeout *temporal.TimeoutError
+	return errors.As(err, &timeout)
 }
 
 // isType tells whether an activity failed with an error of that type.

@@ -46,9 +46,8 @@ func (f *fetch) archive(ctx workflow.Context, status *CheckStatusResult) (Outcom
 // first time: it had probably just expired.
 func (f *fetch) downloadFailed(ctx workflow.Context, err error) error {
 	var applicationError *temporal.ApplicationError
-	var timeout *temporal.TimeoutError
 	switch {
-	case errors.As(err, &timeout):
+	case isTimeout(err):
 		f.note(ctx, "A download ended without an answer from its worker.")
 	case errors.As(err, &applicationError):
 		f.note(ctx, applicationError.Message())
@@ -60,8 +59,17 @@ func (f *fetch) downloadFailed(ctx workflow.Context, err error) error {
 		return nil
 	}
 	wait := pollWait(f.policy, f.resume.DownloadFailures-1, 0, f.chance())
+	if f.resume.DownloadFailures > maxQuickRetries && isType(err, ErrorTypeMediaInvalid) {
+		// It comes wrong every time: only the vendor can change that, and each
+		// look costs a call.
+		wait = max(wait, partialWait(f.policy, f.chance()))
+	}
 	return f.waitOut(ctx, wait, message(err))
 }
+
+// maxQuickRetries is how many times a recording that is not whole is asked for
+// again with the patience of a poll; later on with that of a day.
+const maxQuickRetries = 3
 
 // downloadMissing downloads every file that is not in the archive yet and
 // waits for all of them. Of several errors it answers the one that matters
@@ -99,6 +107,17 @@ func (f *fetch) downloadMissing(ctx workflow.Context) error {
 
 func (f *fetch) isDone(file RemoteFile) bool {
 	return slices.ContainsFunc(f.resume.Done, func(done Recording) bool { return done.Source == file.Source })
+}
+
+// unfinished are the names of the files that are not in the archive.
+func (f *fetch) unfinished() []string {
+	var names []string
+	for _, file := range f.files {
+		if !f.isDone(file) {
+			names = append(names, file.ObjectName)
+		}
+	}
+	return names
 }
 
 // archivedFiles are the files in the archive, in the upstream's order.

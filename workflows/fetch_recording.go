@@ -51,6 +51,7 @@ type fetch struct {
 	shown  Phase // the phase that the search attribute holds
 	reason string
 	notes  []string
+	over   bool
 
 	// waiting is the wait in course, nil if there is none; wake ends it.
 	waiting *wait
@@ -118,7 +119,11 @@ func (f *fetch) run(ctx workflow.Context) (*FetchResult, error) {
 		}
 		// Somebody replaced an object between its download and the manifest.
 		f.resume.Done = nil
-		if err := f.downloadFailed(ctx, err); err != nil && !errors.Is(err, errGaveUp) {
+		err = f.downloadFailed(ctx, err)
+		switch {
+		case errors.Is(err, errGaveUp):
+			return f.finish(ctx, OutcomeGaveUp)
+		case err != nil:
 			return nil, err
 		}
 	}
@@ -182,7 +187,7 @@ func (f *fetch) finish(ctx workflow.Context, outcome Outcome) (*FetchResult, err
 		return workflow.ExecuteActivity(
 			workflow.WithActivityOptions(ctx, archiveOptions("write the manifest: "+string(outcome))),
 			ActivityWriteManifest,
-			WriteManifestInput{Result: result, BatchID: f.req.BatchID},
+			WriteManifestInput{Result: result, BatchID: f.req.BatchID, Unfinished: f.unfinished()},
 		).Get(ctx, &written)
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package workflows
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -23,7 +24,7 @@ const maxUserIDBytes = 512
 func ValidateBotID(botID string) error {
 	switch {
 	case botID == "":
-		return fmt.Errorf(`botId is empty: give the bot's stream id ("st-…"), which the bot's General Settings page shows`)
+		return errors.New(`botId is empty: give the bot's stream id ("st-…"), which the bot's General Settings page shows`)
 	case !botIDPattern.MatchString(botID):
 		return fmt.Errorf(`botId %.80q is malformed: want the stream id, "st-" and letters, digits and hyphens, as the bot's General Settings page shows it`, botID)
 	}
@@ -35,7 +36,7 @@ func ValidateBotID(botID string) error {
 func ValidateSessionID(sessionID string) error {
 	switch {
 	case sessionID == "":
-		return fmt.Errorf("sessionId is empty: give the session's 24 hexadecimal digits, as the conversation logs show them")
+		return errors.New("sessionId is empty: give the session's 24 hexadecimal digits, as the conversation logs show them")
 	case !sessionIDPattern.MatchString(sessionID):
 		return fmt.Errorf("sessionId %.80q is malformed: want 24 lower-case hexadecimal digits, as the conversation logs show them", sessionID)
 	}

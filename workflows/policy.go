@@ -145,9 +145,8 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 			faults = append(faults, fmt.Errorf("policy.partialMaxRetries: want a whole number, got %.40s", raw))
 		}
 	}
-	for key := range object {
-		faults = append(faults, fmt.Errorf("unknown key %.80q in policy: it knows pollMin, pollMax, partialRetryAfter, partialMaxRetries and giveUpAfter", key))
-		break // One is enough to name, and map order would shuffle several.
+	if err := unknownKeys(object, ": a policy has pollMin, pollMax, partialRetryAfter, partialMaxRetries and giveUpAfter"); err != nil {
+		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
 		return errors.New(strings.ReplaceAll(errors.Join(faults...).Error(), "\n", "; "))

@@ -1,11 +1,12 @@
 package workflows
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -117,9 +118,10 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 // decodeStrictly decodes one JSON object into v and names the key that is
 // unknown or has a value of the wrong type.
 func decodeStrictly(data []byte, v any) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(v)
+	if err := checkKeys(data, reflect.TypeOf(v).Elem()); err != nil {
+		return err
+	}
+	err := json.Unmarshal(data, v)
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case err == nil:
@@ -127,15 +129,35 @@ func decodeStrictly(data []byte, v any) error {
 		return fmt.Errorf("want one JSON object, got a JSON %s", wrongType.Value)
 	case errors.As(err, &wrongType):
 		return fmt.Errorf("%s: want a JSON %s, got a %s", wrongType.Field, jsonKind(wrongType), wrongType.Value)
-	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		return fmt.Errorf("unknown key %s: remove it or correct its spelling", strings.TrimPrefix(err.Error(), "json: unknown field "))
-	default:
-		return err
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("want one JSON object and nothing behind it")
+	return err
+}
+
+// checkKeys names the keys of the JSON object data that the struct does not
+// have. encoding/json itself would take "BOTID" for "botId".
+func checkKeys(data []byte, structure reflect.Type) error {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(data, &object) != nil {
+		return nil // Decoding it says better what it is instead.
 	}
-	return nil
+	for field := range structure.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		delete(object, name)
+	}
+	return unknownKeys(object, "")
+}
+
+// unknownKeys complains of all keys that are left in object.
+func unknownKeys(object map[string]json.RawMessage, hint string) error {
+	if len(object) == 0 {
+		return nil
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		names = append(names, fmt.Sprintf("%.80q", name))
+	}
+	names = names[:min(len(names), 5)]
+	return fmt.Errorf("unknown key %s: remove it or correct its spelling%s", strings.Join(names, ", "), hint)
 }
 
 func jsonKind(err *json.UnmarshalTypeError) string {

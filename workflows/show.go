@@ -31,7 +31,7 @@ func (f *fetch) show(ctx workflow.Context) error {
 
 // showOutcome shows how the fetch ended.
 func (f *fetch) showOutcome(ctx workflow.Context, result *FetchResult, note string) error {
-	f.phase, f.reason = Phase(result.Outcome), result.Reason
+	f.phase, f.reason, f.over = Phase(result.Outcome), result.Reason, true
 	f.resume.LastStatus, f.resume.StatusChecks, f.resume.Done = result.Status, result.StatusChecks, result.Recordings
 	if note != "" {
 		f.notes = append(f.notes, note)
@@ -56,12 +56,14 @@ func (f *fetch) details() string {
 	if f.reason != "" {
 		fmt.Fprintf(&b, "%s\n\n", markdownText(f.reason))
 	}
-	fmt.Fprintf(&b, "- Call: %s\n", f.callTime.Format(time.RFC3339))
+	fmt.Fprintf(&b, "- Call: session `%s` of bot `%s`, %s\n", f.req.SessionID, f.req.BotID, f.callTime.Format(time.RFC3339))
 	fmt.Fprintf(&b, "- Last status: %s, after %d check(s)\n", orDash(f.resume.LastStatus), f.resume.StatusChecks)
 	if f.waiting != nil {
 		fmt.Fprintf(&b, "- Next look: %s (the update `%s` makes it now)\n", f.waiting.until.UTC().Format(time.RFC3339), UpdateCheckNow)
 	}
-	fmt.Fprintf(&b, "- Gives up: %s\n", f.resume.GiveUpAt.Format(time.RFC3339))
+	if !f.over {
+		fmt.Fprintf(&b, "- Gives up: %s\n", f.resume.GiveUpAt.UTC().Format(time.RFC3339))
+	}
 	for _, done := range f.resume.Done {
 		fmt.Fprintf(&b, "- Archived: `%s`, %d bytes\n", done.Key, done.Bytes)
 	}

@@ -76,6 +76,9 @@ func (f *fetch) unblocked(ctx workflow.Context, step func() error) error {
 func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (woken bool, err error) {
 	d := until.Sub(workflow.Now(ctx))
 	if d <= 0 {
+		if historyIsLong(ctx) {
+			return false, errHistoryLong
+		}
 		return false, nil
 	}
 	f.wake = false
@@ -84,12 +87,19 @@ func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (wo
 	if err := f.show(ctx); err != nil {
 		return false, err
 	}
-	woken, err = workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
-		Timeout:      d,
-		TimerOptions: workflow.TimerOptions{Summary: summary},
-	}, func() bool { return f.wake })
-	if err == nil && historyIsLong(ctx) {
-		err = errHistoryLong
+	// A timer of our own: the SDK's AwaitWithTimeout would leave it running
+	// when checkNow ends the wait.
+	timing, stop := workflow.WithCancel(ctx)
+	defer stop()
+	timer := workflow.NewTimerWithOptions(timing, d, workflow.TimerOptions{Summary: summary})
+	err = workflow.Await(ctx, func() bool { return f.wake || timer.IsReady() })
+	switch {
+	case err != nil:
+		return false, err
+	case ctx.Err() != nil: // A cancelled timer is ready too.
+		return false, ctx.Err()
+	case historyIsLong(ctx):
+		return f.wake, errHistoryLong
 	}
-	return woken, err
+	return f.wake, nil
 }

@@ -40,27 +40,37 @@ type NamedFile struct {
 }
 
 // NameFiles gives each file of a call its name in the archive. A name follows
-// from the file alone, never from the order of the list, so that every try
-// writes the same file under the same key. A file that is listed twice is
+// from the set of files alone, never from the order of the list, so that every
+// try writes the same file under the same key. A file that is listed twice is
 // named once.
 func NameFiles(files []SourceFile) []NamedFile {
+	sources := make(map[string]bool, len(files))
 	counts := make(map[string]int, len(files))
-	for _, file := range files {
-		counts[strings.ToLower(safeName(file.Name))]++
-	}
-	named := make([]NamedFile, 0, len(files))
-	seen := make(map[string]bool, len(files))
+	var named []NamedFile
 	for i, file := range files {
 		source := digest(file.Name + "\x00" + file.Location)
-		if seen[source] {
+		if sources[source] {
 			continue
 		}
-		seen[source] = true
+		sources[source] = true
 		name := safeName(file.Name)
-		if counts[strings.ToLower(name)] > 1 {
-			name = withSuffix(name, source[:8])
+		counts[strings.ToLower(name)]++
+		named = append(named, NamedFile{ObjectName: name, Source: source, Index: i})
+	}
+	taken := make(map[string]bool, len(named))
+	for i, file := range named {
+		if counts[strings.ToLower(file.ObjectName)] > 1 {
+			named[i].ObjectName = withSuffix(file.ObjectName, file.Source[:8])
 		}
-		named = append(named, NamedFile{ObjectName: name, Source: source[:16], Index: i})
+		taken[strings.ToLower(named[i].ObjectName)] = true
+	}
+	for i, file := range named {
+		if len(taken) < len(named) {
+			// One file's own name is what another's became: tell all apart by
+			// more digits than a name could imitate.
+			named[i].ObjectName = withSuffix(safeName(files[file.Index].Name), file.Source[:32])
+		}
+		named[i].Source = file.Source[:16]
 	}
 	return named
 }

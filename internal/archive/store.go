@@ -25,6 +25,10 @@ const (
 	partBytes = 8 << 20
 )
 
+// nullVersion is the version of whatever was written while a bucket's
+// versioning was suspended: the labelled object itself.
+const nullVersion = "null"
+
 // The user metadata of an object.
 const (
 	metadataSHA256 = "Sha256"
@@ -85,6 +89,18 @@ func (s *Store) Bucket() string { return s.bucket }
 // Prefix leads every key of the archive.
 func (s *Store) Prefix() string { return s.prefix }
 
+// CheckCredentials tells whether there are credentials to sign requests with.
+func (s *Store) CheckCredentials() error {
+	value, err := s.client.GetCreds()
+	switch {
+	case err != nil:
+		return fmt.Errorf("the AWS credentials cannot be had: %w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role", err)
+	case value.SignerType.IsAnonymous() || value.AccessKeyID == "" || value.SecretAccessKey == "":
+		return errors.New("no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role")
+	}
+	return nil
+}
+
 // EnsureBucket makes the bucket if it is missing.
 func (s *Store) EnsureBucket(ctx context.Context) error {
 	exists, err := s.client.BucketExists(ctx, s.bucket)
@@ -122,6 +138,12 @@ type Object struct {
 	SHA256 string
 }
 
+// CleanUp aborts what an earlier try may have left of an upload of the object
+// key when its worker was killed.
+func (s *Store) CleanUp(ctx context.Context, key string) error {
+	return s.storeError("clean up", key, s.client.RemoveIncompleteUpload(ctx, s.bucket, key))
+}
+
 // Put streams source into the object key. length is in bytes, or -1 if only
 // the end will tell. The object comes into being only if source was read to
 // its end without an error and the store has verified the checksum that was
@@ -131,10 +153,6 @@ type Object struct {
 func (s *Store) Put(ctx context.Context, key string, source Source, length int64, attributes Attributes) (Object, error) {
 	if length > maxObjectBytes {
 		return Object{}, ErrTooLarge
-	}
-	// What an earlier try may have left behind when its worker was killed.
-	if err := s.client.RemoveIncompleteUpload(ctx, s.bucket, key); err != nil {
-		return Object{}, s.storeError("clean up", key, err)
 	}
 	options, err := s.putOptions(ctx, key, attributes)
 	if err != nil {
@@ -181,7 +199,7 @@ func (s *Store) putOptions(ctx context.Context, key string, attributes Attribute
 // label adds the digest, which was not known before the last byte, to the
 // metadata of an object that was just written: the store copies it onto itself.
 func (s *Store) label(ctx context.Context, key string, uploaded minio.UploadInfo, sha256 string, attributes Attributes) (Object, error) {
-	_, err := s.client.CopyObject(ctx,
+	labelled, err := s.client.CopyObject(ctx,
 		minio.CopyDestOptions{
 			Bucket: s.bucket, Object: key,
 			ReplaceMetadata: true,
@@ -194,7 +212,7 @@ func (s *Store) label(ctx context.Context, key string, uploaded minio.UploadInfo
 	if err != nil {
 		return Object{}, s.storeError("label", key, err)
 	}
-	if uploaded.VersionID != "" {
+	if v := uploaded.VersionID; v != "" && v != nullVersion && v != labelled.VersionID {
 		// A bucket with versions has kept the unlabelled twin. If it may not be
 		// deleted (Object Lock) it stays, which costs space and nothing else.
 		_ = s.client.RemoveObject(ctx, s.bucket, key, minio.RemoveObjectOptions{VersionID: uploaded.VersionID})

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -84,6 +86,22 @@ type started struct {
 	WorkflowID string `json:"workflowId"`
 	RunID      string `json:"runId"`
 	Namespace  string `json:"namespace"`
+
+	// Attached tells that the fetch was running already.
+	Attached bool `json:"attached"`
+}
+
+// start starts the fetch, or attaches to the one that the session has running.
+func start(ctx context.Context, c client.Client, request workflows.FetchRequest) (run client.WorkflowRun, attached bool, err error) {
+	options := workflows.StartOptions(request)
+	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	run, err = c.ExecuteWorkflow(ctx, options, workflows.FetchRecordingWorkflowName, request)
+	var running *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &running) {
+		return c.GetWorkflow(ctx, options.ID, running.RunId), true, nil
+	}
+	return run, false, err
 }
 
 func fetch(command *cobra.Command, request workflows.FetchRequest, output format, wait bool) error {
@@ -94,13 +112,16 @@ func fetch(command *cobra.Command, request workflows.FetchRequest, output format
 	}
 	defer c.Close()
 
-	run, err := c.ExecuteWorkflow(ctx, workflows.StartOptions(request), workflows.FetchRecordingWorkflowName, request)
+	run, attached, err := start(ctx, c, request)
 	if err != nil {
 		return fmt.Errorf("start the fetch: %w%s", err, startHint(err))
 	}
+	if attached {
+		fmt.Fprintln(stderr, "A fetch of this session is running already: attached to it. Its own policy holds, not this command's.")
+	}
 	if !wait {
 		if output == formatJSON {
-			return printJSON(stdout, started{run.GetID(), run.GetRunID(), namespace})
+			return printJSON(stdout, started{run.GetID(), run.GetRunID(), namespace, attached})
 		}
 		_, err := fmt.Fprintf(stdout, "started %s\n  run %s\n  look at it: %s\n", run.GetID(), run.GetRunID(), lookAgain(request))
 		return err

@@ -42,13 +42,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return ExitDone
-	case errors.Is(err, errInterrupted):
-		return ExitInterrupted
 	case errors.As(err, &news):
 		return ExitBadNews
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "starter:", err)
 		return ExitUsage
+	case errors.Is(err, errInterrupted), ctx.Err() != nil:
+		// Whatever was under way failed because the person went away.
+		return ExitInterrupted
 	default:
 		fmt.Fprintln(stderr, "starter:", err)
 		return ExitBadNews
@@ -59,6 +60,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "starter",
 		Short:         "Start fetches of call recordings and look at them",
+		Example:       "  starter fetch --bot st-fd81a2b1-43af-544d-8082-831bc09c0001 --session 65e7133a3242653c58d7aaaa --wait",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -68,6 +70,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 			return nil
 		},
 		RunE: func(command *cobra.Command, _ []string) error {
+			command.SetOut(command.ErrOrStderr()) // stdout is for results
 			_ = command.Help()
 			return &usageError{errors.New("say what to do: one of the commands above")}
 		},
@@ -77,6 +80,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w: see %s --help", err, command.CommandPath())}
 	})
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newFetch(), newSetup())
 	return root
 }

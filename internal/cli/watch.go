@@ -51,10 +51,14 @@ func look(ctx context.Context, c client.Client, run client.WorkflowRun) string {
 	answer, err := c.QueryWorkflow(ctx, run.GetID(), "", workflows.QueryProgress)
 	var failed *serviceerror.QueryFailed
 	var deadline *serviceerror.DeadlineExceeded
+	var noPoller *serviceerror.FailedPrecondition
+	var failing *serviceerror.WorkflowNotReady
 	switch {
 	case errors.As(err, &failed):
 		return "" // It has not begun, or it is over.
-	case errors.As(err, &deadline), ctx.Err() != nil:
+	case errors.As(err, &failing):
+		return "the workflow cannot go on: see its last workflow task in the Web UI"
+	case errors.As(err, &deadline), errors.As(err, &noPoller), ctx.Err() != nil:
 		return `no worker answers: start one with "go run ./worker"`
 	case err != nil:
 		return "Temporal does not answer: " + err.Error()

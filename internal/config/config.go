@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -72,6 +73,8 @@ type variables struct {
 	S3Region         string `env:"S3_REGION"                      envDefault:"us-east-1"`
 	S3Prefix         string `env:"S3_PREFIX"`
 	HealthAddress    string `env:"CALLVAULT_HEALTH_ADDRESS"`
+	AccessKeyID      string `env:"AWS_ACCESS_KEY_ID"`
+	SecretAccessKey  string `env:"AWS_SECRET_ACCESS_KEY"`
 }
 
 // Bounds of what the environment may say.
@@ -117,8 +120,9 @@ func fromMap(environment map[string]string) (*Config, error) {
 			Region:   vars.S3Region,
 			Prefix:   f.prefix(vars.S3Prefix),
 		},
-		HealthAddress: vars.HealthAddress,
+		HealthAddress: f.healthAddress(vars.HealthAddress),
 	}
+	f.keyPair(vars.AccessKeyID, vars.SecretAccessKey)
 	if len(f) > 0 {
 		return nil, fmt.Errorf("the configuration has %d fault(s):\n%w", len(f), errors.Join(f...))
 	}
@@ -206,8 +210,12 @@ func (f *faults) baseURL(variable, value string) *url.URL {
 func (f *faults) endpoint(variable, value string) *url.URL {
 	address, err := url.Parse(value)
 	switch {
-	case err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https":
-		f.add(variable, `is no address: want one such as "https://host" or "https://host:port"`)
+	case err != nil || address.Hostname() == "" || address.Scheme != "http" && address.Scheme != "https":
+		shown := ""
+		if !strings.ContainsAny(value, "@?#") { // What stands there may be a password.
+			shown = fmt.Sprintf("%q ", clip(value))
+		}
+		f.add(variable, `%sis no address: want one such as "https://host" or "https://host:port"`, shown)
 		return &url.URL{Scheme: "https", Host: "invalid"}
 	case address.User != nil:
 		f.add(variable, "holds a user name or password: remove them, credentials have variables of their own")
@@ -234,6 +242,24 @@ func (f *faults) bucket(value string) string {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.')
 	}) {
 		f.add("S3_BUCKET", "%q is no bucket name: want 3 to 63 lower-case letters, digits, dots and hyphens", clip(value))
+	}
+	return value
+}
+
+// keyPair judges the one part of the AWS credential chain that is easily set by
+// half; without the other half requests would go out unsigned.
+func (f *faults) keyPair(id, secret string) {
+	switch {
+	case id != "" && secret == "":
+		f.add("AWS_SECRET_ACCESS_KEY", "is not set beside AWS_ACCESS_KEY_ID: set both, or neither for another source of the AWS credential chain")
+	case id == "" && secret != "":
+		f.add("AWS_ACCESS_KEY_ID", "is not set beside AWS_SECRET_ACCESS_KEY: set both, or neither for another source of the AWS credential chain")
+	}
+}
+
+func (f *faults) healthAddress(value string) string {
+	if _, port, err := net.SplitHostPort(value); value != "" && (err != nil || port == "") {
+		f.add("CALLVAULT_HEALTH_ADDRESS", "%q is no address: want one such as 127.0.0.1:8080", clip(value))
 	}
 	return value
 }

@@ -175,7 +175,7 @@ func statusError(response *http.Response) error {
 	case status == http.StatusOK:
 		return nil
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
-		return &UnavailableError{Wait: retryAfter(response.Header), Text: fmt.Sprintf("the media server answered %d: it is out of order or busy", status)}
+		return &UnavailableError{Wait: retryAfter(response.Header, time.Now()), Text: fmt.Sprintf("the media server answered %d: it is out of order or busy", status)}
 	case status >= 400:
 		return fmt.Errorf("%w: the media server answered %d", ErrRefused, status)
 	default:
@@ -213,12 +213,19 @@ func declaredType(header http.Header) string {
 	return clean[:min(len(clean), maxTypeBytes)]
 }
 
-func retryAfter(header http.Header) time.Duration {
-	seconds, err := strconv.Atoi(header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
+// retryAfter reads the header Retry-After, in seconds or as a date. It answers
+// 0 if there is none that can be read.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		// Bounded before it is multiplied, which would overflow.
+		return time.Duration(min(max(seconds, 0), int64(maxRetryAfter/time.Second))) * time.Second
 	}
-	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	if at, err := http.ParseTime(value); err == nil {
+		return min(max(at.Sub(now), 0), maxRetryAfter)
+	}
+	return 0
 }
 
 // transportError strips the URL, which is a credential, from an error of the
@@ -258,7 +265,8 @@ func causeText(err error) string {
 		}
 		err = inner
 	}
-	if text := err.Error(); !strings.ContainsAny(text, "?/") {
+	// A text with quotes quotes something that was received or configured.
+	if text := err.Error(); !strings.ContainsAny(text, `?/@"`) {
 		return text
 	}
 	return "the connection failed"

@@ -43,9 +43,9 @@ func (p *HostPolicy) CheckURL(u *url.URL) error {
 	case host == "":
 		return fmt.Errorf("%w: the media URL has no host", ErrHostRefused)
 	case u.User != nil:
-		return fmt.Errorf("%w: the media URL for %s holds a user name", ErrHostRefused, host)
+		return fmt.Errorf("%w: the media URL for %s holds a user name, which no URL of the vendor's does: ask the vendor", ErrHostRefused, host)
 	case u.Scheme != "https" && !(u.Scheme == "http" && p.api.Scheme == "http" && isLoopbackHost(host)):
-		return fmt.Errorf("%w: the media URL for %s is %q, not https", ErrHostRefused, host, u.Scheme)
+		return fmt.Errorf("%w: the media URL for %s is %.20q, not https, so the call could be overheard on its way: ask the vendor", ErrHostRefused, host, u.Scheme)
 	case !p.allowsHost(host):
 		return fmt.Errorf("%w: %s is not among the hosts that media may come from: if it is the vendor's, add it to SMARTASSIST_MEDIA_HOSTS", ErrHostRefused, host)
 	}
@@ -56,6 +56,11 @@ func (p *HostPolicy) allowsHost(host string) bool {
 	api := normalHost(p.api.Hostname())
 	if host == api || isLoopbackHost(host) && isLoopbackHost(api) {
 		return true
+	}
+	if strings.ContainsAny(host, ":%") {
+		// A name holds neither; an IPv6 address does, and its zone may end in
+		// any domain.
+		return false
 	}
 	for _, pattern := range p.patterns {
 		if domain, wildcard := strings.CutPrefix(pattern, "*"); host == pattern ||

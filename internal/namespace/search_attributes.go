@@ -19,7 +19,7 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-// ErrNotAllowed: the connection's identity may not do it; a person can.
+// ErrNotAllowed says that the connection's identity may not do it; a person can.
 var ErrNotAllowed = errors.New("not allowed")
 
 const (
@@ -36,6 +36,9 @@ const (
 // type, its error names the command that mends it.
 func RegisterSearchAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
 	added, err := addMissing(ctx, c.OperatorService(), namespace)
+	if errors.Is(err, ErrNotAllowed) && known(ctx, c, namespace) == nil {
+		return nil, nil // Somebody who may has done it before.
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,15 +80,10 @@ func addMissing(ctx context.Context, operator operatorservice.OperatorServiceCli
 func awaitKnown(ctx context.Context, c client.Client, namespace string) error {
 	ctx, cancel := context.WithTimeout(ctx, knownTimeout)
 	defer cancel()
-	var conditions []string
-	for _, name := range slices.Sorted(maps.Keys(workflows.SearchAttributeTypes())) {
-		conditions = append(conditions, name+" IS NULL")
-	}
-	query := strings.Join(conditions, " AND ")
 	ticker := time.NewTicker(knownPause)
 	defer ticker.Stop()
 	for {
-		_, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: query})
+		err := known(ctx, c, namespace)
 		var unknown *serviceerror.InvalidArgument
 		if !errors.As(err, &unknown) {
 			return err
@@ -96,6 +94,16 @@ func awaitKnown(ctx context.Context, c client.Client, namespace string) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// known asks the server once for a query that names all attributes.
+func known(ctx context.Context, c client.Client, namespace string) error {
+	var conditions []string
+	for _, name := range slices.Sorted(maps.Keys(workflows.SearchAttributeTypes())) {
+		conditions = append(conditions, name+" IS NULL")
+	}
+	_, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: strings.Join(conditions, " AND ")})
+	return err
 }
 
 // explain adds the way out: the command for somebody who may run it.

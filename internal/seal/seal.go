@@ -34,11 +34,11 @@ const (
 )
 
 var (
-	// ErrExpired: the text was sealed for a time that is over.
+	// ErrExpired says that the text was sealed for a time that is over.
 	ErrExpired = errors.New("the sealed text has expired")
-	// ErrNotOurs: the text was altered, or sealed for another workflow or
+	// ErrNotOurs says that the text was altered, or sealed for another workflow or
 	// purpose, or under another client secret.
-	ErrNotOurs = errors.New("the sealed text does not open: it was sealed for another workflow or under another client secret, or it was altered")
+	ErrNotOurs = errors.New("the sealed text does not open: it was sealed under another client secret, or altered; give all workers of the namespace the same SMARTASSIST_CLIENT_SECRET")
 )
 
 // Sealer seals and opens. It is safe for concurrent use.

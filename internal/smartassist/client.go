@@ -35,8 +35,8 @@ type Config struct {
 	// https://smartassist.kore.ai. Required.
 	BaseURL *url.URL
 
-	// Transport carries the requests. Defaults to a clone of
-	// http.DefaultTransport.
+	// Transport carries the requests. It must send each of them once. Defaults to
+	// a clone of http.DefaultTransport that reuses no connection.
 	Transport http.RoundTripper
 }
 
@@ -50,7 +50,12 @@ type Client struct {
 func NewClient(config Config) *Client {
 	transport := config.Transport
 	if transport == nil {
-		transport = http.DefaultTransport.(*http.Transport).Clone()
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		// On a reused connection that turns out to be dead, Go sends a GET once
+		// more by itself: the same token twice, which the vendor takes for a
+		// replay.
+		own.DisableKeepAlives = true
+		transport = own
 	}
 	return &Client{
 		base: config.BaseURL,
@@ -95,15 +100,20 @@ func (c *Client) FetchRecordings(ctx context.Context, token, botID, sessionID, u
 
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
 	switch {
+	case response.StatusCode != http.StatusOK:
+		// The status counts even if the text beside it broke off.
+		return nil, answerError(response.StatusCode, response.Header, body, time.Now(), token)
 	case err != nil:
 		return nil, transportError(err)
-	case response.StatusCode != http.StatusOK:
-		return nil, answerError(response.StatusCode, response.Header, body, time.Now(), token)
 	case len(body) > maxAnswerBytes:
 		return nil, &Error{Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's answer is longer than %d bytes", maxAnswerBytes)}
 	}
 	answer, err := parseAnswer(body, token)
 	if err != nil {
+		// A spent budget may be told by its text alone.
+		if refused := answerError(response.StatusCode, response.Header, body, time.Now(), token); refused.Kind == RateLimited {
+			return nil, refused
+		}
 		return nil, &Error{Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's answer (%s) cannot be used: %s",
 			contentType(response.Header), Redact(err.Error(), token))}
 	}
@@ -111,7 +121,11 @@ func (c *Client) FetchRecordings(ctx context.Context, token, botID, sessionID, u
 }
 
 func (c *Client) newRequest(ctx context.Context, token, botID, sessionID, userID string) (*http.Request, error) {
-	address := c.base.JoinPath("api", "public", "bot", botID, "v2", "recordings")
+	// The id is one segment of the path, whatever it holds; JoinPath would
+	// resolve its dots and slashes.
+	address := *c.base
+	address.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/") + "/api/public/bot/" + url.PathEscape(botID) + "/v2/recordings"
+	address.Path = strings.TrimSuffix(c.base.Path, "/") + "/api/public/bot/" + botID + "/v2/recordings"
 	query := url.Values{"sessionId": {sessionID}}
 	if userID != "" {
 		query.Set("userId", userID)
@@ -142,16 +156,23 @@ func parseAnswer(body []byte, secrets ...string) (*Answer, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("something stands behind its JSON object")
 	}
-	if raw.Status == nil || *raw.Status == "" {
+	if raw.Status == nil {
 		return nil, errors.New("it has no status")
 	}
+	// What is handed on is what is judged: a status that only white space tells
+	// from "success" is handed on as "success", so it needs files as well.
 	answer := &Answer{Status: Redact(*raw.Status, secrets...)}
-	if *raw.Status != StatusSuccess {
-		return answer, nil
+	switch answer.Status {
+	case "":
+		return nil, errors.New("it has no status")
+	case StatusSuccess:
+		files, err := parseFiles(raw.Recording, secrets...)
+		if err != nil {
+			return nil, err
+		}
+		answer.Files = files
 	}
-	files, err := parseFiles(raw.Recording, secrets...)
-	answer.Files = files
-	return answer, err
+	return answer, nil
 }
 
 func parseFiles(raw json.RawMessage, secrets ...string) ([]File, error) {

@@ -69,7 +69,7 @@ func answerError(status int, header http.Header, body []byte, now time.Time, sec
 	lower := strings.ToLower(text)
 	switch {
 	case status == http.StatusTooManyRequests || strings.Contains(lower, "rate limit"):
-		if !asked {
+		if !asked || wait <= 0 { // Coming back at once would cost a call.
 			wait = minuteWait
 			if strings.Contains(lower, "hour") {
 				wait = hourWait
@@ -82,8 +82,10 @@ func answerError(status int, header http.Header, body []byte, now time.Time, sec
 		return &Error{Blocked, status, 0, said + ": nothing answers to the API there: check SMARTASSIST_URL" + redirectHint(header)}
 	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status >= 500:
 		return &Error{Transient, status, wait, said + ": it is out of order"}
-	case status >= 400:
+	case isEnvelope(body) && (status == http.StatusBadRequest || status == http.StatusPreconditionFailed || status == http.StatusUnprocessableEntity):
 		return &Error{Permanent, status, 0, said + ": it takes the request for wrong: check botId, sessionId and userId"}
+	case status >= 400:
+		return &Error{Blocked, status, 0, said + ": something other than the API answers: check SMARTASSIST_URL, and proxies and firewalls on the way"}
 	default:
 		return &Error{Transient, status, wait, said + ", which the API does not document"}
 	}
@@ -132,9 +134,22 @@ func transportError(err error) *Error {
 		return &Error{Blocked, 0, 0, fmt.Sprintf("the upstream's certificate is not trusted (%s): check SMARTASSIST_URL, this machine's clock and its certificate authorities", Redact(err.Error()))}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Transient, 0, 0, "the upstream did not answer in time"}
+	case strings.Contains(err.Error(), "invalid proxy address"):
+		// Its text quotes the variable, which may hold a password.
+		return &Error{Blocked, 0, 0, "the proxy variable of this machine's environment is no address: correct HTTPS_PROXY or HTTP_PROXY"}
 	default:
 		return &Error{Transient, 0, 0, fmt.Sprintf("the upstream did not answer: %s", Redact(err.Error()))}
 	}
+}
+
+// isEnvelope tells whether body is an answer of the API's own rather than of
+// something on the way.
+func isEnvelope(body []byte) bool {
+	var envelope map[string]json.RawMessage
+	if json.Unmarshal(body, &envelope) != nil {
+		return false
+	}
+	return envelope["errors"] != nil || envelope["error"] != nil || envelope["message"] != nil
 }
 
 // messageOf finds the message in the envelopes that the vendor's endpoints
@@ -156,9 +171,9 @@ func messageOf(body []byte) string {
 		return strings.TrimSpace(string(body))
 	case len(envelope.Errors) > 0:
 		return envelope.Errors[0].Msg
-	case json.Unmarshal(envelope.Error, &text) == nil:
+	case json.Unmarshal(envelope.Error, &text) == nil && text != "":
 		return text
-	case len(envelope.Error) > 0:
+	case len(envelope.Error) > 0 && envelope.Message == "":
 		return string(envelope.Error)
 	default:
 		return envelope.Message
@@ -168,8 +183,9 @@ func messageOf(body []byte) string {
 // retryAfter reads the header Retry-After, in seconds or as a date.
 func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil && seconds >= 0 {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter), true
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if (err == nil || errors.Is(err, strconv.ErrRange)) && seconds >= 0 {
+		return time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second, true
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return min(max(at.Sub(now), 0), maxRetryAfter), true

@@ -17,7 +17,9 @@ var (
 
 	// The signed query of a URL is a credential, and some servers echo only
 	// the path and query.
-	queryPattern  = regexp.MustCompile(`\?[^\s"'<>]*`)
+	queryPattern = regexp.MustCompile(`\?[^\s"'<>]*`)
+	// So is the user part of a URL.
+	userPattern   = regexp.MustCompile(`://[^\s"'<>/@]*@`)
 	signedPattern = regexp.MustCompile(`(?i)\b(s|sig|signature|token|auth|key|secret|password|x-amz-[a-z-]+)=[^\s"'<>&]+`)
 )
 
@@ -31,12 +33,13 @@ func Redact(text string, secrets ...string) string {
 		}
 	}
 	text = jwtPattern.ReplaceAllString(text, "[redacted]")
+	text = userPattern.ReplaceAllString(text, "://[redacted]@")
 	text = queryPattern.ReplaceAllString(text, "?[redacted]")
 	text = signedPattern.ReplaceAllString(text, "$1=[redacted]")
 	text = strings.Map(printable, strings.ToValidUTF8(text, "\uFFFD"))
 	text = strings.TrimSpace(text)
 	if len(text) > maxTextBytes {
-		cut := maxTextBytes
+		cut := maxTextBytes - len("…")
 		for cut > 0 && !utf8.RuneStart(text[cut]) {
 			cut--
 		}

@@ -60,7 +60,7 @@ const (
 var meanings = map[string]Meaning{
 	StatusSuccess:               {Action: Archive, Text: "the URL is generated"},
 	StatusFailed:                {Action: EndFailed, Text: "the URL was not generated (permanent failure)"},
-	StatusMediaUnavailable:      {Action: EndUnavailable, Text: "the recording is not available on the server: recording was off, or it was deleted or purged"},
+	StatusMediaUnavailable:      {Action: EndUnavailable, Text: "the recording is not available on the server: recording was off, it was deleted or purged, or it is not there yet"},
 	StatusCallInProgress:        {Action: Poll, Text: "the call is ongoing"},
 	StatusMediaInProgress:       {Action: Poll, Text: "the call has ended and its media is not generated yet"},
 	StatusPartialDownloadFailed: {Action: RetryNextDay, Text: "the URL is not generated as the call or media generation is in progress; the vendor says to retry after 24 hours"},

@@ -15,7 +15,7 @@ import (
 
 const dialTimeout = 10 * time.Second
 
-// ConfigError: what the environment says of Temporal cannot be used.
+// ConfigError says that what the environment says of Temporal cannot be used.
 type ConfigError struct{ err error }
 
 func (e *ConfigError) Error() string {
@@ -23,6 +23,15 @@ func (e *ConfigError) Error() string {
 }
 
 func (e *ConfigError) Unwrap() error { return e.err }
+
+// CheckEnvironment tells whether what the environment says of Temporal can be
+// used. It connects to nobody.
+func CheckEnvironment() error {
+	if _, err := envconfig.LoadDefaultClientOptions(); err != nil {
+		return &ConfigError{err}
+	}
+	return nil
+}
 
 // Dial connects and answers the namespace in which the client works. The
 // caller closes the client.
@@ -42,7 +51,7 @@ func Dial(ctx context.Context, logger *slog.Logger) (client.Client, string, erro
 	defer cancel()
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
-		return nil, "", fmt.Errorf("Temporal at %s does not answer (%w): start it, for example with \"go run ./dev up\", or set TEMPORAL_ADDRESS", options.HostPort, err)
+		return nil, "", fmt.Errorf("no Temporal answers at %s (%w): start one, for example with \"go run ./dev up\", or set TEMPORAL_ADDRESS", options.HostPort, err)
 	}
 	return c, options.Namespace, nil
 }

@@ -26,7 +26,7 @@ func checkBudgets(ctx context.Context, options Options, logger *slog.Logger) err
 	want := CallsPerSecond(options.Settings.SmartAssist.CallsPerMinute, options.Settings.SmartAssist.CallsPerHour)
 	for _, botID := range options.Settings.SmartAssist.BotIDs {
 		queue := workflows.APITaskQueue(botID)
-		got, source, err := effectiveLimit(ctx, options, queue)
+		got, source, err := effectiveLimit(ctx, options, queue, want)
 		switch {
 		case err != nil:
 			logger.Warn("the server does not show the limit of a bot's queue; watch for refusals by rate (429)", "queue", queue, "want", want, "error", err)
@@ -40,8 +40,8 @@ func checkBudgets(ctx context.Context, options Options, logger *slog.Logger) err
 	return nil
 }
 
-// effectiveLimit waits until the server has heard of the worker's limit.
-func effectiveLimit(ctx context.Context, options Options, queue string) (perSecond float64, source enumspb.RateLimitSource, err error) {
+// effectiveLimit waits until the server has heard of the worker's limit, want.
+func effectiveLimit(ctx context.Context, options Options, queue string, want float64) (perSecond float64, source enumspb.RateLimitSource, err error) {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -55,9 +55,16 @@ func effectiveLimit(ctx context.Context, options Options, queue string) (perSeco
 			return 0, 0, err
 		}
 		limit := described.GetEffectiveRateLimit()
-		switch limit.GetRateLimitSource() {
-		case enumspb.RATE_LIMIT_SOURCE_WORKER, enumspb.RATE_LIMIT_SOURCE_API:
-			return float64(limit.GetRequestsPerSecond()), limit.GetRateLimitSource(), nil
+		perSecond, source := float64(limit.GetRequestsPerSecond()), limit.GetRateLimitSource()
+		// Not by the source alone: the server calls a limit of the API's that is
+		// not below its own maximum its own, as it does before it has any.
+		set := described.GetConfig().GetQueueRateLimit().GetRateLimit()
+		switch {
+		case set != nil:
+			return float64(set.GetRequestsPerSecond()), enumspb.RATE_LIMIT_SOURCE_API, nil
+		case source == enumspb.RATE_LIMIT_SOURCE_WORKER,
+			source == enumspb.RATE_LIMIT_SOURCE_SYSTEM && perSecond <= want:
+			return perSecond, source, nil
 		}
 		select {
 		case <-ctx.Done():

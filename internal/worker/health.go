@@ -64,7 +64,9 @@ func AskReady(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	// This machine is asked without a proxy, also by an address such as ":8080".
+	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := direct.Do(request)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,10 @@ const (
 	// 100 kB, or one part of 8 MiB if the file's length is not known.
 	transfers = 16
 
+	// heartbeatEvery is how often a transfer's heartbeat reaches the server.
+	// Each one is billed there.
+	heartbeatEvery = 10 * time.Second
+
 	// workflowTasks bounds the workflow tasks that are worked on at a time.
 	workflowTasks = 100
 )
@@ -43,17 +47,24 @@ const (
 	minuteShare = 0.90
 )
 
+// partitionBurst is how many permits may leave at once on a queue that was
+// idle: one from each partition, of which a server has four by default.
+const partitionBurst = 4
+
 // CallsPerSecond is the rate at which permits for one bot are handed out, so
-// that neither rolling window is ever exceeded: the hour's is the sustained
-// one, the minute's bounds bursts.
+// that neither rolling window is exceeded: the hour's is the sustained one, the
+// minute's bounds bursts. A budget of fewer than eight calls a minute can be
+// overdrawn by a burst on a server with several partitions for each queue.
 func CallsPerSecond(callsPerMinute, callsPerHour int) float64 {
-	return min(hourShare*float64(callsPerHour)/3600, minuteShare*float64(callsPerMinute)/60)
+	minute := float64(callsPerMinute)
+	return min(hourShare*float64(callsPerHour)/3600, max(minuteShare*minute-partitionBurst, minute/2)/60)
 }
 
-// newQueues returns a worker for each queue that this process serves.
+// newQueues returns a worker for each queue that this process serves, those of
+// the permits apart.
 // One that cannot go on, because its namespace was deleted or its credentials
 // withdrawn, says so to onFatal.
-func newQueues(c client.Client, settings *config.Config, store *archive.Store, timing activities.TransferTiming, onFatal func(error)) []sdkworker.Worker {
+func newQueues(c client.Client, settings *config.Config, store *archive.Store, timing activities.TransferTiming, onFatal func(error)) (permits, work []sdkworker.Worker) {
 	sealer := seal.New(settings.SmartAssist.ClientSecret)
 	bots := activities.Bots(settings.SmartAssist.BotIDs)
 
@@ -76,8 +87,10 @@ func newQueues(c client.Client, settings *config.Config, store *archive.Store, t
 	transfer := sdkworker.New(c, workflows.TransferTaskQueue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize: transfers,
 		DisableWorkflowWorker:              true,
-		WorkerStopTimeout:                  stopTimeout,
-		OnFatalError:                       onFatal,
+		// A cancelled transfer hears of it by the next heartbeat.
+		MaxHeartbeatThrottleInterval: heartbeatEvery,
+		WorkerStopTimeout:            stopTimeout,
+		OnFatalError:                 onFatal,
 	})
 	register(transfer, workflows.ActivityDownloadRecording, (&activities.DownloadRecording{
 		Fetcher: media.NewFetcher(media.NewHostPolicy(settings.SmartAssist.URL, settings.SmartAssist.MediaHosts)),
@@ -94,11 +107,10 @@ func newQueues(c client.Client, settings *config.Config, store *archive.Store, t
 		},
 		Sealer: sealer,
 	}
-	queues := []sdkworker.Worker{light, transfer}
 	// One queue for each bot: the Temporal server enforces its rate over all
 	// workers that poll it.
 	for _, botID := range settings.SmartAssist.BotIDs {
-		permits := sdkworker.New(c, workflows.APITaskQueue(botID), sdkworker.Options{
+		queue := sdkworker.New(c, workflows.APITaskQueue(botID), sdkworker.Options{
 			TaskQueueActivitiesPerSecond: CallsPerSecond(settings.SmartAssist.CallsPerMinute, settings.SmartAssist.CallsPerHour),
 			// Eager activities pass by every limit of the server's.
 			DisableEagerActivities: true,
@@ -106,10 +118,10 @@ func newQueues(c client.Client, settings *config.Config, store *archive.Store, t
 			WorkerStopTimeout:      stopTimeout,
 			OnFatalError:           onFatal,
 		})
-		register(permits, workflows.ActivityMintToken, mint.Execute)
-		queues = append(queues, permits)
+		register(queue, workflows.ActivityMintToken, mint.Execute)
+		permits = append(permits, queue)
 	}
-	return queues
+	return permits, []sdkworker.Worker{light, transfer}
 }
 
 func register(w sdkworker.Worker, name string, execute any) {

@@ -64,18 +64,25 @@ func Run(ctx context.Context, options Options) error {
 		return err
 	}
 	fatal := make(chan error, 1)
-	queues := newQueues(options.Client, options.Settings, store, options.Timing, func(err error) {
+	permits, work := newQueues(options.Client, options.Settings, store, options.Timing, func(err error) {
 		select {
 		case fatal <- err:
 		default: // The first one is enough.
 		}
 	})
-	stop, err := startAll(queues)
-	defer stop()
+	// The server learns a queue's limit from the worker that polls it, so the
+	// permits' queues are started, and looked at, before there is any work.
+	stopPermits, err := startAll(permits)
+	defer stopPermits()
 	if err != nil {
 		return err
 	}
 	if err := checkBudgets(ctx, options, logger); err != nil {
+		return err
+	}
+	stopWork, err := startAll(work)
+	defer stopWork()
+	if err != nil {
 		return err
 	}
 	logger.Info("the worker serves", "namespace", options.Namespace, "bots", options.Settings.SmartAssist.BotIDs,
@@ -109,6 +116,9 @@ func openArchive(options Options) (*archive.Store, error) {
 func prepare(ctx context.Context, options Options, store *archive.Store, logger *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
+	if err := store.CheckCredentials(); err != nil {
+		return err
+	}
 	switch err := store.EnsureBucket(ctx); {
 	case errors.Is(err, archive.ErrBlocked):
 		logger.Warn("the bucket could not be looked at or created; fetches will show as blocked if it cannot be written either", "error", err)

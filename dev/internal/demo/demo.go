@@ -39,12 +39,10 @@ type Fetched struct {
 	Err    error
 }
 
-// Run fetches the sessions and prints how it goes, and the table in the end.
-// Its error says which sessions did not end as they should.
-func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demonstration took longer than %s", limit))
-	defer cancel()
-
+// Run fetches the sessions, prints how it goes and the table in the end, and
+// with keep stays up, worker included, until ctx ends. Its error says which
+// sessions did not end as they should.
+func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer, keep bool) (err error) {
 	logFile, err := os.OpenFile(filepath.Join(data.Logs(), "worker.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("the worker's log: %w", err)
@@ -61,16 +59,27 @@ func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer) 
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, stopWorker()) }()
+	if err := show(ctx, s, c, out); err != nil || !keep {
+		return err
+	}
+	fmt.Fprintln(out, "\nEverything stays up until Ctrl-C.")
+	return s.Failed(ctx)
+}
+
+// show fetches the sessions and judges how they end.
+func show(ctx context.Context, s *stack.Stack, c client.Client, out io.Writer) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demonstration took longer than %s", limit))
+	defer cancel()
 	// The stand-in's scripts begin to run when the sessions are added.
 	entries, err := s.AddSessions()
 	if err != nil {
-		return errors.Join(err, stopWorker())
+		return err
 	}
 	printHeader(out, s, len(entries))
 	fetched := fetchAll(ctx, c, entries, newTicker(out))
-	cause := context.Cause(ctx)
-	if err := errors.Join(cause, stopWorker()); err != nil {
-		return err
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
 	}
 	printTable(out, s, fetched)
 	return judge(fetched)

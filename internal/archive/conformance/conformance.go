@@ -127,6 +127,7 @@ func (target Target) replacesAnEarlierTry(t *testing.T) {
 	_, err = core.NewMultipartUpload(t.Context(), target.Store.Bucket(), key, minio.PutObjectOptions{})
 	require.NoError(t, err)
 
+	require.NoError(t, target.Store.CleanUp(t.Context(), key))
 	source := newSource(1000)
 	object, err := target.Store.Put(t.Context(), key, source, 1000, attributes)
 	require.NoError(t, err)

@@ -62,7 +62,7 @@ func spread(d time.Duration, share, chance float64) time.Duration {
 // replay without an event in the history.
 func chanceOf(workflowID string, wait int) float64 {
 	sum := fnv.New64a()
-	sum.Write([]byte(workflowID + "#" + strconv.Itoa(wait)))
+	_, _ = sum.Write([]byte(workflowID + "#" + strconv.Itoa(wait))) // It never fails.
 	// FNV's upper bits move little when only the last byte differs; mix them.
 	h := sum.Sum64()
 	h ^= h >> 33

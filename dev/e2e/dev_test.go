@@ -1,0 +1,77 @@
+package e2e_test
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+func TestTheDemonstrationRunsTwiceAndAsksTheVendorOnce(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
+	defer cancel()
+	folder := t.TempDir()
+
+	first := startProcess(t, "dev", devBinary, environment{}, "--data", folder)
+	require.Zero(t, first.exitCode(ctx))
+	require.NotContains(t, first.stdout.String(), "Calls of the upstream in this run: 0,")
+
+	second := startProcess(t, "dev", devBinary, environment{}, "demo", "--data", folder)
+	require.Zero(t, second.exitCode(ctx))
+	require.Contains(t, second.stdout.String(), "Calls of the upstream in this run: 0, downloads: 0")
+	require.Equal(t, tableOf(t, first.stdout.String()), tableOf(t, second.stdout.String()))
+}
+
+// tableOf is the demonstration's table of outcomes.
+func tableOf(t *testing.T, text string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "SESSION ")
+	require.True(t, found, text)
+	table, _, found := strings.Cut(rest, "\n\n")
+	require.True(t, found, text)
+	return table
+}
+
+func TestDevUpServesAWorkerAndAStarter(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
+	defer cancel()
+	folder := t.TempDir()
+	up := startProcess(t, "dev up", devBinary, environment{}, "up", "--data", folder)
+	up.stderr.await(ctx, t, "The stand-in's sessions:")
+
+	// A second process on the same data.
+	other := startProcess(t, "dev", devBinary, environment{}, "--data", folder)
+	require.Equal(t, 1, other.exitCode(ctx))
+	require.Contains(t, other.stderr.String(), folder+": in use by process ")
+	require.Contains(t, other.stderr.String(), "--data DIR")
+
+	settings := make(environment)
+	for _, line := range strings.Split(strings.TrimSpace(up.stdout.String()), "\n") {
+		match := regexp.MustCompile(`^export ([A-Z0-9_]+)='([^']*)'$`).FindStringSubmatch(line)
+		require.NotNil(t, match, "stdout is for a shell to read: %s", line)
+		settings[match[1]] = match[2]
+	}
+	worker := startProcess(t, "worker", workerBinary, settings)
+	worker.stderr.await(ctx, t, "the worker serves")
+	// The command that it tells people to try.
+	_, command, found := strings.Cut(up.stderr.String(), "go run ./starter ")
+	require.True(t, found, up.stderr)
+	command, _, _ = strings.Cut(command, "\n")
+	fetch := startProcess(t, "starter", starterBinary, settings, append(strings.Fields(command), "--output", "json")...)
+	require.Zero(t, fetch.exitCode(ctx), fetch.stderr)
+	var result workflows.FetchResult
+	fetch.decodeStdout(&result)
+	require.Equal(t, workflows.OutcomeArchived, result.Outcome)
+
+	worker.signal(syscall.SIGTERM)
+	require.Zero(t, worker.exitCode(ctx), worker.stderr)
+	up.signal(syscall.SIGINT)
+	require.Equal(t, 130, up.exitCode(ctx), up.stderr)
+}

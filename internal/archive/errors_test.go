@@ -1,0 +1,87 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAnErrorOfTheStoreSaysWhereAndTheWayOut(t *testing.T) {
+	store := &Store{bucket: "recordings"}
+	for _, row := range []struct {
+		code   string
+		status int
+		want   error
+		says   string
+	}{
+		{"AccessDenied", 403, ErrBlocked, "s3:PutObject"},
+		{"AllAccessDisabled", 403, ErrBlocked, "s3:PutObject"},
+		{"AccountProblem", 403, ErrBlocked, "s3:PutObject"},
+		{"MethodNotAllowed", 405, ErrBlocked, "s3:PutObject"},
+		{"InvalidAccessKeyId", 403, ErrBlocked, "AWS_ACCESS_KEY_ID"},
+		{"SignatureDoesNotMatch", 403, ErrBlocked, "AWS_SECRET_ACCESS_KEY"},
+		{"ExpiredToken", 400, ErrBlocked, "role"},
+		{"InvalidToken", 400, ErrBlocked, "role"},
+		{"NoSuchBucket", 404, ErrBlocked, "S3_BUCKET"},
+		{"InvalidBucketName", 400, ErrBlocked, "S3_BUCKET"},
+		{"PermanentRedirect", 301, ErrBlocked, "S3_ENDPOINT"},
+		{"AuthorizationHeaderMalformed", 400, ErrBlocked, "S3_REGION"},
+		{"RequestTimeTooSkewed", 403, ErrBlocked, "clock"},
+		{"QuotaExceeded", 403, ErrBlocked, "make room"},
+		{"XMinioStorageFull", 507, ErrBlocked, "make room"},
+		{"NotImplemented", 501, ErrBlocked, "docs/architecture.md"},
+		{"PreconditionFailed", 412, ErrConflict, ""},
+		{"", 412, ErrConflict, ""}, // a HEAD has no body to tell a code
+		{"ConditionalRequestConflict", 409, ErrConflict, ""},
+	} {
+		t.Run(fmt.Sprint(row.code, row.status), func(t *testing.T) {
+			cause := minio.ErrorResponse{Code: row.code, StatusCode: row.status, Message: "in the store's words"}
+			err := store.storeError("write", "a/b.wav", cause)
+			require.ErrorIs(t, err, row.want)
+			require.Contains(t, err.Error(), "write s3://recordings/a/b.wav: ")
+			require.Contains(t, err.Error(), row.says)
+			if row.want == ErrBlocked {
+				require.Contains(t, err.Error(), row.code+" (in the store's words)")
+			}
+		})
+	}
+}
+
+func TestAStoreThatIsDownOrSlowIsTriedAgain(t *testing.T) {
+	store := &Store{bucket: "recordings"}
+	for _, cause := range []error{
+		minio.ErrorResponse{Code: "SlowDown", StatusCode: http.StatusServiceUnavailable},
+		minio.ErrorResponse{Code: "InternalError", StatusCode: http.StatusInternalServerError},
+		minio.ErrorResponse{Code: "BadDigest", StatusCode: http.StatusBadRequest},
+		minio.ErrorResponse{Code: "XMinioServerNotInitialized", StatusCode: http.StatusServiceUnavailable},
+		&net.OpError{Op: "dial", Err: errors.New("connection refused")},
+		context.DeadlineExceeded,
+	} {
+		err := store.storeError("write", "k", cause)
+		require.ErrorContains(t, err, "write s3://recordings/k: ")
+		require.ErrorIs(t, err, cause)
+		require.NotErrorIs(t, err, ErrBlocked)
+		require.NotErrorIs(t, err, ErrConflict)
+	}
+}
+
+func TestNoErrorAndACancellationStayWhatTheyAre(t *testing.T) {
+	store := &Store{bucket: "recordings"}
+	require.NoError(t, store.storeError("write", "k", nil))
+	cancelled := fmt.Errorf("put: %w", context.Canceled)
+	require.Equal(t, cancelled, store.storeError("write", "k", cancelled))
+}
+
+func TestWhatIsNotThereIsToldFromWhatCannotBeSeen(t *testing.T) {
+	require.True(t, isNotFound(minio.ErrorResponse{Code: "NoSuchKey", StatusCode: 404}))
+	require.True(t, isNotFound(minio.ErrorResponse{Code: "NotFound", StatusCode: 404}))
+	require.False(t, isNotFound(minio.ErrorResponse{Code: "NoSuchBucket", StatusCode: 404}))
+	require.False(t, isNotFound(minio.ErrorResponse{Code: "AccessDenied", StatusCode: 403}))
+	require.False(t, isNotFound(errors.New("connection refused")))
+}

@@ -1,0 +1,250 @@
+package smartassist_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/smartassist"
+)
+
+func envelope(code int, msg string) string {
+	return fmt.Sprintf(`{"errors":[{"msg":%q,"code":%d}]}`, msg, code)
+}
+
+func TestARefusalSaysWhatItAsksForAndTheWayOut(t *testing.T) {
+	const (
+		limit      = "Rate limit for this API has been reached. Please try again later"
+		minute     = "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
+		hour       = "You've exceeded the hourly rate limit. Please wait for sometime before retrying."
+		gateway    = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n</html>"
+		credential = "SMARTASSIST_CLIENT_SECRET"
+	)
+	for _, row := range []struct {
+		name   string
+		status int
+		body   string
+		kind   smartassist.Kind
+		wait   time.Duration
+		says   []string
+	}{
+		{"bad signature, no token or unknown bot", 401, envelope(4002, "Invalid SDK credentials"), smartassist.Blocked, 0, []string{"401", "Invalid SDK credentials", "SMARTASSIST_CLIENT_ID", credential, "belongs to this bot"}},
+		{"not a JWT", 401, envelope(4002, "Invalid JWT token"), smartassist.Blocked, 0, []string{"proxy that alters"}},
+		{"no scope", 401, envelope(4002, "Permission denied. Scope is incorrect!"), smartassist.Blocked, 0, []string{`scope "SmartAssist Recordings"`, "publish"}},
+		{"replay", 401, envelope(401, "error verifying the jwt: possibly a replay"), smartassist.Blocked, 0, []string{"used twice"}},
+		{"other jti rules", 401, envelope(401, "error verifying the jwt: jti missing"), smartassist.Blocked, 0, []string{"Enforce JTI", "clock", "HS256"}},
+		{"401 without a word", 401, "", smartassist.Blocked, 0, []string{credential}},
+		{"forbidden", 403, envelope(403, "Forbidden"), smartassist.Blocked, 0, []string{"403", credential}},
+		{"forbidden for the scope", 403, envelope(4002, "Permission denied. Scope is incorrect!"), smartassist.Blocked, 0, []string{"publish"}},
+		{"not found", 404, "<pre>Cannot GET /api</pre>", smartassist.Blocked, 0, []string{"404", "SMARTASSIST_URL"}},
+		{"a missing field", 412, envelope(412, "Validation errors/ Invalid arguments"), smartassist.Permanent, 0, []string{"Validation errors/ Invalid arguments", "userId"}},
+		{"a bad request", 400, `{"error":"bad id"}`, smartassist.Permanent, 0, []string{"bad id", "sessionId"}},
+		{"limit by status", 429, envelope(429, limit), smartassist.RateLimited, time.Minute, []string{"budget is spent"}},
+		{"limit by status alone", 429, "", smartassist.RateLimited, time.Minute, nil},
+		{"limit in HTML", 429, "<h1>Too Many Requests</h1>", smartassist.RateLimited, time.Minute, nil},
+		{"the minute", 429, envelope(429, minute), smartassist.RateLimited, time.Minute, []string{"per-minute"}},
+		{"the hour", 429, envelope(429, hour), smartassist.RateLimited, 15 * time.Minute, []string{"hourly"}},
+		{"limit by text beside 400", 400, envelope(400, minute), smartassist.RateLimited, time.Minute, nil},
+		{"limit by text beside 401", 401, `{"error":"` + hour + `"}`, smartassist.RateLimited, 15 * time.Minute, nil},
+		{"limit by text beside 200", 200, envelope(429, hour), smartassist.RateLimited, 15 * time.Minute, nil},
+		{"limit in capitals", 403, `"RATE LIMIT reached"`, smartassist.RateLimited, time.Minute, nil},
+		{"server error", 500, envelope(500, "Internal server error"), smartassist.Transient, 0, []string{"500", "out of order"}},
+		{"gateway's page", 502, gateway, smartassist.Transient, 0, []string{"502"}},
+		{"unavailable", 503, "", smartassist.Transient, 0, nil},
+		{"gateway timeout", 504, "", smartassist.Transient, 0, nil},
+		{"request timeout", 408, "", smartassist.Transient, 0, nil},
+		{"too early", 425, "", smartassist.Transient, 0, nil},
+		{"no content", 204, "", smartassist.Transient, 0, []string{"does not document"}},
+		{"another 2xx", 202, sample, smartassist.Transient, 0, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			failure := refusal(t, serve(t, answering(row.status, row.body)))
+			require.Equal(t, row.kind, failure.Kind, failure.Text)
+			require.Equal(t, row.wait, failure.Wait)
+			require.Equal(t, row.status, failure.Status)
+			for _, says := range row.says {
+				require.Contains(t, failure.Text, says)
+			}
+		})
+	}
+}
+
+func TestAMessageIsFoundInEveryEnvelope(t *testing.T) {
+	for _, body := range []string{
+		envelope(4002, "the message"),
+		`{"errors":[{"msg":"the message","code":"4002"},{"msg":"another"}]}`,
+		`{"errors":[{"msg":"the message"}],"extra":{}}`,
+		`{"error":"the message"}`,
+		`{"error":{"text":"the message"}}`,
+		`{"error":null,"message":"the message"}`,
+		`{"message":"the message"}`,
+		`"the message"`,
+		`the message`,
+		`{"errors":"the message"}`,
+		`{"errors":[],"message":"the message"}`,
+		"\n  the message\n",
+	} {
+		require.Contains(t, refusal(t, serve(t, answering(500, body))).Text, "the message", body)
+	}
+}
+
+func TestRetryAfterIsObeyedWithinReason(t *testing.T) {
+	in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+	for _, row := range []struct {
+		name, value string
+		status      int
+		from, to    time.Duration
+	}{
+		{"seconds", "90", 429, 90 * time.Second, 90 * time.Second},
+		{"a date", in(10 * time.Minute), 429, 9 * time.Minute, 10 * time.Minute},
+		{"seconds beside 503", "90", 503, 90 * time.Second, 90 * time.Second},
+		{"a date beside 503", in(10 * time.Minute), 503, 9 * time.Minute, 10 * time.Minute},
+		{"a date in the past beside 503", in(-time.Hour), 503, 0, 0},
+		{"beyond a day", "99999999", 429, 24 * time.Hour, 24 * time.Hour},
+		{"beyond every number", strings.Repeat("9", 30), 429, 24 * time.Hour, 24 * time.Hour},
+		{"a date in a hundred years", "Wed, 05 Mar 2126 12:00:00 GMT", 429, 24 * time.Hour, 24 * time.Hour},
+		// A spent budget is never asked again at once: that would cost a call.
+		{"zero", "0", 429, time.Minute, time.Minute},
+		{"a date in the past", in(-time.Hour), 429, time.Minute, time.Minute},
+		{"negative", "-5", 429, time.Minute, time.Minute},
+		{"a fraction", "1.5", 429, time.Minute, time.Minute},
+		{"a word", "soon", 429, time.Minute, time.Minute},
+		{"empty", "", 429, time.Minute, time.Minute},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			failure := refusal(t, serve(t, answering(row.status, "", "Retry-After", row.value)))
+			require.GreaterOrEqual(t, failure.Wait, row.from)
+			require.LessOrEqual(t, failure.Wait, row.to)
+		})
+	}
+}
+
+func TestATokenNeverFollowsARedirect(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the other host was contacted")
+	}))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		failure := refusal(t, serve(t, answering(status, "", "Location", elsewhere.URL+"/x?token=canary")))
+		require.Equal(t, smartassist.Blocked, failure.Kind)
+		require.Contains(t, failure.Text, "redirects to the host 127.0.0.1")
+		require.Contains(t, failure.Text, "SMARTASSIST_URL")
+	}
+	for _, location := range []string{"", "/sign-in?token=canary", "https://user:canary@host.example/"} {
+		require.Equal(t, smartassist.Blocked, refusal(t, serve(t, answering(302, "", "Location", location))).Kind)
+	}
+	refusal(t, serve(t, answering(302, "", "Location", "https://user:canary@%zz/?token=canary")))
+}
+
+func TestAnErrorThatEchoesTheRequestKeepsItsSecrets(t *testing.T) {
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(500)
+		fmt.Fprintf(w, `{"error":"cannot GET http://%s%s with auth %s"}`, r.Host, r.RequestURI, r.Header.Get("auth"))
+	}
+	require.Contains(t, refusal(t, serve(t, echo)).Text, "[redacted]")
+}
+
+func TestAnAnswerIsJudgedByItsStatusEvenIfItsBodyBreaksOff(t *testing.T) {
+	cut := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = w.Write([]byte(`{"errors":[{"msg":"You`))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	require.Equal(t, smartassist.RateLimited, refusal(t, serve(t, cut)).Kind)
+}
+
+// failing is a network on which nothing can be reached.
+type failing struct{ err error }
+
+func (f failing) transport() *http.Transport {
+	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, f.err }}
+}
+
+func TestANetworkThatFailsNamesTheCauseAndNoSecret(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	untrusted.Config.ErrorLog = quiet
+	defer untrusted.Close()
+	plain := serveRaw(t, answering(200, ""))
+	cut := serveRaw(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte(`{"status":`))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	reset := serveRaw(t, func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_ = connection.(*net.TCPConn).SetLinger(0)
+			connection.Close()
+		}
+	})
+	badProxy := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
+		return nil, errors.New(`invalid proxy address "http://user:canary@pro xy:3128": parse "http://user:canary@pro xy:3128": invalid character " " in host name`)
+	}}
+	deadProxy := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
+		address, err := url.Parse(closed.URL)
+		address.User = url.UserPassword("user", "canary")
+		return address, err
+	}}
+	for _, row := range []struct {
+		name, address string
+		transport     http.RoundTripper
+		kind          smartassist.Kind
+		says          string
+	}{
+		{"unknown host", "https://nowhere.example", failing{&net.DNSError{Err: "no such host", Name: "nowhere.example", IsNotFound: true}}.transport(), smartassist.Blocked, "the host nowhere.example is not known: check SMARTASSIST_URL"},
+		{"name server out of order", "https://nowhere.example", failing{&net.DNSError{Err: "server misbehaving", Name: "nowhere.example", IsTemporary: true}}.transport(), smartassist.Transient, "server misbehaving"},
+		{"refused connection", closed.URL, nil, smartassist.Transient, "refused"},
+		{"reset", reset, nil, smartassist.Transient, "did not answer"},
+		{"body cut", cut, nil, smartassist.Transient, "unexpected EOF"},
+		{"untrusted certificate", untrusted.URL, nil, smartassist.Blocked, "certificate is not trusted"},
+		{"no TLS there", strings.Replace(plain, "http:", "https:", 1), nil, smartassist.Transient, "did not answer"},
+		{"unusable proxy variable", closed.URL, badProxy, smartassist.Blocked, "HTTPS_PROXY"},
+		{"dead proxy", "https://nowhere.example", deadProxy, smartassist.Transient, "proxyconnect"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			failure := refusal(t, clientOf(t, row.address, row.transport))
+			require.Equal(t, row.kind, failure.Kind, failure.Text)
+			require.Zero(t, failure.Status)
+			require.Contains(t, failure.Text, row.says)
+			require.NotContains(t, failure.Text, "/api/", "no more of the URL than the host")
+		})
+	}
+}
+
+func TestAnUpstreamThatIsSilentIsGivenUpInTime(t *testing.T) {
+	release := make(chan struct{})
+	client := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-release:
+		}
+	})
+	t.Cleanup(func() { close(release) }) // before the server is closed
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := client.FetchRecordings(ctx, token, botID, sessionID, userID)
+	var failure *smartassist.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, &smartassist.Error{Kind: smartassist.Transient, Text: "the upstream did not answer in time"}, failure)
+}
+
+func TestAnUnusableRequestIsPermanent(t *testing.T) {
+	base := &url.URL{Scheme: "https", Host: "bad host"}
+	failure := refusal(t, smartassist.NewClient(smartassist.Config{BaseURL: base}))
+	require.Equal(t, smartassist.Permanent, failure.Kind)
+	require.Contains(t, failure.Text, "SMARTASSIST_URL")
+}
