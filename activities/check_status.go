@@ -104,7 +104,7 @@ func (a *CheckStatus) sealFiles(workflowID string, files []smartassist.File) ([]
 }
 
 // unsignedPart is what of a media URL stays the same from check to check:
-// everything but the expiry, the nonce and the signature.
+// everything but the host, the expiry, the nonce and the signature.
 func unsignedPart(mediaURL string) string {
 	parsed, err := url.Parse(mediaURL)
 	if err != nil {
@@ -118,7 +118,7 @@ func unsignedPart(mediaURL string) string {
 		}
 	}
 	slices.Sort(parameters)
-	return parsed.Host + parsed.EscapedPath() + "?" + strings.Join(parameters, "&")
+	return parsed.EscapedPath() + "?" + strings.Join(parameters, "&")
 }
 
 // expiryOf is until when a media URL is worth trying: its parameter e is a
@@ -129,7 +129,8 @@ func expiryOf(mediaURL string, now time.Time) time.Time {
 		return now.Add(urlLife)
 	}
 	seconds, err := strconv.ParseInt(parsed.Query().Get("e"), 10, 64)
-	if err != nil || seconds <= 0 || seconds > now.AddDate(10, 0, 0).Unix() {
+	if err != nil || seconds <= now.Unix() || seconds > now.Add(urlLife).Unix() {
+		// It is something else than was seen, or a clock is wrong.
 		return now.Add(urlLife)
 	}
 	return time.Unix(seconds, 0).Add(urlGrace)

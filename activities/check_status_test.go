@@ -135,7 +135,7 @@ func TestWhatSignsAURLTellsNoFilesApartAndEverythingElseDoes(t *testing.T) {
 		return sources
 	}
 	require.Len(t, ask("https://h/a?e=1&n=2&s=x$$", "https://h/a?s=y%24%24&n=3&e=4"), 1)
-	require.Len(t, ask("https://h/a?e=1", "https://h/b?e=1", "https://i/a?e=1", "https://h/a?leg=2&e=1"), 4)
+	require.Len(t, ask("https://h/a?e=1", "https://h/b?e=1", "https://i/a?e=1", "https://h/a?leg=2&e=1"), 3, "the host is no part of it: the vendor may serve a file from several")
 	require.Equal(t, ask("https://h/a?leg=2&e=1&part=1&s=x"), ask("https://h/a?part=1&s=y&e=9&leg=2"))
 }
 

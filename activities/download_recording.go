@@ -81,6 +81,10 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 	defer stream.Close()
 	transfer.stream.Store(stream)
 
+	// As late as can be: what has a manifest is never written again.
+	if err := a.refuseArchived(ctx, folder, input); err != nil {
+		return nil, err
+	}
 	object, err := a.Store.Put(ctx, key, stream, stream.Length, archive.Attributes{
 		ContentType: stream.Format.ContentType,
 		Format:      stream.Format.Name,
@@ -100,6 +104,19 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 		CallTime:            callTime,
 		Source:              input.File.Source,
 	}, nil
+}
+
+// refuseArchived tells whether another fetch of the same session, under
+// another workflow id, has come to its end before this one.
+func (a *DownloadRecording) refuseArchived(ctx context.Context, folder string, input workflows.DownloadRecordingInput) error {
+	manifest, err := a.Store.ReadManifest(ctx, folder, input.BotID, input.SessionID)
+	switch {
+	case err != nil:
+		return archiveError(err)
+	case manifest != nil:
+		return waiting("another fetch has archived the session meanwhile", workflows.ErrorTypeAlreadyArchived)
+	}
+	return nil
 }
 
 // transfer looks after one download while it runs.

@@ -159,8 +159,8 @@ func TestARefusalOfTheStoreBlocksAndAnOutageIsRetried(t *testing.T) {
 		errorType string
 		retried   bool
 	}{
-		{"AccessDenied", 403, workflows.ErrorTypeBlocked, false},
-		{"NoSuchBucket", 404, workflows.ErrorTypeBlocked, false},
+		{"AccessDenied", 403, workflows.ErrorTypeArchiveBlocked, false},
+		{"NoSuchBucket", 404, workflows.ErrorTypeArchiveBlocked, false},
 		{"PreconditionFailed", 412, workflows.ErrorTypeArchiveUnavailable, true},
 		{"InternalError", 500, workflows.ErrorTypeArchiveUnavailable, true},
 	} {

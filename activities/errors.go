@@ -79,7 +79,7 @@ func archiveError(err error) error {
 	case err == nil, errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, archive.ErrBlocked):
-		return waiting(err.Error(), workflows.ErrorTypeBlocked)
+		return waiting(err.Error(), workflows.ErrorTypeArchiveBlocked)
 	case errors.Is(err, archive.ErrMismatch):
 		return waiting(err.Error(), workflows.ErrorTypeArchiveChanged)
 	default:

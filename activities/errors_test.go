@@ -40,7 +40,7 @@ func TestEveryErrorGetsTheTypeThatTheWorkflowActsOn(t *testing.T) {
 		{"media: invalid", transferError(wrapped(media.ErrInvalid)), workflows.ErrorTypeMediaInvalid, false, true, 0},
 		{"media: too large", transferError(wrapped(archive.ErrTooLarge)), workflows.ErrorTypeMediaInvalid, false, true, 0},
 		{"media: host refused", transferError(wrapped(media.ErrHostRefused)), workflows.ErrorTypeBlocked, false, true, 0},
-		{"store: blocked", transferError(wrapped(archive.ErrBlocked)), workflows.ErrorTypeBlocked, false, true, 0},
+		{"store: blocked", transferError(wrapped(archive.ErrBlocked)), workflows.ErrorTypeArchiveBlocked, false, true, 0},
 		{"store: mismatch", archiveError(wrapped(archive.ErrMismatch)), workflows.ErrorTypeArchiveChanged, false, true, 0},
 		{"store: conflict", archiveError(wrapped(archive.ErrConflict)), workflows.ErrorTypeArchiveUnavailable, true, false, 0},
 		{"store: anything else", archiveError(errors.New("x")), workflows.ErrorTypeArchiveUnavailable, true, false, 0},

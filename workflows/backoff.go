@@ -13,6 +13,10 @@ const (
 	// is out of order.
 	firstSetbackWait = 2 * time.Second
 
+	// minWait is the least that a wait lasts, however short the policy has it: a
+	// fetch that waits for nothing is a loop.
+	minWait = 50 * time.Millisecond
+
 	// partialJitter is the share of partialRetryAfter that is added to it at
 	// most, so that a batch that fails as one does not wake as one.
 	partialJitter = 0.01

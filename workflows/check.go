@@ -40,7 +40,7 @@ func (f *fetch) checkStatus(ctx workflow.Context) (*CheckStatusResult, error) {
 		return nil, f.setback(ctx, err)
 	}
 
-	f.resume.Setbacks, f.resume.Parks = 0, 0
+	f.resume.Setbacks = 0
 	if status.Status != f.resume.LastStatus {
 		f.resume.Polls = 0
 	}
@@ -66,9 +66,13 @@ func (f *fetch) setback(ctx workflow.Context, err error) error {
 				return err
 			}
 		}
-		return f.waitOut(ctx, spread(limit.Wait, rateLimitJitter, f.chance()), applicationError.Message())
+		// What is asked for may be too little, again and again.
+		wait := max(limit.Wait, setbackWait(f.policy, f.resume.Setbacks, f.chance()))
+		f.resume.Setbacks++
+		return f.waitOut(ctx, spread(wait, rateLimitJitter, f.chance()), applicationError.Message())
 	case ErrorTypeBlocked:
-		return f.park(ctx, applicationError.Message())
+		_, err := f.park(ctx, applicationError.Message())
+		return err
 	case ErrorTypeTransient, ErrorTypeTokenStale:
 		return f.outOfOrder(ctx, applicationError.Message())
 	default:
@@ -80,6 +84,7 @@ func (f *fetch) setback(ctx workflow.Context, err error) error {
 func (f *fetch) waitForMedia(ctx workflow.Context, status *CheckStatusResult) error {
 	wait := pollWait(f.policy, f.resume.Polls, status.MinWait, f.chance())
 	f.resume.Polls++
+	f.resume.Parks = 0
 	f.enter(ctx, status.Phase, status.Meaning)
 	until := workflow.Now(ctx).Add(wait)
 	shortened := until.After(f.resume.GiveUpAt) && workflow.Now(ctx).Before(f.resume.GiveUpAt)
@@ -103,6 +108,7 @@ func (f *fetch) waitForNextDay(ctx workflow.Context, status *CheckStatusResult) 
 		f.resume.PartialRetries++
 		f.resume.PartialDueAt = now.Add(partialWait(f.policy, f.chance())).UTC()
 	}
+	f.resume.Parks = 0
 	f.enter(ctx, PhasePartialWait, status.Meaning)
 	return f.waitUntil(ctx, f.resume.PartialDueAt,
 		fmt.Sprintf("%s, try %d of %d", status.Status, f.resume.PartialRetries, *f.policy.PartialMaxRetries))
@@ -114,6 +120,11 @@ func reachedUpstream(err error) bool {
 	var timeout *temporal.TimeoutError
 	queued := errors.As(err, &timeout) && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START
 	return !queued && !isType(err, ErrorTypeTokenStale)
+}
+
+// isBlocked tells whether a person has to mend something.
+func isBlocked(err error) bool {
+	return isType(err, ErrorTypeBlocked) || isType(err, ErrorTypeArchiveBlocked)
 }
 
 func isTimeout(err error) bool {

@@ -25,10 +25,16 @@ func (f *fetch) archive(ctx workflow.Context, status *CheckStatusResult) (Outcom
 		switch {
 		case err == nil:
 			return OutcomeArchived, nil
+		case isType(err, ErrorTypeAlreadyArchived):
+			return "", err
 		case isType(err, ErrorTypeBlocked):
+			// The URL itself is the obstacle: the next look wants another one.
+			_, err := f.park(ctx, message(err))
+			return "", err
+		case isType(err, ErrorTypeArchiveBlocked):
 			// The URLs may well outlive the obstacle; asking for others would
 			// spend a call at each look.
-			if err := f.park(ctx, message(err)); err != nil {
+			if woken, err := f.park(ctx, message(err)); err != nil || woken {
 				return "", err
 			}
 		case isType(err, ErrorTypeArchiveUnavailable):
@@ -98,7 +104,7 @@ func (f *fetch) downloadMissing(ctx workflow.Context) error {
 		switch {
 		case err == nil:
 			f.resume.Done = append(f.resume.Done, recording)
-		case worst == nil, temporal.IsCanceledError(err), isType(err, ErrorTypeBlocked) && !temporal.IsCanceledError(worst):
+		case worst == nil, temporal.IsCanceledError(err), isBlocked(err) && !temporal.IsCanceledError(worst):
 			worst = err
 		}
 	}

@@ -32,6 +32,12 @@ const (
 	// ErrorTypeMediaInvalid: what came from the media URL is no whole
 	// recording.
 	ErrorTypeMediaInvalid = "MediaInvalid"
+	// ErrorTypeArchiveBlocked: the store refuses in a way that a person has to
+	// mend. The workflow parks and asks the upstream nothing meanwhile.
+	ErrorTypeArchiveBlocked = "ArchiveBlocked"
+	// ErrorTypeAlreadyArchived: another fetch has written the session's manifest
+	// meanwhile. The workflow answers with what that says.
+	ErrorTypeAlreadyArchived = "AlreadyArchived"
 	// ErrorTypeArchiveUnavailable: the store is out of order at the moment.
 	ErrorTypeArchiveUnavailable = "ArchiveUnavailable"
 	// ErrorTypeArchiveChanged: an object is not what was put there, so the

@@ -108,6 +108,11 @@ func (f *fetch) run(ctx workflow.Context) (*FetchResult, error) {
 		switch {
 		case errors.Is(err, errGaveUp):
 			outcome = OutcomeGaveUp
+		case isType(err, ErrorTypeAlreadyArchived):
+			if archived, err := f.findArchived(ctx); err != nil || archived != nil {
+				return archived, err
+			}
+			continue
 		case err != nil:
 			return nil, err
 		case outcome == "":
@@ -122,7 +127,8 @@ func (f *fetch) run(ctx workflow.Context) (*FetchResult, error) {
 		err = f.downloadFailed(ctx, err)
 		switch {
 		case errors.Is(err, errGaveUp):
-			return f.finish(ctx, OutcomeGaveUp)
+			result, err := f.finish(ctx, OutcomeGaveUp)
+			return result, failure(err)
 		case err != nil:
 			return nil, err
 		}

@@ -329,7 +329,7 @@ func TestARefusedMediaURLLeadsToANewCheckAndFinishedFilesAreKept(t *testing.T) {
 }
 
 func TestAStoreThatIsOutOfOrderCostsNoCallOfTheUpstream(t *testing.T) {
-	for _, errorType := range []string{workflows.ErrorTypeArchiveUnavailable, workflows.ErrorTypeBlocked} {
+	for _, errorType := range []string{workflows.ErrorTypeArchiveUnavailable, workflows.ErrorTypeArchiveBlocked} {
 		t.Run(errorType, func(t *testing.T) {
 			s := newStage(t, success("a.wav"))
 			failures := 0
@@ -418,12 +418,12 @@ func TestAFetchThatIsBlockedForLongGoesOnInANewRunToo(t *testing.T) {
 	for name, block := range map[string]func(*stage){
 		"by the store, before the first check": func(s *stage) {
 			s.found = func() (*workflows.FindArchivedResult, error) {
-				return nil, failWith(workflows.ErrorTypeBlocked, "no such bucket")
+				return nil, failWith(workflows.ErrorTypeArchiveBlocked, "no such bucket")
 			}
 		},
 		"by the store, at the download": func(s *stage) {
 			s.download = func(workflows.DownloadRecordingInput) (*workflows.Recording, error) {
-				return nil, failWith(workflows.ErrorTypeBlocked, "access denied")
+				return nil, failWith(workflows.ErrorTypeArchiveBlocked, "access denied")
 			}
 		},
 		"by the upstream": func(s *stage) { s.answers = []answer{refusal(401, "Invalid SDK credentials")} },
@@ -437,4 +437,62 @@ func TestAFetchThatIsBlockedForLongGoesOnInANewRunToo(t *testing.T) {
 			require.ErrorAs(t, s.env.GetWorkflowError(), &next)
 		})
 	}
+}
+
+func TestARefusedMediaHostLeadsToANewCheckEverMoreSeldom(t *testing.T) {
+	s := newStage(t, success("a.wav"))
+	refused := 0
+	s.download = func(input workflows.DownloadRecordingInput) (*workflows.Recording, error) {
+		if refused++; refused <= 8 {
+			return nil, failWith(workflows.ErrorTypeBlocked, "media host refused: add it to SMARTASSIST_MEDIA_HOSTS")
+		}
+		return recordingOf(input), nil
+	}
+	require.Equal(t, workflows.OutcomeArchived, s.run(workflows.Policy{}).Outcome)
+	require.GreaterOrEqual(t, s.gaps()[7], 29*time.Minute)
+}
+
+func TestASessionThatAnotherFetchHasArchivedMeanwhileIsAnsweredFromItsManifest(t *testing.T) {
+	s := newStage(t, success("a.wav"))
+	theirs := workflows.FetchResult{BotID: botID, SessionID: sessionID, Outcome: workflows.OutcomeArchived, Recordings: []workflows.Recording{}}
+	s.download = func(workflows.DownloadRecordingInput) (*workflows.Recording, error) {
+		s.found = func() (*workflows.FindArchivedResult, error) {
+			return &workflows.FindArchivedResult{Result: &theirs}, nil
+		}
+		return nil, failWith(workflows.ErrorTypeAlreadyArchived, "another fetch has archived the session meanwhile")
+	}
+	s.execute(workflows.FetchRequest{BotID: botID, SessionID: sessionID})
+	var result workflows.FetchResult
+	require.NoError(t, s.env.GetWorkflowResult(&result))
+	require.Equal(t, theirs, result)
+	require.Empty(t, s.manifests)
+}
+
+func TestARetryAfterThatIsTooShortIsNotTakenAtItsWordForEver(t *testing.T) {
+	s := newStage(t, answer{code: 429, header: http.Header{"Retry-After": {"1"}}})
+	s.run(workflows.Policy{GiveUpAfter: 10 * time.Hour})
+	require.Less(t, len(s.checkedAt), 40)
+}
+
+func TestAPolicyOfNanosecondsIsNoLoop(t *testing.T) {
+	s := newStage(t, status("call_in_progress"))
+	s.run(workflows.Policy{PollMin: 1, PollMax: 1, GiveUpAfter: time.Second})
+	require.LessOrEqual(t, len(s.checkedAt), 25)
+}
+
+func TestARecordingThatComesWrongEveryTimeIsAskedForOnceADay(t *testing.T) {
+	s := newStage(t, success("a.wav"))
+	s.download = func(workflows.DownloadRecordingInput) (*workflows.Recording, error) {
+		return nil, failWith(workflows.ErrorTypeMediaInvalid, "it has 100 bytes, but its WAV header promises 200")
+	}
+	result := s.run(workflows.Policy{})
+	require.Equal(t, workflows.OutcomeGaveUp, result.Outcome)
+	require.Less(t, len(s.checkedAt), 40, "in 30 days")
+}
+
+func TestTheLastLookComesWhenTheTimeIsOver(t *testing.T) {
+	s := newStage(t, status("media_in_progress"), success("a.wav"))
+	result := s.run(workflows.Policy{PollMin: time.Hour, PollMax: time.Hour, GiveUpAfter: 10 * time.Minute})
+	require.Equal(t, workflows.OutcomeArchived, result.Outcome, "it had become ready just before the fetch would have given up")
+	require.Equal(t, []time.Duration{10 * time.Minute}, s.gaps())
 }

@@ -16,7 +16,7 @@ const (
 )
 
 // Policy says how patient a fetch is. The zero value of a field stands for
-// its default.
+// its default, and no wait is shorter than 50 milliseconds.
 //
 // In JSON durations are strings such as "90s" or "24h"; "0s" and negative
 // durations are errors there.

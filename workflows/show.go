@@ -94,7 +94,7 @@ func (f *fetch) headline() string {
 
 // markdownText keeps an upstream's text from being read as Markdown.
 func markdownText(text string) string {
-	return strings.NewReplacer("\n", " ", "`", "'", "*", `\*`, "_", `\_`, "[", `\[`, "<", "&lt;").Replace(text)
+	return strings.NewReplacer(`\`, `\\`, "\n", " ", "`", "'", "*", `\*`, "_", `\_`, "[", `\[`, "<", "&lt;").Replace(text)
 }
 
 func orDash(text string) string {

@@ -45,15 +45,16 @@ func (f *fetch) outOfOrder(ctx workflow.Context, reason string) error {
 }
 
 // park waits because a person has to mend something. It looks again with
-// growing pauses, and the clock of giveUpAfter stands still meanwhile.
-func (f *fetch) park(ctx workflow.Context, reason string) error {
+// growing pauses, and the clock of giveUpAfter stands still meanwhile. It tells
+// whether checkNow ended the pause.
+func (f *fetch) park(ctx workflow.Context, reason string) (woken bool, err error) {
 	f.enter(ctx, PhaseBlocked, reason)
 	since := workflow.Now(ctx)
 	d := pollWait(f.policy, f.resume.Parks, 0, f.chance())
 	f.resume.Parks++
-	_, err := f.sleep(ctx, since.Add(d), "blocked, look again")
+	woken, err = f.sleep(ctx, since.Add(d), "blocked, look again")
 	f.resume.GiveUpAt = f.resume.GiveUpAt.Add(workflow.Now(ctx).Sub(since))
-	return err
+	return woken, err
 }
 
 // unblocked runs step until nothing that a person has to mend stands in its
@@ -61,10 +62,10 @@ func (f *fetch) park(ctx workflow.Context, reason string) error {
 func (f *fetch) unblocked(ctx workflow.Context, step func() error) error {
 	for {
 		err := step()
-		if !isType(err, ErrorTypeBlocked) {
+		if !isBlocked(err) {
 			return err
 		}
-		if err := f.park(ctx, message(err)); err != nil {
+		if _, err := f.park(ctx, message(err)); err != nil {
 			return err
 		}
 	}
@@ -81,6 +82,7 @@ func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (wo
 		}
 		return false, nil
 	}
+	d = max(d, minWait)
 	f.wake = false
 	f.waiting = &wait{until: until, summary: summary}
 	defer func() { f.waiting = nil }()

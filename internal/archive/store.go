@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -162,11 +163,14 @@ func (s *Store) Put(ctx context.Context, key string, source Source, length int64
 
 	guarded := &guard{source: source, left: maxObjectBytes}
 	uploaded, err := s.client.PutObject(ctx, s.bucket, key, guarded, length, options)
+	failed, whole := guarded.state()
 	switch {
-	case guarded.err != nil:
-		return Object{}, guarded.err
+	case failed != nil:
+		return Object{}, failed
 	case err != nil:
 		return Object{}, s.storeError("write", key, err)
+	case !whole:
+		return Object{}, fmt.Errorf("write s3://%s/%s: the store answered before it had the whole recording: %w", s.bucket, key, ErrMismatch)
 	}
 	return s.label(ctx, key, uploaded, source.SHA256(), attributes)
 }
@@ -282,10 +286,28 @@ func (s *Store) WriteManifest(ctx context.Context, folder string, manifest *Mani
 		return nil, err
 	}
 	present, err := s.ReadManifest(ctx, folder, manifest.BotID, manifest.SessionID)
-	if err == nil && present == nil {
-		err = fmt.Errorf("write s3://%s/%s: %w", s.bucket, key, ErrConflict)
+	switch {
+	case err != nil:
+		return nil, err
+	case present == nil:
+		return nil, fmt.Errorf("write s3://%s/%s: %w", s.bucket, key, ErrConflict)
 	}
-	return present, err
+	return present, s.verifyAll(ctx, key, present)
+}
+
+// verifyAll makes sure that two fetches of one session, which met at its
+// manifest, have not left an object that the manifest does not speak of.
+func (s *Store) verifyAll(ctx context.Context, manifestKey string, manifest *Manifest) error {
+	for _, file := range manifest.Files {
+		err := s.Verify(ctx, file.Key, Object{Bytes: file.Bytes, SHA256: file.SHA256})
+		switch {
+		case errors.Is(err, ErrMismatch):
+			return fmt.Errorf("%w: another fetch has written s3://%s/%s, but %w: restore the object, or move the manifest away to have the session fetched again", ErrBlocked, s.bucket, manifestKey, err)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
 }
 
 // guard keeps the source's error, which the S3 client wraps beyond
@@ -293,7 +315,12 @@ func (s *Store) WriteManifest(ctx context.Context, folder string, manifest *Mani
 type guard struct {
 	source io.Reader
 	left   int64
-	err    error
+
+	// mu guards the end: a store that answers early leaves the HTTP client
+	// reading.
+	mu    sync.Mutex
+	err   error
+	whole bool
 }
 
 func (g *guard) Read(p []byte) (int, error) {
@@ -301,8 +328,21 @@ func (g *guard) Read(p []byte) (int, error) {
 	if g.left -= int64(n); g.left < 0 {
 		n, err = 0, ErrTooLarge
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case errors.Is(err, io.EOF):
+		g.whole = true
+	case err != nil:
 		g.err = err
 	}
 	return n, err
+}
+
+// state tells why the source failed, if it did, and whether it was read to its
+// end.
+func (g *guard) state() (failed error, whole bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err, g.whole
 }

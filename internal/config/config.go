@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,6 +87,12 @@ const (
 	maxPrefixBytes = 512
 )
 
+var (
+	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	// Each folder begins with a letter or digit, so none is "." or "..".
+	prefixPattern = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z._-]*/)*([0-9A-Za-z][0-9A-Za-z._-]*)?$`)
+)
+
 // FromEnvironment reads and judges the whole environment. Its error names
 // every fault: the variable, its value unless that is secret, and the remedy.
 func FromEnvironment() (*Config, error) {
@@ -152,22 +160,26 @@ func (f *faults) clientSecret(value, file string) string {
 	case file == "":
 		return f.required("SMARTASSIST_CLIENT_SECRET", value, "the client secret of the JWT app, or name a file that holds it in SMARTASSIST_CLIENT_SECRET_FILE")
 	}
+	shown := fmt.Sprintf("%q", clip(file))
+	if !strings.ContainsAny(file, `/\.`) {
+		shown = "what it holds, which looks like a secret rather than a path,"
+	}
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%q cannot be read (%v): correct the path or the permissions", file, errors.Unwrap(err))
+		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%s cannot be read (%v): correct the path or the permissions", shown, errors.Unwrap(err))
 		return ""
 	case info.IsDir() || info.Size() > maxSecretBytes:
-		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%q is no file of at most %d bytes: name the file that holds the secret alone", file, maxSecretBytes)
+		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%s is no file of at most %d bytes: name the file that holds the secret alone", shown, maxSecretBytes)
 		return ""
 	}
 	content, err := os.ReadFile(file)
 	secret := strings.TrimSpace(string(content))
 	switch {
 	case err != nil:
-		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%q cannot be read (%v): correct the path or the permissions", file, errors.Unwrap(err))
+		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%s cannot be read (%v): correct the path or the permissions", shown, errors.Unwrap(err))
 	case secret == "":
-		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%q is empty: put the client secret into it", file)
+		f.add("SMARTASSIST_CLIENT_SECRET_FILE", "%s is empty: put the client secret into it", shown)
 	}
 	return secret
 }
@@ -217,6 +229,8 @@ func (f *faults) endpoint(variable, value string) *url.URL {
 		}
 		f.add(variable, `%sis no address: want one such as "https://host" or "https://host:port"`, shown)
 		return &url.URL{Scheme: "https", Host: "invalid"}
+	case !isPort(address.Port()):
+		f.add(variable, "%q has no usable port: want 1 to 65535, or none", clipURL(address))
 	case address.User != nil:
 		f.add(variable, "holds a user name or password: remove them, credentials have variables of their own")
 	case strings.Trim(address.Path, "/") != "" || address.RawQuery != "" || address.Fragment != "":
@@ -224,6 +238,12 @@ func (f *faults) endpoint(variable, value string) *url.URL {
 	}
 	address.Path = ""
 	return address
+}
+
+// isPort tells whether a port that may be left out can be connected to.
+func isPort(port string) bool {
+	n, err := strconv.Atoi(port)
+	return port == "" || err == nil && n >= 1 && n <= 65535
 }
 
 func (f *faults) hosts(value string) []string {
@@ -238,9 +258,8 @@ func (f *faults) hosts(value string) []string {
 }
 
 func (f *faults) bucket(value string) string {
-	if len(value) < 3 || len(value) > 63 || strings.ContainsFunc(value, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.')
-	}) {
+	_, notAnAddress := netip.ParseAddr(value)
+	if !bucketPattern.MatchString(value) || strings.Contains(value, "..") || notAnAddress == nil {
 		f.add("S3_BUCKET", "%q is no bucket name: want 3 to 63 lower-case letters, digits, dots and hyphens", clip(value))
 	}
 	return value
@@ -265,8 +284,8 @@ func (f *faults) healthAddress(value string) string {
 }
 
 func (f *faults) prefix(value string) string {
-	if strings.HasPrefix(value, "/") || strings.Contains(value, "//") || strings.Contains(value, "..") || len(value) > maxPrefixBytes {
-		f.add("S3_PREFIX", `%q is no prefix: want one such as "calls/", at most %d bytes, without a leading slash`, clip(value), maxPrefixBytes)
+	if value != "" && (len(value) > maxPrefixBytes || !prefixPattern.MatchString(value)) {
+		f.add("S3_PREFIX", `%q is no prefix: want one such as "calls/": letters, digits, "-", "_" and ".", at most %d bytes, without a leading slash or an empty or dotted folder`, clip(value), maxPrefixBytes)
 	}
 	return value
 }

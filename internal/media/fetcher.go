@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -143,7 +144,7 @@ func (f *Fetcher) newStream(response *http.Response) (*Stream, error) {
 		return nil, err
 	}
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, fmt.Errorf("%w: it came in the content encoding %.20q, which was not asked for", ErrInvalid, encoding)
+		return nil, fmt.Errorf("%w: it came in a content encoding that was not asked for", ErrInvalid)
 	}
 	head, err := io.ReadAll(io.LimitReader(response.Body, audio.HeadBytes))
 	if err != nil {
@@ -202,15 +203,13 @@ func lengthOf(response *http.Response, head []byte) (int64, error) {
 	}
 }
 
+// declaredType is the media type alone: its parameters may hold anything.
 func declaredType(header http.Header) string {
-	declared := header.Get("Content-Type")
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, declared)
-	return clean[:min(len(clean), maxTypeBytes)]
+	declared, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return declared[:min(len(declared), maxTypeBytes)]
 }
 
 // retryAfter reads the header Retry-After, in seconds or as a date. It answers

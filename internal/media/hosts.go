@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
 // ErrHostRefused: the URL leads to a host that recordings may not come from.
@@ -42,6 +43,10 @@ func (p *HostPolicy) CheckURL(u *url.URL) error {
 	switch {
 	case host == "":
 		return fmt.Errorf("%w: the media URL has no host", ErrHostRefused)
+	case strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf }):
+		// Folding the case of such a letter, and its form on the wire, may lead
+		// to two different names.
+		return fmt.Errorf("%w: the media host's name is not in ASCII", ErrHostRefused)
 	case u.User != nil:
 		return fmt.Errorf("%w: the media URL for %s holds a user name, which no URL of the vendor's does: ask the vendor", ErrHostRefused, host)
 	case u.Scheme != "https" && !(u.Scheme == "http" && p.api.Scheme == "http" && isLoopbackHost(host)):

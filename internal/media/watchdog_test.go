@@ -34,8 +34,8 @@ func TestASlowTransferIsNotEnded(t *testing.T) {
 		var moved atomic.Int64
 		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return moved.Load(), false })
 		for range 100 {
-			time.Sleep(59 * time.Second) // a byte in almost the limit, for more than an hour and a half
-			moved.Add(1)
+			time.Sleep(59 * time.Second) // a little in almost the limit, for more than an hour and a half
+			moved.Add(5_000)
 			require.NoError(t, ctx.Err())
 		}
 		stop()
@@ -43,12 +43,26 @@ func TestASlowTransferIsNotEnded(t *testing.T) {
 	})
 }
 
-func TestATransferThatIsOverIsNoLongerWatched(t *testing.T) {
+func TestATransferThatTricklesIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var moved atomic.Int64
+		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return moved.Add(1), false })
+		defer stop()
+		began := time.Now()
+		<-ctx.Done()
+		require.LessOrEqual(t, time.Since(began), 6*time.Minute, "a byte at each look is no progress")
+		require.ErrorContains(t, context.Cause(ctx), "only")
+	})
+}
+
+func TestTheStoreHasTimeAfterTheLastByteButNotForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 7, true })
 		defer stop()
-		time.Sleep(time.Hour) // what follows the last byte, the store's work, has limits of its own
+		time.Sleep(19 * time.Minute)
 		require.NoError(t, ctx.Err())
+		time.Sleep(2 * time.Minute)
+		require.ErrorContains(t, context.Cause(ctx), "the store has not finished")
 	})
 }
 

@@ -94,7 +94,7 @@ func (c *Client) FetchRecordings(ctx context.Context, token, botID, sessionID, u
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, transportError(err)
+		return nil, transportError(err, token, userID)
 	}
 	defer response.Body.Close()
 
@@ -102,20 +102,20 @@ func (c *Client) FetchRecordings(ctx context.Context, token, botID, sessionID, u
 	switch {
 	case response.StatusCode != http.StatusOK:
 		// The status counts even if the text beside it broke off.
-		return nil, answerError(response.StatusCode, response.Header, body, time.Now(), token)
+		return nil, answerError(response.StatusCode, response.Header, body, time.Now(), token, userID)
 	case err != nil:
-		return nil, transportError(err)
+		return nil, transportError(err, token, userID)
 	case len(body) > maxAnswerBytes:
 		return nil, &Error{Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's answer is longer than %d bytes", maxAnswerBytes)}
 	}
-	answer, err := parseAnswer(body, token)
+	answer, err := parseAnswer(body, token, userID)
 	if err != nil {
 		// A spent budget may be told by its text alone.
-		if refused := answerError(response.StatusCode, response.Header, body, time.Now(), token); refused.Kind == RateLimited {
+		if refused := answerError(response.StatusCode, response.Header, body, time.Now(), token, userID); refused.Kind == RateLimited {
 			return nil, refused
 		}
 		return nil, &Error{Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's answer (%s) cannot be used: %s",
-			contentType(response.Header), Redact(err.Error(), token))}
+			contentType(response.Header), Redact(err.Error(), token, userID))}
 	}
 	return answer, nil
 }
@@ -209,8 +209,8 @@ func parseFiles(raw json.RawMessage, secrets ...string) ([]File, error) {
 // holds what must not be kept.
 func cleanName(name string, secrets ...string) string {
 	name = strings.ToValidUTF8(name[:min(len(name), maxNameBytes)], "\uFFFD")
-	holdsSecret := slices.ContainsFunc(secrets, func(secret string) bool { return secret != "" && strings.Contains(name, secret) })
-	if holdsSecret || strings.Contains(name, "://") || jwtPattern.MatchString(name) || signedPattern.MatchString(name) {
+	holdsSecret := slices.ContainsFunc(secrets, func(secret string) bool { return len(secret) >= minSecretBytes && strings.Contains(name, secret) })
+	if holdsSecret || strings.Contains(name, "://") || strings.Contains(strings.ToLower(name), "%3f") || jwtPattern.MatchString(name) || signedPattern.MatchString(name) {
 		return Redact(name, secrets...)
 	}
 	return name

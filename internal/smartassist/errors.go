@@ -116,7 +116,7 @@ func redirectHint(header http.Header) string {
 }
 
 // transportError maps the failure of a request that got no answer.
-func transportError(err error) *Error {
+func transportError(err error, secrets ...string) *Error {
 	var urlError *url.Error
 	if errors.As(err, &urlError) {
 		// Its text holds the whole URL, with the user's id in the query.
@@ -131,14 +131,14 @@ func transportError(err error) *Error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return &Error{Blocked, 0, 0, fmt.Sprintf("the host %s is not known: check SMARTASSIST_URL and this machine's DNS", dns.Name)}
 	case errors.As(err, &verification), errors.As(err, &unknownAuthority), errors.As(err, &wrongName), errors.As(err, &badCertificate):
-		return &Error{Blocked, 0, 0, fmt.Sprintf("the upstream's certificate is not trusted (%s): check SMARTASSIST_URL, this machine's clock and its certificate authorities", Redact(err.Error()))}
+		return &Error{Blocked, 0, 0, fmt.Sprintf("the upstream's certificate is not trusted (%s): check SMARTASSIST_URL, this machine's clock and its certificate authorities", Redact(err.Error(), secrets...))}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Transient, 0, 0, "the upstream did not answer in time"}
 	case strings.Contains(err.Error(), "invalid proxy address"):
 		// Its text quotes the variable, which may hold a password.
 		return &Error{Blocked, 0, 0, "the proxy variable of this machine's environment is no address: correct HTTPS_PROXY or HTTP_PROXY"}
 	default:
-		return &Error{Transient, 0, 0, fmt.Sprintf("the upstream did not answer: %s", Redact(err.Error()))}
+		return &Error{Transient, 0, 0, fmt.Sprintf("the upstream did not answer: %s", Redact(err.Error(), secrets...))}
 	}
 }
 

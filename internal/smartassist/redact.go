@@ -7,6 +7,10 @@ import (
 	"unicode/utf8"
 )
 
+// minSecretBytes is the length from which a secret is looked for: a user id of
+// a digit or two stands in every text.
+const minSecretBytes = 4
+
 // maxTextBytes bounds what is kept of a text that the upstream wrote.
 const maxTextBytes = 300
 
@@ -17,7 +21,7 @@ var (
 
 	// The signed query of a URL is a credential, and some servers echo only
 	// the path and query.
-	queryPattern = regexp.MustCompile(`\?[^\s"'<>]*`)
+	queryPattern = regexp.MustCompile(`(?i)(\?|%3f)[^\s"'<>]*`)
 	// So is the user part of a URL.
 	userPattern   = regexp.MustCompile(`://[^\s"'<>/@]*@`)
 	signedPattern = regexp.MustCompile(`(?i)\b(s|sig|signature|token|auth|key|secret|password|x-amz-[a-z-]+)=[^\s"'<>&]+`)
@@ -28,13 +32,13 @@ var (
 // the given secrets, and at most 300 bytes long.
 func Redact(text string, secrets ...string) string {
 	for _, secret := range secrets {
-		if secret != "" {
+		if len(secret) >= minSecretBytes {
 			text = strings.ReplaceAll(text, secret, "[redacted]")
 		}
 	}
 	text = jwtPattern.ReplaceAllString(text, "[redacted]")
 	text = userPattern.ReplaceAllString(text, "://[redacted]@")
-	text = queryPattern.ReplaceAllString(text, "?[redacted]")
+	text = queryPattern.ReplaceAllString(text, "$1[redacted]")
 	text = signedPattern.ReplaceAllString(text, "$1=[redacted]")
 	text = strings.Map(printable, strings.ToValidUTF8(text, "\uFFFD"))
 	text = strings.TrimSpace(text)

@@ -57,6 +57,9 @@ func Open(path string) (*Dir, error) {
 	if path == "" {
 		path = Default
 	}
+	if strings.ContainsAny(path, "?#%") {
+		return nil, fmt.Errorf("data folder %s: its name holds one of ?, # and %%, which the database takes for something else: choose another folder with --data DIR", path)
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: no absolute path: %w", path, err)

@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -47,6 +48,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("a recording of unknown length is stored too", target.storesUnknownLength)
 	t.Run("a recording that breaks off never becomes an object", target.leavesNothingOfABreak)
 	t.Run("a second try replaces what the first one left", target.replacesAnEarlierTry)
+	t.Run("versions are kept and the last one is whole", target.storesWithVersions)
 	t.Run("of two at a time one gets a conflict", target.refusesARace)
 	t.Run("a manifest is written once", target.writesOneManifest)
 	t.Run("a manifest that cannot be relied on is no manifest", target.refusesABrokenManifest)
@@ -132,6 +134,26 @@ func (target Target) replacesAnEarlierTry(t *testing.T) {
 	object, err := target.Store.Put(t.Context(), key, source, 1000, attributes)
 	require.NoError(t, err)
 	target.requireStored(t, key, source.content, object)
+}
+
+// storesWithVersions shows that adding the digest to an object's metadata does
+// not cost the object where the bucket keeps versions.
+func (target Target) storesWithVersions(t *testing.T) {
+	config := target.Config
+	config.Bucket += "-versions"
+	store, err := archive.Open(config)
+	require.NoError(t, err)
+	require.NoError(t, store.EnsureBucket(t.Context()))
+	versioned := Target{Store: store, Config: config, Client: target.Client}
+	for _, status := range []func(context.Context, string) error{target.Client.EnableVersioning, target.Client.SuspendVersioning} {
+		require.NoError(t, status(t.Context(), config.Bucket))
+		for _, length := range []int64{1000, -1} {
+			key, source := versioned.key(t), newSource(1000)
+			object, err := store.Put(t.Context(), key, source, length, attributes)
+			require.NoError(t, err)
+			versioned.requireStored(t, key, source.content, object)
+		}
+	}
 }
 
 // refusesARace plays the worker that was taken for dead: it had looked at the
