@@ -81,7 +81,7 @@ func newCommand() *cobra.Command {
 	return root
 }
 
-func noArguments(command *cobra.Command, args []string) error {
+func noArguments(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return &usageError{fmt.Errorf("unknown command %q: see dev --help", args[0])}
 	}

@@ -11,14 +11,14 @@ import (
 )
 
 var (
-	// ErrBlocked: the store refuses in a way that a person has to mend.
+	// ErrBlocked says that the store refuses in a way that a person has to mend.
 	ErrBlocked = errors.New("the archive refuses")
-	// ErrConflict: an object changed under our hands; another try will see the
+	// ErrConflict says that an object changed under our hands; another try will see the
 	// new state.
 	ErrConflict = errors.New("an object in the archive was changed at the same time")
-	// ErrMismatch: an object is not what was put there.
+	// ErrMismatch says that an object is not what was put there.
 	ErrMismatch = errors.New("an object in the archive is not what was put there")
-	// ErrTooLarge: the recording is larger than an object can be in one piece.
+	// ErrTooLarge says that the recording is larger than an object can be in one piece.
 	ErrTooLarge = errors.New("the recording is larger than 5 GiB")
 )
 

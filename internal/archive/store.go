@@ -163,7 +163,7 @@ func (s *Store) Put(ctx context.Context, key string, source Source, length int64
 
 	guarded := &guard{source: source, left: maxObjectBytes}
 	uploaded, err := s.client.PutObject(ctx, s.bucket, key, guarded, length, options)
-	failed, whole := guarded.state()
+	whole, failed := guarded.state()
 	switch {
 	case failed != nil:
 		return Object{}, failed
@@ -339,10 +339,10 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// state tells why the source failed, if it did, and whether it was read to its
-// end.
-func (g *guard) state() (failed error, whole bool) {
+// state tells whether the source was read to its end, and why it failed if it
+// did.
+func (g *guard) state() (whole bool, failed error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.err, g.whole
+	return g.whole, g.err
 }

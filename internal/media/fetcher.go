@@ -32,14 +32,14 @@ const (
 )
 
 var (
-	// ErrRefused: the media server refuses this URL, because it has expired or
+	// ErrRefused says that the media server refuses this URL, because it has expired or
 	// for another reason that only a new URL can change.
 	ErrRefused = errors.New("the media URL is refused")
-	// ErrInvalid: what came is not one whole recording.
+	// ErrInvalid says that what came is not one whole recording.
 	ErrInvalid = errors.New("not a whole recording")
 )
 
-// UnavailableError: the media server is out of order or asks for patience; the
+// UnavailableError says that the media server is out of order or asks for patience; the
 // same URL may work later.
 type UnavailableError struct {
 	// Wait is how long the server asks to stay away; 0 if it does not say.

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// ErrHostRefused: the URL leads to a host that recordings may not come from.
+// ErrHostRefused says that the URL leads to a host that recordings may not come from.
 // A person can allow it; the URL is never contacted before.
 var ErrHostRefused = errors.New("media host refused")
 
@@ -49,7 +49,7 @@ func (p *HostPolicy) CheckURL(u *url.URL) error {
 		return fmt.Errorf("%w: the media host's name is not in ASCII", ErrHostRefused)
 	case u.User != nil:
 		return fmt.Errorf("%w: the media URL for %s holds a user name, which no URL of the vendor's does: ask the vendor", ErrHostRefused, host)
-	case u.Scheme != "https" && !(u.Scheme == "http" && p.api.Scheme == "http" && isLoopbackHost(host)):
+	case u.Scheme != "https" && (u.Scheme != "http" || p.api.Scheme != "http" || !isLoopbackHost(host)):
 		return fmt.Errorf("%w: the media URL for %s is %.20q, not https, so the call could be overheard on its way: ask the vendor", ErrHostRefused, host, u.Scheme)
 	case !p.allowsHost(host):
 		return fmt.Errorf("%w: %s is not among the hosts that media may come from: if it is the vendor's, add it to SMARTASSIST_MEDIA_HOSTS", ErrHostRefused, host)

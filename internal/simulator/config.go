@@ -22,7 +22,7 @@ const (
 	DefaultCallsPerHour = 1800
 )
 
-// Unlimited, as a number of calls, switches one of the two windows off.
+// Unlimited switches, as a number of calls, one of the two windows off.
 const Unlimited = -1
 
 const (

@@ -67,7 +67,7 @@ type fileState struct {
 func newFileState(st *sessionState, index int, config *Config) (*fileState, error) {
 	key := sessionKey{st.BotID, st.SessionID}
 	identity := sha256.Sum256([]byte(fmt.Sprintf("%s/%s/%d", key.botID, key.sessionID, index)))
-	f := &fileState{File: st.Session.Files[index], session: key, modified: st.begin.Add(10 * time.Minute)}
+	f := &fileState{File: st.Files[index], session: key, modified: st.begin.Add(10 * time.Minute)}
 	orString(&f.Name, hex.EncodeToString(identity[16:])+"-merged.wav")
 	if f.Seed == 0 {
 		f.Seed = binary.BigEndian.Uint64(identity[8:]) | 1

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -19,7 +20,7 @@ const flacBlock = 4096
 func encodeFLAC(loop []byte, channels int, frames int64) ([]byte, error) {
 	pcm := make([]byte, frames*int64(2*channels))
 	source := waveFile{loop: loop, data: int64(len(pcm))}
-	if _, err := source.ReadAt(pcm, 0); err != nil && err != io.EOF {
+	if _, err := source.ReadAt(pcm, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("simulator: reading PCM for FLAC: %w", err)
 	}
 	// Everything in the stream's header is known beforehand, so nothing has to be patched afterwards.

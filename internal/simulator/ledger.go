@@ -128,9 +128,10 @@ func (l *ledger) open(c Call) *Call {
 func (l *ledger) refuse(c *Call, reason Reason) {
 	l.write(func() {
 		c.Reason = reason
-		if c.Kind == KindMedia {
+		switch c.Kind {
+		case KindMedia:
 			l.counts.MediaRefused[reason]++
-		} else if c.Kind == KindAPI {
+		case KindAPI:
 			l.counts.Refused[reason]++
 		}
 	})

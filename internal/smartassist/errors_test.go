@@ -147,7 +147,7 @@ func TestATokenNeverFollowsARedirect(t *testing.T) {
 
 func TestAnErrorThatEchoesTheRequestKeepsItsSecrets(t *testing.T) {
 	echo := func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(500)
+		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprintf(w, `{"error":"cannot GET http://%s%s with auth %s"}`, r.Host, r.RequestURI, r.Header.Get("auth"))
 	}
 	require.Contains(t, refusal(t, serve(t, echo)).Text, "[redacted]")

@@ -46,11 +46,11 @@ func (s *Stack) AddSessions() ([]simulator.Entry, error) {
 
 // shorten keeps the number of days, of which each is a retry.
 func shorten(d time.Duration) time.Duration {
-	switch days := d / (24 * time.Hour); {
+	switch days := int(d.Hours()) / 24; {
 	case d == 0:
 		return 0
 	case days > 0:
-		return days*shortDay - shortDay/2
+		return time.Duration(days)*shortDay - shortDay/2
 	default:
 		return shortWait
 	}

@@ -55,7 +55,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("verify notices what changed", target.verifies)
 }
 
-func (target Target) key(t *testing.T) string {
+func (target Target) key() string {
 	// A suite that runs again over the same store must not meet its own traces.
 	return archive.Folder(target.Store.Prefix(), botID, sessionID, callTime) + rand.Text() + ".wav"
 }
@@ -63,7 +63,7 @@ func (target Target) key(t *testing.T) string {
 func (target Target) storesWithDigest(t *testing.T) {
 	for _, size := range []int{1, 480_044, 20 << 20} {
 		source := newSource(size)
-		key := target.key(t) + fmt.Sprint(size)
+		key := target.key() + fmt.Sprint(size)
 		object, err := target.Store.Put(t.Context(), key, source, int64(size), attributes)
 		require.NoError(t, err)
 		target.requireStored(t, key, source.content, object)
@@ -73,7 +73,7 @@ func (target Target) storesWithDigest(t *testing.T) {
 func (target Target) storesUnknownLength(t *testing.T) {
 	for _, size := range []int{1, 480_044, 20 << 20} {
 		source := newSource(size)
-		key := target.key(t) + fmt.Sprint(size)
+		key := target.key() + fmt.Sprint(size)
 		object, err := target.Store.Put(t.Context(), key, source, -1, attributes)
 		require.NoError(t, err)
 		target.requireStored(t, key, source.content, object)
@@ -112,7 +112,7 @@ func (target Target) leavesNothingOfABreak(t *testing.T) {
 	for _, length := range []int64{20 << 20, -1} {
 		source := newSource(20 << 20)
 		source.fail, source.failAt = broken, 19<<20
-		key := target.key(t) + fmt.Sprint(length)
+		key := target.key() + fmt.Sprint(length)
 		_, err := target.Store.Put(t.Context(), key, source, length, attributes)
 		require.ErrorIs(t, err, broken, "the source's own error comes out")
 		_, err = target.Client.StatObject(t.Context(), target.Store.Bucket(), key, minio.StatObjectOptions{})
@@ -122,7 +122,7 @@ func (target Target) leavesNothingOfABreak(t *testing.T) {
 }
 
 func (target Target) replacesAnEarlierTry(t *testing.T) {
-	key := target.key(t)
+	key := target.key()
 	_, err := target.Client.PutObject(t.Context(), target.Store.Bucket(), key, bytes.NewReader([]byte("debris")), 6, minio.PutObjectOptions{})
 	require.NoError(t, err)
 	core := minio.Core{Client: target.Client}
@@ -148,7 +148,7 @@ func (target Target) storesWithVersions(t *testing.T) {
 	for _, status := range []func(context.Context, string) error{target.Client.EnableVersioning, target.Client.SuspendVersioning} {
 		require.NoError(t, status(t.Context(), config.Bucket))
 		for _, length := range []int64{1000, -1} {
-			key, source := versioned.key(t), newSource(1000)
+			key, source := versioned.key(), newSource(1000)
 			object, err := store.Put(t.Context(), key, source, length, attributes)
 			require.NoError(t, err)
 			versioned.requireStored(t, key, source.content, object)
@@ -159,7 +159,7 @@ func (target Target) storesWithVersions(t *testing.T) {
 // refusesARace plays the worker that was taken for dead: it had looked at the
 // key, then another one was faster.
 func (target Target) refusesARace(t *testing.T) {
-	key := target.key(t)
+	key := target.key()
 	config := target.Config
 	config.Transport = &beforePut{next: http.DefaultTransport, act: func() {
 		_, err := target.Store.Put(t.Context(), key, newSource(10), 10, attributes)
@@ -190,7 +190,7 @@ func (b *beforePut) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func (target Target) writesOneManifest(t *testing.T) {
-	folder := target.key(t) + "/"
+	folder := target.key() + "/"
 	none, err := target.Store.ReadManifest(t.Context(), folder, botID, sessionID)
 	require.NoError(t, err)
 	require.Nil(t, none)
@@ -207,7 +207,7 @@ func (target Target) writesOneManifest(t *testing.T) {
 
 func (target Target) refusesABrokenManifest(t *testing.T) {
 	for i, body := range []string{"", "{", `{"version":1,"botId":"st-other","sessionId":"65e7133a3242653c58d7aaaa","outcome":"archived"}`, `{"version":99}`} {
-		folder := fmt.Sprintf("%s-%d/", target.key(t), i)
+		folder := fmt.Sprintf("%s-%d/", target.key(), i)
 		_, err := target.Client.PutObject(t.Context(), target.Store.Bucket(), folder+archive.ManifestName, bytes.NewReader([]byte(body)), int64(len(body)), minio.PutObjectOptions{})
 		require.NoError(t, err)
 		_, err = target.Store.ReadManifest(t.Context(), folder, botID, sessionID)
@@ -217,7 +217,7 @@ func (target Target) refusesABrokenManifest(t *testing.T) {
 }
 
 func (target Target) verifies(t *testing.T) {
-	key := target.key(t)
+	key := target.key()
 	require.ErrorIs(t, target.Store.Verify(t.Context(), key, archive.Object{}), archive.ErrMismatch)
 	object, err := target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
 	require.NoError(t, err)
