@@ -72,7 +72,7 @@ func show(ctx context.Context, s *stack.Stack, c client.Client, out io.Writer) e
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demonstration took longer than %s", limit))
 	defer cancel()
 	// The stand-in's scripts begin to run when the sessions are added.
-	entries, err := s.AddSessions()
+	entries, err := s.AddSessions(stack.ByTime)
 	if err != nil {
 		return err
 	}

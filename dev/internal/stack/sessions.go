@@ -28,14 +28,32 @@ func Policy() workflows.Policy {
 	}
 }
 
-// AddSessions gives the stand-in about a dozen sessions that between them show
-// every status.
-func (s *Stack) AddSessions() ([]simulator.Entry, error) {
+// Pace is how the stand-in's sessions go on from one status to the next.
+type Pace func(simulator.Step) simulator.Step
+
+// ByTime lets a status last, from now on: for fetches that start now.
+func ByTime(step simulator.Step) simulator.Step {
+	step.For = shorten(step.For)
+	return step
+}
+
+// ByCalls shows a status once for each time that a fetch would have to wait for
+// it: for fetches that start whenever somebody likes.
+func ByCalls(step simulator.Step) simulator.Step {
+	if step.For > 0 {
+		step.For, step.Calls = 0, max(1, days(step.For))
+	}
+	return step
+}
+
+// AddSessions gives the stand-in fifteen sessions that between them show every
+// status.
+func (s *Stack) AddSessions(pace Pace) ([]simulator.Entry, error) {
 	entries := simulator.Catalogue(simulator.CatalogueOptions{BotID: withDefaults(s.upstream).BotIDs[0], Now: began})
 	for _, entry := range entries {
 		script := entry.Session.Script
 		for i := range script {
-			script[i].For = shorten(script[i].For)
+			script[i] = pace(script[i])
 		}
 		if err := s.Upstream.AddSession(entry.Session); err != nil {
 			return nil, err
@@ -46,12 +64,14 @@ func (s *Stack) AddSessions() ([]simulator.Entry, error) {
 
 // shorten keeps the number of days, of which each is a retry.
 func shorten(d time.Duration) time.Duration {
-	switch days := int(d.Hours()) / 24; {
+	switch n := days(d); {
 	case d == 0:
 		return 0
-	case days > 0:
-		return time.Duration(days)*shortDay - shortDay/2
+	case n > 0:
+		return time.Duration(n)*shortDay - shortDay/2
 	default:
 		return shortWait
 	}
 }
+
+func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
