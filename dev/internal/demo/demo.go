@@ -60,8 +60,12 @@ func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer, 
 		return err
 	}
 	defer func() { err = errors.Join(err, stopWorker()) }()
-	if err := show(ctx, s, c, out); err != nil || !keep {
+	if err := show(ctx, s, c, out); err != nil {
 		return err
+	}
+	if !keep {
+		fmt.Fprintln(out, "\nThe servers stop now; to look around in the Web UI: go run ./dev --keep")
+		return nil
 	}
 	fmt.Fprintln(out, "\nEverything stays up until Ctrl-C.")
 	return s.Failed(ctx)
