@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sync"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -243,106 +241,4 @@ func (s *Store) Verify(ctx context.Context, key string, want Object) error {
 		return fmt.Errorf("s3://%s/%s has another SHA-256 by the store's own checksum: %w", s.bucket, key, ErrMismatch)
 	}
 	return nil
-}
-
-// ReadManifest answers the manifest of a session in folder, or nil if it has
-// none.
-func (s *Store) ReadManifest(ctx context.Context, folder, botID, sessionID string) (*Manifest, error) {
-	key := folder + ManifestName
-	object, err := s.client.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
-	if err != nil {
-		return nil, s.storeError("read", key, err)
-	}
-	defer object.Close()
-	body, err := io.ReadAll(io.LimitReader(object, maxManifestBytes+1))
-	switch {
-	case err != nil && isNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, s.storeError("read", key, err)
-	}
-	manifest, err := decodeManifest(body, botID, sessionID)
-	if err != nil {
-		return nil, fmt.Errorf("%w: the manifest s3://%s/%s cannot be relied on: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, err)
-	}
-	return manifest, nil
-}
-
-// WriteManifest writes the manifest of a session into folder, unless there is
-// one, and answers the one that lies there now.
-func (s *Store) WriteManifest(ctx context.Context, folder string, manifest *Manifest) (*Manifest, error) {
-	key := folder + ManifestName
-	body, err := manifest.encode()
-	if err != nil {
-		return nil, err
-	}
-	options := minio.PutObjectOptions{ContentType: "application/json", Checksum: minio.ChecksumSHA256, DisableContentSha256: true}
-	options.SetMatchETagExcept("*")
-	_, err = s.client.PutObject(ctx, s.bucket, key, bytes.NewReader(body), int64(len(body)), options)
-	if err == nil {
-		return manifest, nil
-	}
-	if err := s.storeError("write", key, err); !errors.Is(err, ErrConflict) {
-		return nil, err
-	}
-	present, err := s.ReadManifest(ctx, folder, manifest.BotID, manifest.SessionID)
-	switch {
-	case err != nil:
-		return nil, err
-	case present == nil:
-		return nil, fmt.Errorf("write s3://%s/%s: %w", s.bucket, key, ErrConflict)
-	}
-	return present, s.verifyAll(ctx, key, present)
-}
-
-// verifyAll makes sure that two fetches of one session, which met at its
-// manifest, have not left an object that the manifest does not speak of.
-func (s *Store) verifyAll(ctx context.Context, manifestKey string, manifest *Manifest) error {
-	for _, file := range manifest.Files {
-		err := s.Verify(ctx, file.Key, Object{Bytes: file.Bytes, SHA256: file.SHA256})
-		switch {
-		case errors.Is(err, ErrMismatch):
-			return fmt.Errorf("%w: another fetch has written s3://%s/%s, but %w: restore the object, or move the manifest away to have the session fetched again", ErrBlocked, s.bucket, manifestKey, err)
-		case err != nil:
-			return err
-		}
-	}
-	return nil
-}
-
-// guard keeps the source's error, which the S3 client wraps beyond
-// recognition, and bounds the length.
-type guard struct {
-	source io.Reader
-	left   int64
-
-	// mu guards the end: a store that answers early leaves the HTTP client
-	// reading.
-	mu    sync.Mutex
-	err   error
-	whole bool
-}
-
-func (g *guard) Read(p []byte) (int, error) {
-	n, err := g.source.Read(p)
-	if g.left -= int64(n); g.left < 0 {
-		n, err = 0, ErrTooLarge
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch {
-	case errors.Is(err, io.EOF):
-		g.whole = true
-	case err != nil:
-		g.err = err
-	}
-	return n, err
-}
-
-// state tells whether the source was read to its end, and why it failed if it
-// did.
-func (g *guard) state() (whole bool, failed error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.whole, g.err
 }
