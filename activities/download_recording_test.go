@@ -249,3 +249,16 @@ func TestAMalformedSessionIsInvalidInput(t *testing.T) {
 	requireType(t, err, workflows.ErrorTypeInvalidInput, false, false)
 	require.True(t, strings.Contains(err.Error(), "nonsense"))
 }
+
+func TestWhatAnotherFetchHasArchivedMeanwhileIsNotWrittenAgain(t *testing.T) {
+	u := newUpstream(t, simulator.Config{})
+	u.add(t, simulator.Session{})
+	store, fake := newStore(t)
+	folder := "calls/" + botID + "/2024/03/05/" + sessionID + "/"
+	_, err := store.WriteManifest(t.Context(), folder, &archive.Manifest{BotID: botID, SessionID: sessionID, Outcome: "archived"})
+	require.NoError(t, err)
+
+	_, err = download{upstream: u, store: store}.run(t)
+	requireType(t, err, workflows.ErrorTypeAlreadyArchived, false, true)
+	require.Equal(t, []string{folder + archive.ManifestName}, fake.keys())
+}

@@ -212,12 +212,14 @@ func (f *fakeStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer f.mu.Unlock()
 		f.objects[key] = content
 		w.Header().Set("ETag", `"1"`)
-	case r.Method == http.MethodHead:
+	case r.Method == http.MethodHead, r.Method == http.MethodGet:
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		content, known := f.objects[key]
 		if !known {
+			w.Header().Set("Content-Type", "application/xml")
 			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `<Error><Code>NoSuchKey</Code></Error>`)
 			return
 		}
 		w.Header().Set("ETag", `"1"`)
@@ -226,6 +228,7 @@ func (f *fakeStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"X-Amz-Meta-Sha256", "X-Amz-Meta-Format"} {
 			w.Header().Set(name, f.labels[key].Get(name))
 		}
+		fmt.Fprint(w, content)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}

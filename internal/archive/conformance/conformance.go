@@ -51,6 +51,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("versions are kept and the last one is whole", target.storesWithVersions)
 	t.Run("of two at a time one gets a conflict", target.refusesARace)
 	t.Run("a manifest is written once", target.writesOneManifest)
+	t.Run("a manifest of another fetch is believed only if its objects are there", target.verifiesAnothersManifest)
 	t.Run("a manifest that cannot be relied on is no manifest", target.refusesABrokenManifest)
 	t.Run("verify notices what changed", target.verifies)
 }
@@ -203,6 +204,28 @@ func (target Target) writesOneManifest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "1", second.RunID, "the first manifest stays, and the second writer is told")
 	require.Equal(t, "archived", second.Outcome)
+}
+
+func (target Target) verifiesAnothersManifest(t *testing.T) {
+	key := target.key()
+	folder := key + "-folder/"
+	object, err := target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
+	require.NoError(t, err)
+	theirs := &archive.Manifest{BotID: botID, SessionID: sessionID, Outcome: "archived", RunID: "1",
+		Files: []archive.File{{Key: key, Bytes: object.Bytes, SHA256: object.SHA256}}}
+	_, err = target.Store.WriteManifest(t.Context(), folder, theirs)
+	require.NoError(t, err)
+
+	ours := &archive.Manifest{BotID: botID, SessionID: sessionID, Outcome: "archived", RunID: "2"}
+	found, err := target.Store.WriteManifest(t.Context(), folder, ours)
+	require.NoError(t, err)
+	require.Equal(t, "1", found.RunID)
+
+	_, err = target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
+	require.NoError(t, err, "somebody replaces the object")
+	_, err = target.Store.WriteManifest(t.Context(), folder, ours)
+	require.ErrorIs(t, err, archive.ErrBlocked)
+	require.ErrorContains(t, err, "restore the object")
 }
 
 func (target Target) refusesABrokenManifest(t *testing.T) {
