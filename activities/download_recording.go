@@ -58,22 +58,18 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 	if err != nil {
 		return nil, sealError(err, workflows.ErrorTypeMediaRefused)
 	}
-	folder, err := sessionFolder(a.Store, input.BotID, input.SessionID)
-	if err != nil {
-		return nil, err
-	}
-	callTime, err := workflows.CallTime(input.SessionID)
+	folder, callTime, err := sessionFolder(a.Store, input.BotID, input.SessionID)
 	if err != nil {
 		return nil, err
 	}
 	key := folder + input.File.ObjectName
-	if err := a.Store.CleanUp(ctx, key); err != nil {
-		return nil, archiveError(err)
-	}
 	transfer := &transfer{fileName: input.File.ObjectName, timing: a.Timing.withDefaults()}
 	ctx, end := transfer.begin(ctx)
 	defer end()
 
+	if err := a.Store.CleanUp(ctx, key); err != nil {
+		return nil, transfer.fail(ctx, err)
+	}
 	stream, err := a.Fetcher.Open(ctx, mediaURL)
 	if err != nil {
 		return nil, transfer.fail(ctx, err)
@@ -81,9 +77,13 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 	defer stream.Close()
 	transfer.stream.Store(stream)
 
-	// As late as can be: what has a manifest is never written again.
-	if err := a.refuseArchived(ctx, folder, input); err != nil {
-		return nil, err
+	// As late as can be: another fetch of the session, under another workflow
+	// id, may have come to its end, and what has a manifest is not written again.
+	switch manifest, err := a.Store.ReadManifest(ctx, folder, input.BotID, input.SessionID); {
+	case err != nil:
+		return nil, transfer.fail(ctx, err)
+	case manifest != nil:
+		return nil, waiting("another fetch has archived the session meanwhile", workflows.ErrorTypeAlreadyArchived)
 	}
 	object, err := a.Store.Put(ctx, key, stream, stream.Length, archive.Attributes{
 		ContentType: stream.Format.ContentType,
@@ -104,19 +104,6 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 		CallTime:            callTime,
 		Source:              input.File.Source,
 	}, nil
-}
-
-// refuseArchived tells whether another fetch of the same session, under
-// another workflow id, has come to its end before this one.
-func (a *DownloadRecording) refuseArchived(ctx context.Context, folder string, input workflows.DownloadRecordingInput) error {
-	manifest, err := a.Store.ReadManifest(ctx, folder, input.BotID, input.SessionID)
-	switch {
-	case err != nil:
-		return archiveError(err)
-	case manifest != nil:
-		return waiting("another fetch has archived the session meanwhile", workflows.ErrorTypeAlreadyArchived)
-	}
-	return nil
 }
 
 // transfer looks after one download while it runs.

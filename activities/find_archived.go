@@ -19,7 +19,7 @@ func (a *FindArchived) Execute(ctx context.Context, input workflows.FindArchived
 	if err := a.Bots.Serve(input.BotID); err != nil {
 		return nil, err
 	}
-	folder, err := sessionFolder(a.Store, input.BotID, input.SessionID)
+	folder, _, err := sessionFolder(a.Store, input.BotID, input.SessionID)
 	if err != nil {
 		return nil, err
 	}

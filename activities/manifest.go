@@ -1,6 +1,8 @@
 package activities
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/archive"
@@ -10,12 +12,13 @@ import (
 // The manifest and the workflow's result say the same in two formats, because
 // the one lies in an archive for years and the other follows the code.
 
-func sessionFolder(store *archive.Store, botID, sessionID string) (string, error) {
-	callTime, err := workflows.CallTime(sessionID)
+// sessionFolder is where the objects of a session lie, and when its call began.
+func sessionFolder(store *archive.Store, botID, sessionID string) (folder string, callTime time.Time, err error) {
+	callTime, err = workflows.CallTime(sessionID)
 	if err != nil {
-		return "", temporal.NewNonRetryableApplicationError(err.Error(), workflows.ErrorTypeInvalidInput, nil)
+		return "", time.Time{}, temporal.NewNonRetryableApplicationError(err.Error(), workflows.ErrorTypeInvalidInput, nil)
 	}
-	return archive.Folder(store.Prefix(), botID, sessionID, callTime), nil
+	return archive.Folder(store.Prefix(), botID, sessionID, callTime), callTime, nil
 }
 
 func resultFrom(store *archive.Store, folder string, m *archive.Manifest) workflows.FetchResult {
@@ -48,12 +51,8 @@ func resultFrom(store *archive.Store, folder string, m *archive.Manifest) workfl
 	}
 }
 
-func manifestFrom(input workflows.WriteManifestInput) (*archive.Manifest, error) {
+func manifestFrom(input workflows.WriteManifestInput, callTime time.Time) *archive.Manifest {
 	result := input.Result
-	callTime, err := workflows.CallTime(result.SessionID)
-	if err != nil {
-		return nil, err
-	}
 	files := make([]archive.File, 0, len(result.Recordings))
 	for _, recording := range result.Recordings {
 		files = append(files, archive.File{
@@ -79,5 +78,5 @@ func manifestFrom(input workflows.WriteManifestInput) (*archive.Manifest, error)
 		StatusChecks: result.StatusChecks,
 		StartedAt:    result.StartedAt,
 		FinishedAt:   result.FinishedAt,
-	}, nil
+	}
 }

@@ -18,7 +18,7 @@ type WriteManifest struct {
 // the manifest unless the session has one, and answers what the archive says
 // now.
 func (a *WriteManifest) Execute(ctx context.Context, input workflows.WriteManifestInput) (*workflows.WriteManifestResult, error) {
-	folder, err := sessionFolder(a.Store, input.Result.BotID, input.Result.SessionID)
+	folder, callTime, err := sessionFolder(a.Store, input.Result.BotID, input.Result.SessionID)
 	if err != nil {
 		return nil, err
 	}
@@ -33,10 +33,7 @@ func (a *WriteManifest) Execute(ctx context.Context, input workflows.WriteManife
 			return nil, archiveError(err)
 		}
 	}
-	manifest, err := manifestFrom(input)
-	if err != nil {
-		return nil, err
-	}
+	manifest := manifestFrom(input, callTime)
 	execution := activity.GetInfo(ctx).WorkflowExecution
 	manifest.WorkflowID, manifest.RunID = execution.ID, execution.RunID
 	written, err := a.Store.WriteManifest(ctx, folder, manifest)

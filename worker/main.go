@@ -85,11 +85,7 @@ func run(ctx context.Context) error {
 		return &misconfiguration{err}
 	}
 	client, namespace, err := temporalclient.Dial(ctx, logger)
-	var unusable *temporalclient.ConfigError
-	switch {
-	case errors.As(err, &unusable):
-		return &misconfiguration{err}
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	defer client.Close()

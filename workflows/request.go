@@ -137,12 +137,11 @@ func decodeStrictly(data []byte, v any) error {
 // have. encoding/json itself would take "BOTID" for "botId".
 func checkKeys(data []byte, structure reflect.Type) error {
 	var object map[string]json.RawMessage
-	if json.Unmarshal(data, &object) != nil {
-		return nil //nolint:nilerr // Decoding it says better what it is instead.
-	}
-	for field := range structure.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		delete(object, name)
+	if json.Unmarshal(data, &object) == nil { // Otherwise decoding it says better what it is.
+		for field := range structure.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			delete(object, name)
+		}
 	}
 	return unknownKeys(object, "")
 }

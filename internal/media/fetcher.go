@@ -14,11 +14,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/callvault/callvault/internal/audio"
+	"github.com/callvault/callvault/internal/retryafter"
 )
 
 const (
@@ -176,7 +176,7 @@ func statusError(response *http.Response) error {
 	case status == http.StatusOK:
 		return nil
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
-		return &UnavailableError{Wait: retryAfter(response.Header, time.Now()), Text: fmt.Sprintf("the media server answered %d: it is out of order or busy", status)}
+		return &UnavailableError{Wait: retryafter.Parse(response.Header, time.Now(), maxRetryAfter), Text: fmt.Sprintf("the media server answered %d: it is out of order or busy", status)}
 	case status >= 400:
 		return fmt.Errorf("%w: the media server answered %d", ErrRefused, status)
 	default:
@@ -210,21 +210,6 @@ func declaredType(header http.Header) string {
 		return ""
 	}
 	return declared[:min(len(declared), maxTypeBytes)]
-}
-
-// retryAfter reads the header Retry-After, in seconds or as a date. It answers
-// 0 if there is none that can be read.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := header.Get("Retry-After")
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err == nil || errors.Is(err, strconv.ErrRange) {
-		// Bounded before it is multiplied, which would overflow.
-		return time.Duration(min(max(seconds, 0), int64(maxRetryAfter/time.Second))) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), maxRetryAfter)
-	}
-	return 0
 }
 
 // transportError strips the URL, which is a credential, from an error of the

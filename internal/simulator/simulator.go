@@ -52,6 +52,13 @@ func New(config Config) (*Simulator, error) {
 	return s, nil
 }
 
+// Config is the configuration in force, with every default filled in.
+func (s *Simulator) Config() Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
+}
+
 // Close lets every stalled and slow answer go and refuses what comes after with 503. It may be called more than once and
 // never fails; the error is there for io.Closer.
 func (s *Simulator) Close() error {

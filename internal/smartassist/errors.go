@@ -10,9 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/callvault/callvault/internal/retryafter"
 )
 
 // Kind is what an error asks for.
@@ -65,11 +66,11 @@ func answerError(status int, header http.Header, body []byte, now time.Time, sec
 	if text != "" {
 		said += fmt.Sprintf(" %q", text)
 	}
-	wait, asked := retryAfter(header, now)
+	wait := retryafter.Parse(header, now, maxRetryAfter)
 	lower := strings.ToLower(text)
 	switch {
 	case status == http.StatusTooManyRequests || strings.Contains(lower, "rate limit"):
-		if !asked || wait <= 0 { // Coming back at once would cost a call.
+		if wait == 0 { // Coming back at once would cost a call.
 			wait = minuteWait
 			if strings.Contains(lower, "hour") {
 				wait = hourWait
@@ -178,17 +179,4 @@ func messageOf(body []byte) string {
 	default:
 		return envelope.Message
 	}
-}
-
-// retryAfter reads the header Retry-After, in seconds or as a date.
-func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
-	value := header.Get("Retry-After")
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	if (err == nil || errors.Is(err, strconv.ErrRange)) && seconds >= 0 {
-		return time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second, true
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), maxRetryAfter), true
-	}
-	return 0, false
 }

@@ -12,7 +12,7 @@ type Variable struct{ Name, Value string }
 
 // Environment points worker, starter and the temporal CLI at the stack.
 func (s *Stack) Environment() []Variable {
-	upstream := withDefaults(s.upstream)
+	upstream := s.Upstream.Config()
 	return []Variable{
 		{"TEMPORAL_ADDRESS", s.Temporal.Address()},
 		{"TEMPORAL_NAMESPACE", Namespace},

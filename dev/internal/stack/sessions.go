@@ -49,7 +49,7 @@ func ByCalls(step simulator.Step) simulator.Step {
 // AddSessions gives the stand-in fifteen sessions that between them show every
 // status.
 func (s *Stack) AddSessions(pace Pace) ([]simulator.Entry, error) {
-	entries := simulator.Catalogue(simulator.CatalogueOptions{BotID: withDefaults(s.upstream).BotIDs[0], Now: began})
+	entries := simulator.Catalogue(simulator.CatalogueOptions{BotID: s.Upstream.Config().BotIDs[0], Now: began})
 	for _, entry := range entries {
 		script := entry.Session.Script
 		for i := range script {

@@ -56,14 +56,13 @@ type Stack struct {
 	Upstream *simulator.Simulator
 
 	upstreamURL *url.URL
-	upstream    simulator.Config
 	stops       []func() error
 }
 
 // Start starts the servers. The caller stops them, also after an error of its
 // own.
 func Start(ctx context.Context, options Options) (_ *Stack, err error) {
-	s := &Stack{upstream: options.Upstream}
+	s := new(Stack)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
@@ -150,7 +149,7 @@ func (s *Stack) Settings() (*config.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the object store's address: %w", err)
 	}
-	upstream := withDefaults(s.upstream)
+	upstream := s.Upstream.Config()
 	return &config.Config{
 		SmartAssist: config.SmartAssist{
 			URL:            s.upstreamURL,
@@ -162,24 +161,4 @@ func (s *Stack) Settings() (*config.Config, error) {
 		},
 		Archive: config.Archive{Endpoint: endpoint, Bucket: Bucket, Region: Region},
 	}, nil
-}
-
-// withDefaults repeats the stand-in's documented defaults.
-func withDefaults(c simulator.Config) simulator.Config {
-	if len(c.BotIDs) == 0 {
-		c.BotIDs = []string{simulator.DefaultBotID}
-	}
-	if c.ClientID == "" {
-		c.ClientID = simulator.DefaultClientID
-	}
-	if c.ClientSecret == "" {
-		c.ClientSecret = simulator.DefaultClientSecret
-	}
-	if c.CallsPerMinute == 0 {
-		c.CallsPerMinute = simulator.DefaultCallsPerMinute
-	}
-	if c.CallsPerHour == 0 {
-		c.CallsPerHour = simulator.DefaultCallsPerHour
-	}
-	return c
 }
