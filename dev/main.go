@@ -106,7 +106,7 @@ func withStack(ctx context.Context, folder string, upstream simulator.Config, ac
 // up prints the environment to stdout and everything else, for people, to
 // stderr, and stays until ctx ends.
 func up(ctx context.Context, s *stack.Stack, stdout, stderr io.Writer) error {
-	entries, err := s.AddSessions(stack.ByCalls)
+	entries, err := s.AddSessions()
 	if err != nil {
 		return err
 	}

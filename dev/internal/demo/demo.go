@@ -75,8 +75,7 @@ func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer, 
 func show(ctx context.Context, s *stack.Stack, c client.Client, out io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demonstration took longer than %s", limit))
 	defer cancel()
-	// The stand-in's scripts begin to run when the sessions are added.
-	entries, err := s.AddSessions(stack.ByTime)
+	entries, err := s.AddSessions()
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-// The waits of the stack's sessions, shortened so that a person can watch
-// them: what takes the vendor minutes lasts two seconds, and a day six.
+// The waits of the policy that goes with the stack's sessions, shortened so that
+// a person can watch them: minutes last two seconds at most, and a day six.
 const (
 	shortWait = 2 * time.Second
 	shortDay  = 6 * time.Second
@@ -28,32 +28,18 @@ func Policy() workflows.Policy {
 	}
 }
 
-// Pace is how the stand-in's sessions go on from one status to the next.
-type Pace func(simulator.Step) simulator.Step
-
-// ByTime lets a status last, from now on: for fetches that start now.
-func ByTime(step simulator.Step) simulator.Step {
-	step.For = shorten(step.For)
-	return step
-}
-
-// ByCalls shows a status once for each time that a fetch would have to wait for
-// it: for fetches that start whenever somebody likes.
-func ByCalls(step simulator.Step) simulator.Step {
-	if step.For > 0 {
-		step.For, step.Calls = 0, max(1, days(step.For))
-	}
-	return step
-}
-
 // AddSessions gives the stand-in fifteen sessions that between them show every
-// status.
-func (s *Stack) AddSessions(pace Pace) ([]simulator.Entry, error) {
+// status. Each status is shown once for each time that a fetch would have to
+// wait for it, by calls and not by the clock, so that none is missed whenever
+// somebody starts to fetch.
+func (s *Stack) AddSessions() ([]simulator.Entry, error) {
 	entries := simulator.Catalogue(simulator.CatalogueOptions{BotID: s.Upstream.Config().BotIDs[0], Now: began})
 	for _, entry := range entries {
 		script := entry.Session.Script
-		for i := range script {
-			script[i] = pace(script[i])
+		for i, step := range script {
+			if step.For > 0 {
+				script[i].For, script[i].Calls = 0, max(1, int(step.For/(24*time.Hour)))
+			}
 		}
 		if err := s.Upstream.AddSession(entry.Session); err != nil {
 			return nil, err
@@ -61,17 +47,3 @@ func (s *Stack) AddSessions(pace Pace) ([]simulator.Entry, error) {
 	}
 	return entries, nil
 }
-
-// shorten keeps the number of days, of which each is a retry.
-func shorten(d time.Duration) time.Duration {
-	switch n := days(d); {
-	case d == 0:
-		return 0
-	case n > 0:
-		return time.Duration(n)*shortDay - shortDay/2
-	default:
-		return shortWait
-	}
-}
-
-func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
