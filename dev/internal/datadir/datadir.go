@@ -1,5 +1,5 @@
-// Package datadir owns the one folder that holds everything the embedded
-// servers keep: histories, recordings and logs.
+// Package datadir manages the data folder of the embedded servers: workflow
+// histories, recordings and logs.
 package datadir
 
 import (
@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// Default is the folder used when none is named, below the current one.
+	// Default is the folder used if none is given, inside the working folder.
 	Default = ".callvault"
 
-	// perm keeps other users of the machine out: the folder holds recordings of
-	// calls.
+	// perm excludes other users of the machine: the folder contains call recordings.
 	perm = 0o700
 
 	lockName = "lock"
 	pidName  = "pid"
 )
 
-// InUseError says that another process holds the folder.
+// InUseError reports that another process, or another Dir of this one, has locked
+// the folder.
 type InUseError struct {
 	// Path is the folder, absolute.
 	Path string
-	// PID is the holder's process id, 0 where it is not known.
+	// PID is the process id of the lock's holder, 0 if unknown.
 	PID int
 }
 
@@ -38,31 +38,32 @@ func (e *InUseError) Error() string {
 	if e.PID > 0 {
 		holder = fmt.Sprintf("process %d", e.PID)
 	}
-	return fmt.Sprintf("data folder %s: in use by %s: stop that one, or choose another folder with --data DIR", e.Path, holder)
+	return fmt.Sprintf("data folder %s: in use by %s: stop that process, or choose another folder with --data DIR", e.Path, holder)
 }
 
-// Dir is the data folder, locked for this process until Close.
+// Dir is the data folder, locked for this process until [Dir.Close].
 type Dir struct {
 	path string
 	lock *flock.Flock
 }
 
-// Open creates the folder and its sub-folders where they are missing and locks
-// it, without waiting. An empty path means [Default]. It fails with an
-// [*InUseError] when another process, or another Dir of this one, holds it: two
-// servers on one SQLite file would corrupt each other without any complaint.
+// Open creates the folder and its sub-folders if missing and locks it, without
+// waiting. An empty path means [Default]. It returns an [*InUseError] if another
+// process, or another Dir of this one, holds the lock: two servers on one SQLite
+// file would corrupt each other's data without an error.
 //
-// The operating system drops the lock when the process ends, however it ends.
+// The operating system releases the lock when the process ends, even if it is
+// killed.
 func Open(path string) (*Dir, error) {
 	if path == "" {
 		path = Default
 	}
 	if strings.ContainsAny(path, "?#%") {
-		return nil, fmt.Errorf("data folder %s: its name holds one of ?, # and %%, which the database takes for something else: choose another folder with --data DIR", path)
+		return nil, fmt.Errorf("data folder %s: its path contains ?, # or %%, which have a special meaning in the database's file name: choose another folder with --data DIR", path)
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("data folder %s: no absolute path: %w", path, err)
+		return nil, fmt.Errorf("data folder %s: cannot be made absolute: %w", path, err)
 	}
 	d := &Dir{path: abs}
 	if err := makePrivate(abs); err != nil {
@@ -83,26 +84,26 @@ func Open(path string) (*Dir, error) {
 			return nil, errors.Join(err, d.Close())
 		}
 	}
-	// For the other process's error message only; the lock is what counts.
+	// Only for the error message of another process; the lock alone decides.
 	_ = os.WriteFile(filepath.Join(abs, pidName), []byte(strconv.Itoa(os.Getpid())), 0o600)
 	return d, nil
 }
 
-// Path returns the folder, absolute.
+// Path returns the folder's absolute path.
 func (d *Dir) Path() string { return d.path }
 
-// Temporal returns the sub-folder of the Temporal server's database.
+// Temporal returns the path of the sub-folder of the Temporal server's database.
 func (d *Dir) Temporal() string { return filepath.Join(d.path, "temporal") }
 
-// Store returns the sub-folder of the S3 store: buckets are folders in it and
-// objects plain files.
+// Store returns the path of the sub-folder of the S3 store: buckets are folders in
+// it, and objects are plain files.
 func (d *Dir) Store() string { return filepath.Join(d.path, "store") }
 
-// Logs returns the sub-folder of the log files.
+// Logs returns the path of the sub-folder of the log files.
 func (d *Dir) Logs() string { return filepath.Join(d.path, "logs") }
 
-// Close unlocks the folder. The lock file stays: removing it would let two later
-// processes lock two different files of that name.
+// Close unlocks the folder. The lock file stays: if it were removed, two later
+// processes could lock two different files of that name.
 func (d *Dir) Close() error {
 	_ = os.Remove(filepath.Join(d.path, pidName))
 	if err := d.lock.Close(); err != nil {
@@ -111,9 +112,9 @@ func (d *Dir) Close() error {
 	return nil
 }
 
-// Remove unlocks the folder and deletes it with all that is in it. It refuses a
-// folder that holds anything this package did not make, so that `--data ~`
-// never costs more than it created.
+// Remove unlocks the folder and deletes it with its contents. It refuses a folder
+// that contains anything this package did not create, so that `--data ~` cannot
+// delete a user's own files.
 func (d *Dir) Remove() error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
@@ -122,7 +123,7 @@ func (d *Dir) Remove() error {
 	for _, e := range entries {
 		if !d.owns(e.Name()) {
 			return errors.Join(
-				fmt.Errorf("data folder %s: not removed: it also holds %q, which is not of this program's making: remove it by hand", d.path, e.Name()),
+				fmt.Errorf("data folder %s: not removed: it also contains %q, which this program did not create: remove the folder yourself", d.path, e.Name()),
 				d.Close())
 		}
 	}
@@ -135,8 +136,8 @@ func (d *Dir) Remove() error {
 	return nil
 }
 
-// owns knows the sub-folders, what the servers put beside them ("store-…"), and
-// the lock.
+// owns reports whether name is a sub-folder, a folder that the servers create next
+// to one ("store-…"), or a lock file.
 func (d *Dir) owns(name string) bool {
 	store := filepath.Base(d.Store())
 	switch name {
@@ -148,7 +149,7 @@ func (d *Dir) owns(name string) bool {
 
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, perm); err != nil {
-		return fmt.Errorf("data folder %s: cannot be created: %w: choose another one with --data DIR", dir, err)
+		return fmt.Errorf("data folder %s: cannot be created: %w: choose another folder with --data DIR", dir, err)
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/callvault/callvault/dev/internal/datadir"
 )
 
-// holdEnv makes the test binary open the folder named in it, say so, and wait
-// until it is killed.
+// holdEnv names a folder. If it is set, the test binary opens that folder, prints a
+// line, and waits to be killed.
 const holdEnv = "CALLVAULT_TEST_HOLD"
 
 func TestMain(m *testing.M) {
@@ -24,13 +24,13 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		fmt.Println("held")
+		fmt.Println("locked")
 		select {}
 	}
 	os.Exit(m.Run())
 }
 
-func TestOpenMakesTheFolderAndItsPartsForTheOwnerAlone(t *testing.T) {
+func TestOpenCreatesPrivateFolders(t *testing.T) {
 	t.Chdir(t.TempDir())
 	d, err := datadir.Open("")
 	if err != nil {
@@ -52,7 +52,7 @@ func TestOpenMakesTheFolderAndItsPartsForTheOwnerAlone(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesAFolderThatIsHeldAndSaysWhatToDo(t *testing.T) {
+func TestOpenRefusesALockedFolder(t *testing.T) {
 	dir := t.TempDir()
 	d, err := datadir.Open(dir)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestOpenRefusesAFolderThatIsHeldAndSaysWhatToDo(t *testing.T) {
 	}
 	for _, want := range []string{dir, fmt.Sprint(os.Getpid()), "--data DIR"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error %q does not say %q", err, want)
+			t.Errorf("error %q does not contain %q", err, want)
 		}
 	}
 
@@ -79,7 +79,7 @@ func TestOpenRefusesAFolderThatIsHeldAndSaysWhatToDo(t *testing.T) {
 	_ = again.Close()
 }
 
-func TestAKilledHolderLeavesTheFolderFree(t *testing.T) {
+func TestLockIsReleasedWhenTheHolderIsKilled(t *testing.T) {
 	dir := t.TempDir()
 	holder := exec.CommandContext(t.Context(), os.Args[0])
 	holder.Env = append(os.Environ(), holdEnv+"="+dir)
@@ -91,34 +91,34 @@ func TestAKilledHolderLeavesTheFolderFree(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatalf("holder said %q: %v", line, err)
+		t.Fatalf("holder printed %q: %v", line, err)
 	}
 
 	var inUse *datadir.InUseError
 	if _, err := datadir.Open(dir); !errors.As(err, &inUse) || inUse.PID != holder.Process.Pid {
-		t.Errorf("err = %v, want the folder held by %d", err, holder.Process.Pid)
+		t.Errorf("err = %v, want the folder in use by %d", err, holder.Process.Pid)
 	}
 	_ = holder.Process.Kill()
 	_ = holder.Wait()
 	d, err := datadir.Open(dir)
 	if err != nil {
-		t.Fatalf("after the holder's death: %v", err)
+		t.Fatalf("after the holder was killed: %v", err)
 	}
 	_ = d.Close()
 }
 
-func TestRemoveTakesOnlyItsOwn(t *testing.T) {
+func TestRemoveRefusesForeignFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	d, err := datadir.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign := filepath.Join(dir, "thesis.txt")
+	foreign := filepath.Join(dir, "notes.txt")
 	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Remove(); err == nil || !strings.Contains(err.Error(), "thesis.txt") {
-		t.Fatalf("err = %v, want a refusal that names the foreign file", err)
+	if err := d.Remove(); err == nil || !strings.Contains(err.Error(), "notes.txt") {
+		t.Fatalf("err = %v, want an error that names the foreign file", err)
 	}
 
 	if err := os.Remove(foreign); err != nil {
@@ -131,6 +131,6 @@ func TestRemoveTakesOnlyItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("folder is still there: %v", err)
+		t.Errorf("folder still exists: %v", err)
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/versity/versitygw/backend/posix"
 )
 
-// maxCopyBytes is S3's limit on what one CopyObject copies. Without it the
-// gateway would refuse to copy anything.
+// maxCopyBytes is S3's size limit for one CopyObject. If unset, the gateway
+// refuses every copy.
 const maxCopyBytes = 5 << 30
 
-// openBackend makes the folders and opens the gateway's file system backend on
-// them, which leaves the process in the root folder.
+// openBackend creates the folders and opens the gateway's file system backend on
+// them. The backend changes the process's working folder to the root folder.
 func openBackend(o Options) (backend.Backend, error) {
 	for _, dir := range []string{o.Dir, o.VersionsDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -24,19 +24,19 @@ func openBackend(o Options) (backend.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	// SideCarDir stays empty although there may be one: the field only guards
-	// against a folder within the root, wrongly so for "store" and "store-metadata",
-	// and prints.
+	// SideCarDir stays empty even with a metadata folder: the field only makes the
+	// backend print and reject folders inside the root, and that check wrongly
+	// rejects "store-metadata" next to "store".
 	po := posix.PosixOpts{
 		VersioningDir:       o.VersionsDir,
 		CopyObjectThreshold: maxCopyBytes,
 	}
-	// Recordings of calls are nobody else's business.
+	// Call recordings are private: other users of the machine get no access.
 	po.SetNewDirPerm(0o700)
 	po.SetNewFilePerm(0o600)
 
 	var be backend.Backend
-	err = silently(func() (err error) {
+	err = withoutStdout(func() (err error) {
 		be, err = posix.New(o.Dir, storer, po)
 		return err
 	})
@@ -46,11 +46,10 @@ func openBackend(o Options) (backend.Backend, error) {
 	return be, nil
 }
 
-// silently runs f with the standard output turned off: the backend announces its
-// folders there and can be told neither to be quiet nor where to write. It is
-// over in less than a millisecond, but the variable is the whole process's, hence
-// what [Start] says about printing meanwhile.
-func silently(f func() error) error {
+// withoutStdout runs f with os.Stdout discarded: the backend prints its folders
+// there and has no option to turn that off. It takes less than a millisecond, but
+// os.Stdout is global to the process, hence the warning at [Start].
+func withoutStdout(f func() error) error {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return err

@@ -28,8 +28,8 @@ func sha256Of(b []byte) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// streamed is how a body that is read once is stored with a checksum over plain
-// HTTP: the checksum follows the body, and the body is not signed besides.
+// streamed returns the options to upload a non-seekable body with a checksum over
+// plain HTTP: the checksum follows the body, and the body is not signed.
 func streamed() minio.PutObjectOptions {
 	return minio.PutObjectOptions{
 		DisableMultipart:     true,
@@ -38,9 +38,9 @@ func streamed() minio.PutObjectOptions {
 	}
 }
 
-func TestAStreamedBodyKeepsItsChecksum(t *testing.T) {
+func TestStreamedBodyKeepsItsChecksum(t *testing.T) {
 	ctx, _, c := open(t)
-	// An empty one has none: the client sends no checksum with it.
+	// No empty body: the client sends no checksum with it.
 	for _, size := range []int{1, 64<<10 - 1, 64 << 10, 64<<10 + 1, 3*mebibyte + 5} {
 		b := content(size)
 		if _, err := c.PutObject(ctx, bucket, "a", once(b), int64(size), streamed()); err != nil {
@@ -56,19 +56,20 @@ func TestAStreamedBodyKeepsItsChecksum(t *testing.T) {
 	}
 }
 
-// A limit of the store, here to be noticed when a version lifts it: callers on
-// plain HTTP have to set DisableContentSha256 with a checksum.
-func TestAChecksumAfterASignedBodyIsRefused(t *testing.T) {
+// A limitation of the store: over plain HTTP, callers have to set
+// DisableContentSha256 with a checksum. This test fails when a later version lifts
+// it.
+func TestChecksumAfterASignedBodyIsRefused(t *testing.T) {
 	ctx, _, c := open(t)
 	o := streamed()
 	o.DisableContentSha256 = false
 	b := content(1000)
 	_, err := c.PutObject(ctx, bucket, "a", once(b), int64(len(b)), o)
 	wantCode(t, err, 400, "BadDigest")
-	wantMissing(t, ctx, c, "a")
+	wantMissing(ctx, t, c, "a")
 }
 
-func TestABodyThatIsNotWhatItsChecksumSaysIsRefused(t *testing.T) {
+func TestBodyWithAWrongChecksumIsRefused(t *testing.T) {
 	ctx, s, plain := open(t)
 	u, err := url.Parse(s.Endpoint())
 	if err != nil {
@@ -79,7 +80,7 @@ func TestABodyThatIsNotWhatItsChecksumSaysIsRefused(t *testing.T) {
 		Region:          "us-east-1",
 		TrailingHeaders: true,
 		MaxRetries:      1,
-		Transport:       spoiling{},
+		Transport:       corruptingTransport{},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -89,23 +90,23 @@ func TestABodyThatIsNotWhatItsChecksumSaysIsRefused(t *testing.T) {
 	t.Run("checksum after the body", func(t *testing.T) {
 		_, err := c.PutObject(ctx, bucket, "a", once(b), int64(len(b)), streamed())
 		wantCode(t, err, 400, "BadDigest")
-		wantMissing(t, ctx, plain, "a")
+		wantMissing(ctx, t, plain, "a")
 	})
 	t.Run("checksum of a part", func(t *testing.T) {
 		_, err := c.PutObject(ctx, bucket, "b", once(b), -1, minio.PutObjectOptions{
 			PartSize: 5 * mebibyte, Checksum: minio.ChecksumSHA256, DisableContentSha256: true,
 		})
 		wantCode(t, err, 400, "BadDigest")
-		wantMissing(t, ctx, plain, "b")
+		wantMissing(ctx, t, plain, "b")
 	})
 	t.Run("signed body without a checksum", func(t *testing.T) {
 		_, err := c.PutObject(ctx, bucket, "c", once(b), int64(len(b)), minio.PutObjectOptions{DisableMultipart: true})
 		wantCode(t, err, 403, "SignatureDoesNotMatch")
-		wantMissing(t, ctx, plain, "c")
+		wantMissing(ctx, t, plain, "c")
 	})
 }
 
-func TestAChecksumKnownBeforehandIsVerifiedAndKept(t *testing.T) {
+func TestChecksumHeaderIsVerifiedAndKept(t *testing.T) {
 	ctx, _, c := open(t)
 	b := content(1000)
 	put := func(key, sum string) error {
@@ -123,37 +124,37 @@ func TestAChecksumKnownBeforehandIsVerifiedAndKept(t *testing.T) {
 		t.Errorf("checksum = %q, %v", info.ChecksumSHA256, err)
 	}
 	wantCode(t, put("wrong", sha256Of(nil)), 400, "BadDigest")
-	wantMissing(t, ctx, c, "wrong")
+	wantMissing(ctx, t, c, "wrong")
 }
 
-// spoiling is a network that changes a bit of each body on its way.
-type spoiling struct{}
+// corruptingTransport flips one bit of each uploaded body.
+type corruptingTransport struct{}
 
-func (spoiling) RoundTrip(r *http.Request) (*http.Response, error) {
+func (corruptingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodPut && r.Body != nil {
-		r.Body = &spoiltBody{ReadCloser: r.Body}
+		r.Body = &corruptingBody{ReadCloser: r.Body}
 	}
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-type spoiltBody struct {
+type corruptingBody struct {
 	io.ReadCloser
 	read int
 }
 
-// spoiltAt lies in the content, behind the head of the first chunk.
-const spoiltAt = 1000
+// corruptedOffset is in the content, after the header of the first chunk.
+const corruptedOffset = 1000
 
-func (s *spoiltBody) Read(p []byte) (int, error) {
-	n, err := s.ReadCloser.Read(p)
-	if s.read <= spoiltAt && spoiltAt < s.read+n {
-		p[spoiltAt-s.read] ^= 1
+func (b *corruptingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.read <= corruptedOffset && corruptedOffset < b.read+n {
+		p[corruptedOffset-b.read] ^= 1
 	}
-	s.read += n
+	b.read += n
 	return n, err
 }
 
-func TestAnUploadOfUnknownSizeArrivesWhole(t *testing.T) {
+func TestUploadOfUnknownSizeIsComplete(t *testing.T) {
 	ctx, _, c := open(t)
 	b := content(20*mebibyte + 3)
 	_, err := c.PutObject(ctx, bucket, "a", once(b), -1, minio.PutObjectOptions{
@@ -167,7 +168,7 @@ func TestAnUploadOfUnknownSizeArrivesWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The checksum of the parts' checksums, not of the content.
+	// COMPOSITE is the checksum of the parts' checksums, not of the content.
 	if info.ChecksumMode != "COMPOSITE" || info.UserMetadata["K"] != "v" {
 		t.Errorf("object = %+v", info)
 	}

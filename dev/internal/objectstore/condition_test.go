@@ -10,7 +10,7 @@ import (
 
 const otherETag = "deadbeefdeadbeefdeadbeefdeadbeef"
 
-func TestIfNoneMatchLetsOnlyTheFirstPutPass(t *testing.T) {
+func TestIfNoneMatchAllowsOnlyTheFirstPut(t *testing.T) {
 	ctx, _, c := open(t)
 	onlyNew := streamed()
 	onlyNew.SetMatchETagExcept("*")
@@ -21,18 +21,18 @@ func TestIfNoneMatchLetsOnlyTheFirstPutPass(t *testing.T) {
 	wantCode(t, err, 412, minio.PreconditionFailed)
 }
 
-func TestIfNoneMatchLetsOneOfManyAtOncePass(t *testing.T) {
+func TestIfNoneMatchAllowsOneOfConcurrentPuts(t *testing.T) {
 	ctx, _, c := open(t)
-	const rivals = 8
-	errs := make([]error, rivals)
+	const writers = 8
+	errs := make([]error, writers)
 	var wg sync.WaitGroup
-	for i := range rivals {
+	for i := range writers {
 		wg.Go(func() {
-			onlyNew := streamed() // its headers are a map
+			onlyNew := streamed() // not shared: the options contain a map
 			onlyNew.SetMatchETagExcept("*")
-			// Small enough for the store to read what it refuses: it answers before the
-			// body has come, and cuts off the rest of a longer one, so that the client
-			// may see a broken connection instead of the answer.
+			// Small enough for the store to read a refused body completely. It responds
+			// before the body has arrived and cuts off a longer one, so the client might
+			// see a broken connection instead of the response.
 			b := content(64 << 10)
 			_, errs[i] = c.PutObject(ctx, bucket, "a", once(b), int64(len(b)), onlyNew)
 		})
@@ -47,11 +47,11 @@ func TestIfNoneMatchLetsOneOfManyAtOncePass(t *testing.T) {
 		}
 	}
 	if won != 1 {
-		t.Errorf("%d of %d put the object, want 1", won, rivals)
+		t.Errorf("%d of %d puts succeeded, want 1", won, writers)
 	}
 }
 
-func TestIfMatchLetsOnlyTheKnownObjectBeReplaced(t *testing.T) {
+func TestIfMatchReplacesOnlyTheMatchingObject(t *testing.T) {
 	ctx, _, c := open(t)
 	info, err := c.PutObject(ctx, bucket, "a", once([]byte("one")), 3, streamed())
 	if err != nil {
@@ -71,9 +71,9 @@ func TestIfMatchLetsOnlyTheKnownObjectBeReplaced(t *testing.T) {
 	wantCode(t, put("a", info.ETag), 412, minio.PreconditionFailed)
 }
 
-// The client forgets the condition when it completes an upload in parts, and the
-// object is replaced. Here to be noticed when it no longer does.
-func TestAConditionIsLostOnAnUploadInParts(t *testing.T) {
+// minio-go drops the condition when it completes a multipart upload, so the object
+// is replaced. This test fails when a later version keeps the condition.
+func TestClientDropsTheConditionOnMultipartUpload(t *testing.T) {
 	ctx, _, c := open(t)
 	for range 2 {
 		o := minio.PutObjectOptions{PartSize: 5 * mebibyte}
@@ -84,7 +84,7 @@ func TestAConditionIsLostOnAnUploadInParts(t *testing.T) {
 	}
 }
 
-func TestIfNoneMatchHoldsWhenAnUploadInPartsIsCompleted(t *testing.T) {
+func TestIfNoneMatchAppliesToCompleteMultipartUpload(t *testing.T) {
 	ctx, _, client := open(t)
 	c := minio.Core{Client: client}
 	complete := func() (string, error) {
@@ -106,13 +106,13 @@ func TestIfNoneMatchHoldsWhenAnUploadInPartsIsCompleted(t *testing.T) {
 	}
 	id, err := complete()
 	wantCode(t, err, 412, minio.PreconditionFailed)
-	// The refused upload is still there for its owner to abort.
+	// The refused upload still exists, so its owner can abort it.
 	if err := c.AbortMultipartUpload(ctx, bucket, "a", id); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestACopyOntoItselfReplacesTheMetadataAndKeepsTheChecksum(t *testing.T) {
+func TestSelfCopyReplacesMetadataAndKeepsChecksum(t *testing.T) {
 	ctx, _, c := open(t)
 	b := content(1000)
 	put, err := c.PutObject(ctx, bucket, "a", once(b), int64(len(b)), streamed())

@@ -14,8 +14,8 @@ import (
 	"github.com/callvault/callvault/internal/archive/conformance"
 )
 
-// TestTheStoreServesAsAnArchive runs the suite that every store has to pass.
-func TestTheStoreServesAsAnArchive(t *testing.T) {
+// TestStorePassesTheArchiveConformance runs the suite that every archive store must pass.
+func TestStorePassesTheArchiveConformance(t *testing.T) {
 	store, err := objectstore.Start(t.Context(), objectstore.Options{
 		Dir: t.TempDir(), VersionsDir: t.TempDir(), MetadataDir: t.TempDir(),
 		AccessKey: "access", SecretKey: "secret-secret", Port: ports.Any,

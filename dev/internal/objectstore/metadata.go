@@ -8,19 +8,19 @@ import (
 	"github.com/versity/versitygw/backend/meta"
 )
 
-// probeBytes is about what S3 allows of user metadata: file systems that take
-// attributes may still take only small ones.
+// probeBytes is S3's limit for user metadata: some file systems support only
+// smaller extended attributes.
 const probeBytes = 2 << 10
 
-// metadataStorer picks extended attributes, which move with the file, or else a
-// folder of their own. Once that folder has anything in it, it stays: objects
-// would lose their metadata otherwise.
+// metadataStorer stores metadata in extended attributes, which move with the file,
+// or else in the sidecar folder. A non-empty sidecar folder stays in use, or its
+// objects would lose their metadata.
 func metadataStorer(root, sidecar string) (meta.MetadataStorer, error) {
 	entries, err := os.ReadDir(sidecar)
 	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("object store: metadata folder: %w", err)
 	}
-	if len(entries) == 0 && takesAttributes(root) {
+	if len(entries) == 0 && supportsAttributes(root) {
 		return meta.XattrMeta{}, nil
 	}
 	if err := os.MkdirAll(sidecar, 0o700); err != nil {
@@ -33,9 +33,10 @@ func metadataStorer(root, sidecar string) (meta.MetadataStorer, error) {
 	return storer, nil
 }
 
-// takesAttributes tries, on a file of its own: reading, which is what the
-// gateway's own test does, succeeds on file systems that refuse to write.
-func takesAttributes(root string) bool {
+// supportsAttributes reports whether an attribute can be written, by writing one to
+// a temporary file. The gateway's own test only reads, which also succeeds on file
+// systems that refuse writes.
+func supportsAttributes(root string) bool {
 	probe, err := os.CreateTemp(root, ".attributes-")
 	if err != nil {
 		return false

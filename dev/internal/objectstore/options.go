@@ -12,36 +12,36 @@ const (
 	defaultPort   = 9000
 )
 
-// Options say where a [Store] keeps its objects and how it is reached.
+// Options configure where a [Store] keeps its objects and how clients reach it.
 type Options struct {
-	// Dir is the root folder: each folder in it is a bucket, each file in a bucket
-	// an object. It is created where it is missing. Required.
+	// Dir is the root folder: each folder in it is a bucket, and each file in a
+	// bucket is an object. It is created if missing. Required.
 	Dir string
-	// VersionsDir keeps the former versions of objects in buckets with versioning.
-	// It must not lie in Dir. Defaults to Dir with "-versions" appended.
+	// VersionsDir keeps the previous versions of objects in versioned buckets. It
+	// must be outside Dir. Defaults to Dir with "-versions" appended.
 	VersionsDir string
-	// MetadataDir keeps what belongs to an object beside its bytes (content type,
-	// user metadata, checksum) where the file system has no extended attributes.
-	// It must not lie in Dir. Defaults to Dir with "-metadata" appended.
+	// MetadataDir keeps the objects' metadata (content type, user metadata,
+	// checksum) if the file system has no extended attributes. It must be outside
+	// Dir. Defaults to Dir with "-metadata" appended.
 	MetadataDir string
-	// AccessKey and SecretKey are the only credentials that the store knows; they
-	// may do everything. Required.
+	// AccessKey and SecretKey are the only credentials that the store accepts; they
+	// have full access. Required.
 	AccessKey, SecretKey string
-	// Region is the one that requests must be signed for. Defaults to "us-east-1".
+	// Region is the region that requests must be signed for. Defaults to "us-east-1".
 	Region string
-	// Port is the port to use where it is free; otherwise another one is taken.
-	// [ports.Any] takes any. Defaults to 9000.
+	// Port is the preferred port, 1 to 65535, or [ports.Any]. If it is in use,
+	// another free port is used. Defaults to 9000.
 	Port int
 }
 
-// withDefaults returns a copy with every field set and all paths absolute: the
-// working folder changes when the store starts.
+// withDefaults returns a copy with every field set. All paths are absolute because
+// the working folder changes when the store starts.
 func (o Options) withDefaults() (Options, error) {
 	if o.Dir == "" {
-		return o, fmt.Errorf("object store: no folder: set Dir")
+		return o, fmt.Errorf("object store: Dir is empty: set it to the root folder")
 	}
 	if o.AccessKey == "" || o.SecretKey == "" {
-		return o, fmt.Errorf("object store: no credentials: set AccessKey and SecretKey")
+		return o, fmt.Errorf("object store: credentials are missing: set AccessKey and SecretKey")
 	}
 	if o.Region == "" {
 		o.Region = defaultRegion
@@ -62,18 +62,18 @@ func (o Options) withDefaults() (Options, error) {
 		}
 		abs, err := filepath.Abs(*p.path)
 		if err != nil {
-			return o, fmt.Errorf("object store: folder %s: no absolute path: %w", *p.path, err)
+			return o, fmt.Errorf("object store: folder %s: cannot be made absolute: %w", *p.path, err)
 		}
 		*p.path = abs
 	}
 	for _, dir := range []string{o.VersionsDir, o.MetadataDir} {
 		rel, err := filepath.Rel(o.Dir, dir)
 		if err == nil && filepath.IsLocal(rel) {
-			return o, fmt.Errorf("object store: folder %s: lies in %s, where it would be a bucket: choose one outside", dir, o.Dir)
+			return o, fmt.Errorf("object store: folder %s: is inside %s, where it would be a bucket: choose one outside", dir, o.Dir)
 		}
 	}
 	if o.Port != ports.Any && (o.Port < 1 || o.Port > 65535) {
-		return o, fmt.Errorf("object store: port %d: out of range: give one from 1 to 65535", o.Port)
+		return o, fmt.Errorf("object store: port %d: out of range: use 1 to 65535", o.Port)
 	}
 	return o, nil
 }

@@ -1,18 +1,17 @@
 // Package objectstore runs a real S3 store inside this process: buckets are
-// folders and objects plain files that a person can open. It is for trying out
-// and for tests: one account, loopback only, plain HTTP.
+// folders and objects are plain files that a user can open. It is for local
+// development and tests: one account, loopback only, plain HTTP.
 //
 // # The working folder
 //
-// The store reaches its files relative to the process's working folder, which
-// [Start] therefore moves to the root folder, where it stays until [Store.Stop].
-// Whoever starts a store resolves relative paths before, or against
-// [Store.PreviousDir].
+// The store opens its files relative to the process's working folder. [Start]
+// therefore changes it to the root folder until [Store.Stop]. Callers must resolve
+// relative paths before Start, or against [Store.PreviousDir].
 //
-// # Where it differs from Amazon's
+// # Differences from Amazon S3
 //
-// Keys are paths: "a" and "a/b" cannot both be objects, and no segment may exceed
-// 255 bytes. Server-side encryption headers are accepted and ignored.
+// Keys are file paths: "a" and "a/b" cannot both be objects, and no path segment
+// may exceed 255 bytes. Server-side encryption headers are accepted and ignored.
 package objectstore
 
 import (
@@ -35,22 +34,23 @@ import (
 )
 
 const (
-	// maxConnections and maxRequests bound what the store serves at a time; beyond
-	// it answers 503 SlowDown.
+	// maxConnections and maxRequests limit concurrency. Beyond them the store
+	// responds with 503 SlowDown.
 	maxConnections = 1024
 	maxRequests    = 512
 	// maxParts is S3's own limit for a multipart upload.
 	maxParts = 10000
 
-	// startTimeout bounds a start, which takes some milliseconds.
+	// startTimeout limits a start, which normally takes a few milliseconds.
 	startTimeout = 30 * time.Second
-	// stopTimeout bounds a stop with requests in flight; the gateway itself gives
-	// them ten seconds.
+	// stopTimeout limits a stop with requests in flight; the gateway itself waits
+	// ten seconds for them.
 	stopTimeout = 15 * time.Second
-	// idleGrace bounds a stop without any. The gateway waits ten seconds too when a
-	// client has opened a connection and never used it, as Go's own clients do.
+	// idleGrace limits a stop without requests in flight. The gateway would wait ten
+	// seconds for connections that were opened but never used, which Go's HTTP client
+	// creates.
 	idleGrace = time.Second
-	// portAttempts bounds the tries for a free port.
+	// portAttempts limits the attempts to open a free port.
 	portAttempts = 5
 )
 
@@ -62,20 +62,20 @@ type Store struct {
 
 	cancel   context.CancelFunc
 	inFlight atomic.Int64
-	ended    chan struct{} // closed when the gateway has ended
-	err      error         // why it ended; read after ended
+	ended    chan struct{} // closed when the gateway has stopped
+	err      error         // why it stopped; read only after ended is closed
 	failed   chan error
 
 	stopOnce sync.Once
 	stopErr  error
 }
 
-// Start starts the store and returns when it accepts requests. ctx bounds the
-// start only; the store runs until [Store.Stop]. A process has one store at a
-// time; a second one is refused.
+// Start starts the store and returns when it accepts requests. The start is
+// limited by ctx and to 30 seconds; the store runs until [Store.Stop]. A process can
+// run one store at a time; Start returns an error if one is running.
 //
-// Start moves the process's working folder, see above, and replaces os.Stdout
-// for an instant: call it while no other goroutine prints.
+// Start changes the process's working folder (see the package comment) and briefly
+// replaces os.Stdout: call it while no other goroutine prints.
 func Start(ctx context.Context, options Options) (*Store, error) {
 	o, err := options.withDefaults()
 	if err != nil {
@@ -83,12 +83,12 @@ func Start(ctx context.Context, options Options) (*Store, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := turn.take(ctx); err != nil {
+	if err := storeLock.acquire(ctx); err != nil {
 		return nil, err
 	}
 	s, err := start(ctx, o)
 	if err != nil {
-		turn.giveBack()
+		storeLock.release()
 		return nil, err
 	}
 	return s, nil
@@ -105,37 +105,37 @@ func start(ctx context.Context, o Options) (*Store, error) {
 			s.previousDir = previous
 			return s, nil
 		}
-		// Somebody took the port between the look and the use.
+		// Another process may take the port between its release and its use.
 		if !ports.Taken(err) || attempt == portAttempts {
 			return nil, errors.Join(err, os.Chdir(previous))
 		}
 	}
 }
 
-// serve opens the backend anew each time: the gateway closes it when it ends.
+// serve opens a new backend for each attempt: the gateway closes it when it stops.
 func serve(ctx context.Context, o Options) (*Store, error) {
 	be, err := openBackend(o)
 	if err != nil {
 		return nil, err
 	}
-	held, err := ports.Reserve(o.Port)
+	reserved, err := ports.Reserve(o.Port)
 	if err != nil {
 		be.Shutdown()
 		return nil, fmt.Errorf("object store: %w", err)
 	}
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{
-		endpoint: "http://" + held.Address(),
+		endpoint: "http://" + reserved.Address(),
 		dir:      o.Dir,
 		cancel:   cancel,
 		ended:    make(chan struct{}),
 		failed:   make(chan error, 1),
 	}
 	listening := make(chan struct{})
-	config := gatewayConfig(o, held.Address(),
+	config := gatewayConfig(o, reserved.Address(),
 		s3api.WithOnListen(func() { close(listening) }),
-		s3api.WithMiddleware("/", s.count))
-	held.Release()
+		s3api.WithMiddleware("/", s.countInFlight))
+	reserved.Release()
 	go s.run(serving, be, config)
 
 	select {
@@ -146,7 +146,7 @@ func serve(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("object store: cannot start: %w", s.err)
 	case <-ctx.Done():
 		cancel()
-		return nil, fmt.Errorf("object store: start was given up: %w", ctx.Err())
+		return nil, fmt.Errorf("object store: start was aborted: %w", ctx.Err())
 	}
 }
 
@@ -157,7 +157,7 @@ func (s *Store) run(ctx context.Context, be backend.Backend, config *embedgw.Con
 		return
 	}
 	if s.err == nil {
-		s.err = errors.New("ended by itself")
+		s.err = errors.New("stopped unexpectedly")
 	}
 	s.failed <- fmt.Errorf("object store: %w", s.err)
 }
@@ -166,8 +166,8 @@ func gatewayConfig(o Options, address string, extra ...s3api.Option) *embedgw.Co
 	return &embedgw.Config{
 		RootUserAccess: o.AccessKey,
 		RootUserSecret: o.SecretKey,
-		// The same single account as without it, but that is announced on the
-		// standard output.
+		// The default is the same single account, but the gateway prints a notice
+		// about it.
 		IAMService: auth.NewIAMServiceSingle(auth.Account{
 			Access: o.AccessKey,
 			Secret: o.SecretKey,
@@ -184,11 +184,11 @@ func gatewayConfig(o Options, address string, extra ...s3api.Option) *embedgw.Co
 	}
 }
 
-// Endpoint returns the store's URL, "http://127.0.0.1:9000".
+// Endpoint returns the store's URL, for example "http://127.0.0.1:9000".
 func (s *Store) Endpoint() string { return s.endpoint }
 
-// Path returns the file that holds an object, whether there is such an object or
-// not. A key cannot lead out of its bucket.
+// Path returns the path of an object's file, whether the object exists or not. A
+// key with ".." segments stays inside its bucket.
 func (s *Store) Path(bucket, key string) string {
 	root := string(filepath.Separator)
 	return filepath.Join(s.dir,
@@ -196,32 +196,33 @@ func (s *Store) Path(bucket, key string) string {
 		filepath.Join(root, filepath.FromSlash(key)))
 }
 
-// PreviousDir returns the process's working folder before the start, to resolve
-// relative paths against.
+// PreviousDir returns the process's working folder from before [Start]. Resolve
+// relative paths against it.
 func (s *Store) PreviousDir() string { return s.previousDir }
 
-// Failed receives one error if the store ends before Stop.
+// Failed returns a channel that receives one error if the store ends before
+// [Store.Stop].
 func (s *Store) Failed() <-chan error { return s.failed }
 
-// Stop ends the store and moves the process back to where it was. Requests in
-// flight have ten seconds to end. Where a client leaves a connection open and
-// unused, Stop returns after a second, and the rest happens within ten. Further
-// calls return what the first did.
+// Stop stops the store and restores the process's working folder. It waits up to
+// ten seconds for requests in flight. If only unused connections are left open, it
+// returns after one second and finishes in the background within ten. Further
+// calls return the first call's result.
 func (s *Store) Stop() error {
 	s.stopOnce.Do(func() { s.stopErr = s.stop() })
 	return s.stopErr
 }
 
 func (s *Store) stop() error {
-	turn.ending()
+	storeLock.markStopping()
 	s.cancel()
-	left := make(chan error, 1)
+	restored := make(chan error, 1)
 	go func() {
 		<-s.ended
-		// Not before: the gateway's paths are relative to the folder.
+		// Only now: the gateway's paths are relative to the working folder.
 		err := os.Chdir(s.previousDir)
-		turn.giveBack()
-		left <- err
+		storeLock.release()
+		restored <- err
 	}()
 
 	timeout := time.NewTimer(stopTimeout)
@@ -230,7 +231,7 @@ func (s *Store) stop() error {
 	defer idle.Stop()
 	for {
 		select {
-		case err := <-left:
+		case err := <-restored:
 			if err != nil {
 				return fmt.Errorf("object store: working folder: %w", err)
 			}
@@ -246,8 +247,8 @@ func (s *Store) stop() error {
 	}
 }
 
-// count is the gateway's middleware that knows of requests in flight.
-func (s *Store) count(c fiber.Ctx) error {
+// countInFlight is gateway middleware that counts the requests in flight.
+func (s *Store) countInFlight(c fiber.Ctx) error {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	return c.Next()

@@ -26,10 +26,11 @@ const (
 	secretKey = "callvault-secret"
 	bucket    = "recordings"
 
-	// bound is what a test may take at most, on a slow machine too.
-	bound = time.Minute
+	// testTimeout limits one test; it allows for a slow machine.
+	testTimeout = time.Minute
 
-	// quietEnv makes the test binary use a store in the folder named in it and end.
+	// quietEnv names a folder. If it is set, the test binary uses a store in that
+	// folder once and exits.
 	quietEnv = "CALLVAULT_TEST_QUIET"
 )
 
@@ -78,7 +79,7 @@ func connect(s *objectstore.Store) (*minio.Client, error) {
 	})
 }
 
-// open starts a store and returns it with a client and its bucket made.
+// open starts a store, creates the bucket, and returns the store with a client.
 func open(t *testing.T) (context.Context, *objectstore.Store, *minio.Client) {
 	t.Helper()
 	return openWith(t, options(t.TempDir()))
@@ -86,7 +87,7 @@ func open(t *testing.T) (context.Context, *objectstore.Store, *minio.Client) {
 
 func openWith(t *testing.T, o objectstore.Options) (context.Context, *objectstore.Store, *minio.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
 	s := start(t, o)
 	c, err := connect(s)
@@ -99,10 +100,11 @@ func openWith(t *testing.T, o objectstore.Options) (context.Context, *objectstor
 	return ctx, s, c
 }
 
-// once hides that a reader can seek, like a response's body.
+// once returns a reader that cannot seek, like an HTTP response body.
 func once(b []byte) io.Reader { return struct{ io.Reader }{bytes.NewReader(b)} }
 
-// wantCode fails the test unless err is the store's answer with that code.
+// wantCode fails the test unless err is the store's response with this status and
+// code.
 func wantCode(t *testing.T, err error, status int, code string) {
 	t.Helper()
 	if got := minio.ToErrorResponse(err); got.StatusCode != status || got.Code != code {
@@ -110,14 +112,14 @@ func wantCode(t *testing.T, err error, status int, code string) {
 	}
 }
 
-func wantMissing(t *testing.T, ctx context.Context, c *minio.Client, key string) {
+func wantMissing(ctx context.Context, t *testing.T, c *minio.Client, key string) {
 	t.Helper()
 	_, err := c.StatObject(ctx, bucket, key, minio.StatObjectOptions{})
 	wantCode(t, err, 404, minio.NoSuchKey)
 }
 
 func useOnce(dir string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	s, err := objectstore.Start(ctx, options(dir))
 	if err != nil {
@@ -136,10 +138,10 @@ func useOnce(dir string) error {
 	return s.Stop()
 }
 
-func TestAnObjectIsAFileWithItsMetadata(t *testing.T) {
+func TestObjectIsAFileWithItsMetadata(t *testing.T) {
 	for name, prepare := range map[string]func(*testing.T, *objectstore.Options){
-		"extended attributes, where there are any": func(*testing.T, *objectstore.Options) {},
-		"a folder of metadata": func(t *testing.T, o *objectstore.Options) {
+		"extended attributes if supported": func(*testing.T, *objectstore.Options) {},
+		"metadata folder": func(t *testing.T, o *objectstore.Options) {
 			o.MetadataDir = t.TempDir()
 			if err := os.WriteFile(filepath.Join(o.MetadataDir, "used"), nil, 0o600); err != nil {
 				t.Fatal(err)
@@ -179,7 +181,7 @@ func TestAnObjectIsAFileWithItsMetadata(t *testing.T) {
 	}
 }
 
-func TestObjectsOutliveAStopAndAStart(t *testing.T) {
+func TestObjectsSurviveARestart(t *testing.T) {
 	o := options(t.TempDir())
 	ctx, s, c := openWith(t, o)
 	put := minio.PutObjectOptions{UserMetadata: map[string]string{"K": "v"}}
@@ -199,7 +201,7 @@ func TestObjectsOutliveAStopAndAStart(t *testing.T) {
 	}
 }
 
-func TestTheWorkingFolderMovesAndReturns(t *testing.T) {
+func TestStopRestoresTheWorkingFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	before, err := os.Getwd()
 	if err != nil {
@@ -220,14 +222,14 @@ func TestTheWorkingFolderMovesAndReturns(t *testing.T) {
 	}
 }
 
-func TestAKeyCannotLeadOutOfItsBucket(t *testing.T) {
+func TestPathStaysInsideTheBucket(t *testing.T) {
 	_, s, _ := open(t)
 	if got, want := s.Path(bucket, "../../etc/passwd"), s.Path(bucket, "etc/passwd"); got != want {
 		t.Errorf("path = %s, want %s", got, want)
 	}
 }
 
-func TestASecondStoreInAProcessIsRefused(t *testing.T) {
+func TestSecondStoreInAProcessIsRefused(t *testing.T) {
 	_, s, _ := open(t)
 	if other, err := objectstore.Start(t.Context(), options(t.TempDir())); err == nil {
 		_ = other.Stop()
@@ -239,21 +241,21 @@ func TestASecondStoreInAProcessIsRefused(t *testing.T) {
 	start(t, options(t.TempDir()))
 }
 
-func TestATakenPortIsAvoided(t *testing.T) {
-	held, err := ports.Reserve(ports.Any)
+func TestStartAvoidsAPortInUse(t *testing.T) {
+	reserved, err := ports.Reserve(ports.Any)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer held.Release()
+	defer reserved.Release()
 	o := options(t.TempDir())
-	o.Port = held.Port()
-	if s := start(t, o); s.Endpoint() == "http://"+held.Address() {
+	o.Port = reserved.Port()
+	if s := start(t, o); s.Endpoint() == "http://"+reserved.Address() {
 		t.Errorf("endpoint = %s", s.Endpoint())
 	}
 }
 
-func TestTheStorePrintsNothing(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
+func TestStorePrintsNothing(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), quietEnv+"="+t.TempDir())
@@ -262,16 +264,16 @@ func TestTheStorePrintsNothing(t *testing.T) {
 	}
 }
 
-func TestStartRefusesOptionsThatCannotWork(t *testing.T) {
-	for name, spoil := range map[string]func(*objectstore.Options){
-		"no folder":             func(o *objectstore.Options) { o.Dir = "" },
-		"no credentials":        func(o *objectstore.Options) { o.SecretKey = "" },
-		"port out of range":     func(o *objectstore.Options) { o.Port = 70000 },
-		"versions in the root":  func(o *objectstore.Options) { o.VersionsDir = filepath.Join(o.Dir, "versions") },
-		"metadata are the root": func(o *objectstore.Options) { o.MetadataDir = o.Dir },
+func TestStartRefusesInvalidOptions(t *testing.T) {
+	for name, invalidate := range map[string]func(*objectstore.Options){
+		"no folder":            func(o *objectstore.Options) { o.Dir = "" },
+		"no credentials":       func(o *objectstore.Options) { o.SecretKey = "" },
+		"port out of range":    func(o *objectstore.Options) { o.Port = 70000 },
+		"versions in the root": func(o *objectstore.Options) { o.VersionsDir = filepath.Join(o.Dir, "versions") },
+		"metadata in the root": func(o *objectstore.Options) { o.MetadataDir = o.Dir },
 	} {
 		o := options(t.TempDir())
-		spoil(&o)
+		invalidate(&o)
 		if s, err := objectstore.Start(t.Context(), o); err == nil {
 			_ = s.Stop()
 			t.Errorf("%s: want an error", name)
@@ -297,7 +299,7 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 	wantCode(t, err, 403, "SignatureDoesNotMatch")
 }
 
-func TestABucketCanKeepVersions(t *testing.T) {
+func TestVersionedBucketKeepsVersions(t *testing.T) {
 	ctx, _, c := open(t)
 	if err := c.EnableVersioning(ctx, bucket); err != nil {
 		t.Fatal(err)
@@ -319,7 +321,7 @@ func TestABucketCanKeepVersions(t *testing.T) {
 	}
 }
 
-func TestAnUnusedConnectionDoesNotHoldUpTheStop(t *testing.T) {
+func TestUnusedConnectionDoesNotDelayStop(t *testing.T) {
 	_, s, _ := open(t)
 	u, err := url.Parse(s.Endpoint())
 	if err != nil {
@@ -337,15 +339,15 @@ func TestAnUnusedConnectionDoesNotHoldUpTheStop(t *testing.T) {
 		t.Errorf("stop took %s", took)
 	}
 	_ = conn.Close()
-	// The next one waits until the last has let go of the process.
+	// The next store waits until the first one has released the process.
 	start(t, options(t.TempDir()))
 }
 
-var errUpstream = errors.New("upstream died")
+var errUpstream = errors.New("upstream failed")
 
-// dying returns b and then an error.
-func dying(b []byte) io.Reader { return io.MultiReader(once(b), deadReader{}) }
+// failingAfter returns a reader that returns b and then errUpstream.
+func failingAfter(b []byte) io.Reader { return io.MultiReader(once(b), failingReader{}) }
 
-type deadReader struct{}
+type failingReader struct{}
 
-func (deadReader) Read([]byte) (int, error) { return 0, errUpstream }
+func (failingReader) Read([]byte) (int, error) { return 0, errUpstream }

@@ -16,38 +16,38 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-func TestABodyThatIsCutLeavesNoObject(t *testing.T) {
+func TestTruncatedBodyLeavesNoObject(t *testing.T) {
 	ctx, _, c := open(t)
 	b := content(mebibyte)
 
-	_, err := c.PutObject(ctx, bucket, "a", dying(b[:len(b)/2]), int64(len(b)), streamed())
+	_, err := c.PutObject(ctx, bucket, "a", failingAfter(b[:len(b)/2]), int64(len(b)), streamed())
 	if !errors.Is(err, errUpstream) {
-		t.Errorf("err = %v, want the reader's", err)
+		t.Errorf("err = %v, want the reader's error", err)
 	}
-	wantMissing(t, ctx, c, "a")
+	wantMissing(ctx, t, c, "a")
 
 	if _, err = c.PutObject(ctx, bucket, "b", once(b[:len(b)/2]), int64(len(b)), streamed()); err == nil {
-		t.Error("a short body was taken for a whole one")
+		t.Error("a truncated body was stored without an error")
 	}
-	wantMissing(t, ctx, c, "b")
+	wantMissing(ctx, t, c, "b")
 }
 
-func TestAnUploadOfUnknownSizeThatIsCutLeavesNothing(t *testing.T) {
+func TestTruncatedUploadOfUnknownSizeLeavesNothing(t *testing.T) {
 	ctx, s, c := open(t)
-	_, err := c.PutObject(ctx, bucket, "a", dying(content(12*mebibyte)), -1, minio.PutObjectOptions{
+	_, err := c.PutObject(ctx, bucket, "a", failingAfter(content(12*mebibyte)), -1, minio.PutObjectOptions{
 		PartSize: 5 * mebibyte, Checksum: minio.ChecksumSHA256, DisableContentSha256: true,
 	})
 	if !errors.Is(err, errUpstream) {
-		t.Errorf("err = %v, want the reader's", err)
+		t.Errorf("err = %v, want the reader's error", err)
 	}
-	wantMissing(t, ctx, c, "a")
-	if open := incomplete(t, ctx, c, ""); len(open) > 0 {
+	wantMissing(ctx, t, c, "a")
+	if open := incomplete(ctx, t, c, ""); len(open) > 0 {
 		t.Errorf("open uploads: %v", open)
 	}
 	wantNoFiles(t, s.Path(bucket, ""))
 }
 
-func TestOpenUploadsAreFoundAndRemoved(t *testing.T) {
+func TestOpenUploadsAreListedAndRemoved(t *testing.T) {
 	ctx, s, client := open(t)
 	c := minio.Core{Client: client}
 	id, err := c.NewMultipartUpload(ctx, bucket, "a/b/c", minio.PutObjectOptions{})
@@ -62,22 +62,22 @@ func TestOpenUploadsAreFoundAndRemoved(t *testing.T) {
 	if err != nil || len(parts.ObjectParts) != 1 || strings.Trim(parts.ObjectParts[0].ETag, `"`) != part.ETag || parts.ObjectParts[0].Size != 3 {
 		t.Errorf("parts = %+v, %v", parts.ObjectParts, err)
 	}
-	// By a prefix too, not by the exact key alone.
+	// Prefixes work as well as the exact key.
 	for _, prefix := range []string{"", "a/", "a/b/c"} {
-		if got := incomplete(t, ctx, client, prefix); len(got) != 1 || got[0] != "a/b/c" {
+		if got := incomplete(ctx, t, client, prefix); len(got) != 1 || got[0] != "a/b/c" {
 			t.Errorf("prefix %q: %v", prefix, got)
 		}
 	}
 	if err := client.RemoveIncompleteUpload(ctx, bucket, "a/b/c"); err != nil {
 		t.Fatal(err)
 	}
-	if got := incomplete(t, ctx, client, ""); len(got) > 0 {
+	if got := incomplete(ctx, t, client, ""); len(got) > 0 {
 		t.Errorf("still open: %v", got)
 	}
 	wantNoFiles(t, s.Path(bucket, ""))
 }
 
-func TestAClientThatVanishesLeavesNothing(t *testing.T) {
+func TestClosedClientConnectionLeavesNothing(t *testing.T) {
 	ctx, s, c := open(t)
 	target, err := c.PresignedPutObject(ctx, bucket, "a", time.Minute)
 	if err != nil {
@@ -96,18 +96,18 @@ func TestAClientThatVanishesLeavesNothing(t *testing.T) {
 		target.RequestURI(), u.Host, len(b), b[:len(b)/2]); err != nil {
 		t.Fatal(err)
 	}
-	wantMissing(t, ctx, c, "a")
+	wantMissing(ctx, t, c, "a")
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Stop waits for the request to end.
+	// Stop waits until the request has ended.
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	wantNoFiles(t, s.Path(bucket, ""))
 }
 
-func incomplete(t *testing.T, ctx context.Context, c *minio.Client, prefix string) []string {
+func incomplete(ctx context.Context, t *testing.T, c *minio.Client, prefix string) []string {
 	t.Helper()
 	var keys []string
 	for u := range c.ListIncompleteUploads(ctx, bucket, prefix, true) {
@@ -119,8 +119,8 @@ func incomplete(t *testing.T, ctx context.Context, c *minio.Client, prefix strin
 	return keys
 }
 
-// wantNoFiles fails the test when the bucket's folder has a file, hidden ones and
-// those of uploads included.
+// wantNoFiles fails the test if the bucket's folder contains a file, including
+// hidden files and those of uploads.
 func wantNoFiles(t *testing.T, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

@@ -1,11 +1,12 @@
 // Package ports picks loopback TCP ports for the embedded servers.
 //
-// The servers open their listeners themselves and some of them end the process
-// when the port is taken, so a port is held by a [Reservation] until the moment
-// its server opens it.
+// The servers open their listeners themselves, and some end the process if the
+// port is in use. A [Reservation] therefore holds a port until just before its
+// server opens it.
 package ports
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -15,15 +16,15 @@ import (
 )
 
 const (
-	// Loopback is the only address that the embedded servers listen on: they
-	// have no authentication worth the name.
+	// Loopback is the only address that the embedded servers listen on: they have
+	// no real authentication.
 	Loopback = "127.0.0.1"
 
-	// Any asks for whichever port is free.
+	// Any requests any free port.
 	Any = -1
 
-	// probeTimeout bounds the look for somebody who already answers on a port. A
-	// closed loopback port refuses at once.
+	// probeTimeout limits the check whether a port has a listener. A closed loopback
+	// port refuses at once.
 	probeTimeout = 250 * time.Millisecond
 
 	maxPort = 65535
@@ -35,14 +36,14 @@ type Reservation struct {
 	port     int
 }
 
-// Reserve holds the preferred port (1 to 65535), or a free one when it is taken
-// or when preferred is [Any]. It fails only when preferred is out of range or
-// when the machine has no port left.
+// Reserve reserves the preferred port (1 to 65535), or another free one if it is in
+// use or preferred is [Any]. It returns an error only if preferred is out of range
+// or no port is free.
 func Reserve(preferred int) (*Reservation, error) {
 	if preferred != Any && (preferred < 1 || preferred > maxPort) {
-		return nil, fmt.Errorf("port %d: out of range: give a port from 1 to %d, or %d for any free one", preferred, maxPort, Any)
+		return nil, fmt.Errorf("port %d: out of range: use 1 to %d, or %d for any free port", preferred, maxPort, Any)
 	}
-	if preferred != Any && !answered(preferred) {
+	if preferred != Any && !hasListener(preferred) {
 		if r, err := listen(preferred); err == nil {
 			return r, nil
 		}
@@ -54,18 +55,18 @@ func Reserve(preferred int) (*Reservation, error) {
 	return r, nil
 }
 
-// Port returns the number of the port held.
+// Port returns the number of the reserved port.
 func (r *Reservation) Port() int { return r.port }
 
-// Address returns the port with its host, "127.0.0.1:7233".
+// Address returns the loopback host with the port, for example "127.0.0.1:7233".
 func (r *Reservation) Address() string { return Address(r.port) }
 
-// Listener returns the port's listener, for a server that takes one and so
-// leaves others no time at all. The reservation is the server's then.
+// Listener returns the port's listener, for a server that accepts one: no other
+// process can take the port in between. The server then owns the reservation.
 func (r *Reservation) Listener() net.Listener { return r.listener }
 
-// Release gives the port up. Call it immediately before the server opens the
-// port, to leave others no time to take it. A second call does nothing.
+// Release frees the port. Call it immediately before the server opens the port, so
+// that no other process takes it first. Further calls do nothing.
 func (r *Reservation) Release() { _ = r.listener.Close() }
 
 // Address joins the loopback host and a port.
@@ -73,22 +74,25 @@ func Address(port int) string {
 	return net.JoinHostPort(Loopback, strconv.Itoa(port))
 }
 
-// Taken reports whether err says that a port is in use.
+// Taken reports whether err means that a port is in use.
 func Taken(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
 func listen(port int) (*Reservation, error) {
-	l, err := net.Listen("tcp4", Address(port))
+	var config net.ListenConfig
+	// Listening on a loopback address does not block, so it needs no caller's context.
+	l, err := config.Listen(context.Background(), "tcp4", Address(port))
 	if err != nil {
 		return nil, err
 	}
 	return &Reservation{listener: l, port: l.Addr().(*net.TCPAddr).Port}, nil
 }
 
-// answered reports whether somebody accepts connections on the port. Listening
-// alone does not tell everywhere: on macOS a listener on 127.0.0.1 may coexist
-// with another's on all addresses, and would silently take its callers away.
-func answered(port int) bool {
-	c, err := net.DialTimeout("tcp4", Address(port), probeTimeout)
+// hasListener reports whether a process accepts connections on the port. Listening
+// does not detect that everywhere: on macOS a listener on 127.0.0.1 can coexist
+// with another process's on all addresses, and would silently take its clients.
+func hasListener(port int) bool {
+	dialer := net.Dialer{Timeout: probeTimeout}
+	c, err := dialer.DialContext(context.Background(), "tcp4", Address(port))
 	if err != nil {
 		return false
 	}

@@ -17,7 +17,7 @@ func reserve(t *testing.T, preferred int) *ports.Reservation {
 	return r
 }
 
-func TestReserveKeepsThePreferredPortWhenItIsFree(t *testing.T) {
+func TestReserveUsesThePreferredPortIfFree(t *testing.T) {
 	r := reserve(t, ports.Any)
 	r.Release()
 	if again := reserve(t, r.Port()); again.Port() != r.Port() {
@@ -25,10 +25,10 @@ func TestReserveKeepsThePreferredPortWhenItIsFree(t *testing.T) {
 	}
 }
 
-func TestReserveTakesAnotherPortWhenThePreferredIsTaken(t *testing.T) {
-	held := reserve(t, ports.Any)
-	if r := reserve(t, held.Port()); r.Port() == held.Port() {
-		t.Errorf("port %d was given twice", r.Port())
+func TestReserveUsesAnotherPortIfThePreferredIsInUse(t *testing.T) {
+	first := reserve(t, ports.Any)
+	if r := reserve(t, first.Port()); r.Port() == first.Port() {
+		t.Errorf("port %d was reserved twice", r.Port())
 	}
 }
 
@@ -37,7 +37,7 @@ func TestReleaseFreesThePort(t *testing.T) {
 	r.Release()
 	l, err := net.Listen("tcp4", r.Address())
 	if err != nil {
-		t.Fatalf("port is still held: %v", err)
+		t.Fatalf("port is still in use: %v", err)
 	}
 	_ = l.Close()
 }
@@ -51,7 +51,7 @@ func TestReserveRefusesAPortOutOfRange(t *testing.T) {
 	}
 }
 
-func TestTakenKnowsAPortInUse(t *testing.T) {
+func TestTakenDetectsAPortInUse(t *testing.T) {
 	r := reserve(t, ports.Any)
 	_, err := net.Listen("tcp4", r.Address())
 	if !ports.Taken(err) {

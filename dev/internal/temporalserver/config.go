@@ -16,8 +16,8 @@ import (
 
 const (
 	clusterName = "active"
-	// clusterID is written into the database at the first start; with another one
-	// later the server complains and goes on with the old one.
+	// clusterID is written into the database at the first start. If it changes later,
+	// the server logs the mismatch and keeps the old one.
 	clusterID = "callvault-dev"
 
 	storeName    = "sqlite"
@@ -25,9 +25,10 @@ const (
 	joinDuration = 30 * time.Second
 )
 
-// serverConfig is one cluster of one node on the loopback address: no metrics,
-// no profiling, no archival and no HTTP API, hence no ports beyond the four.
-func serverConfig(sql *config.SQL, held *reservations) *config.Config {
+// serverConfig returns the configuration of one cluster with one node on the
+// loopback address. Metrics, profiling, archival and the HTTP API are off, so the
+// server opens only the four reserved ports.
+func serverConfig(sql *config.SQL, reserved *reservations) *config.Config {
 	var c config.Config
 	c.Global.Membership.MaxJoinDuration = joinDuration
 	c.Global.Membership.BroadcastAddress = ports.Loopback
@@ -45,7 +46,7 @@ func serverConfig(sql *config.SQL, held *reservations) *config.Config {
 			clusterName: {
 				Enabled:                true,
 				InitialFailoverVersion: 1,
-				RPCAddress:             held.frontend.Address(),
+				RPCAddress:             reserved.frontend.Address(),
 				ClusterID:              clusterID,
 			},
 		},
@@ -56,9 +57,9 @@ func serverConfig(sql *config.SQL, held *reservations) *config.Config {
 	c.NamespaceDefaults.Archival.History.State = archivalOff
 	c.NamespaceDefaults.Archival.Visibility.State = archivalOff
 
-	c.PublicClient.HostPort = held.frontend.Address()
+	c.PublicClient.HostPort = reserved.frontend.Address()
 	c.Services = make(map[string]config.Service)
-	for service, port := range held.byService() {
+	for service, port := range reserved.byService() {
 		c.Services[string(service)] = config.Service{
 			RPC: config.RPC{GRPCPort: port.Port(), BindOnIP: ports.Loopback},
 		}
@@ -66,26 +67,28 @@ func serverConfig(sql *config.SQL, held *reservations) *config.Config {
 	return &c
 }
 
-// staticHosts spares the server its gossip: everybody is here.
-func staticHosts(held *reservations) map[primitives.ServiceName]static.Hosts {
+// staticHosts returns the addresses of all services, so that the server needs no
+// gossip to find them.
+func staticHosts(reserved *reservations) map[primitives.ServiceName]static.Hosts {
 	hosts := make(map[primitives.ServiceName]static.Hosts)
-	for service, port := range held.byService() {
+	for service, port := range reserved.byService() {
 		hosts[service] = static.SingleLocalHost(port.Address())
 	}
 	return hosts
 }
 
-// dynamicConfig is the server's own, less whatever suits many machines, plus
-// what the caller wants.
+// dynamicConfig overrides the server's defaults that suit many machines, and adds
+// the caller's values.
 func dynamicConfig(extra map[string]any) dynamicconfig.StaticClient {
 	c := dynamicconfig.StaticClient{
-		// Asks a server of Temporal's for newer versions otherwise.
+		// Otherwise the server asks Temporal over the internet for newer versions.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
-		// Sized for a fleet; one developer's workflows fit in much less.
+		// The default is sized for a fleet; one developer's workflows need much less.
 		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): 8192,
-		// Its default of 10 a second is soon spent by a test that awaits something.
+		// A test that polls quickly exceeds the default of 10 per second.
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
-		// A queue's rate limit is divided among its partitions. With one it is exact.
+		// A queue's rate limit is divided among its partitions. With one partition it is
+		// exact.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 	}

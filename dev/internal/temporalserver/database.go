@@ -15,12 +15,12 @@ import (
 
 const (
 	databaseName = "temporal.sqlite"
-	// completeName marks a database whose schema is all there.
+	// completeName is the marker file of a database with a complete schema.
 	completeName = databaseName + ".complete"
 )
 
-// openDatabase creates the SQLite file with its schema and the namespace where
-// they are missing.
+// openDatabase creates the SQLite file, its schema and the namespace if they are
+// missing.
 func openDatabase(dir, namespace string, retention time.Duration) (*config.SQL, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("temporal server: data folder %s: cannot be created: %w", dir, err)
@@ -31,8 +31,8 @@ func openDatabase(dir, namespace string, retention time.Duration) (*config.SQL, 
 		DatabaseName: file,
 		ConnectAttributes: map[string]string{
 			"mode": "rwc",
-			// With the write-ahead log a commit costs no flush to the disk and still
-			// survives the death of the process; only a power cut may lose the last ones.
+			// With the write-ahead log a commit needs no disk flush and still survives a
+			// crash of the process; only a power failure may lose the latest commits.
 			"journal_mode": "wal",
 			"synchronous":  "normal",
 			"busy_timeout": "5000",
@@ -46,7 +46,7 @@ func openDatabase(dir, namespace string, retention time.Duration) (*config.SQL, 
 	if err != nil {
 		return nil, fmt.Errorf("temporal server: namespace %q: %w", namespace, err)
 	}
-	// One day otherwise, after which finished workflows are gone from the UI.
+	// The default is one day, after which closed workflows disappear from the UI.
 	ns.Detail.Config.Retention = durationpb.New(retention)
 	if err := sqliteschema.CreateNamespaces(sql, ns); err != nil {
 		return nil, fmt.Errorf("temporal server: namespace %q in %s: %w", namespace, file, err)
@@ -54,28 +54,27 @@ func openDatabase(dir, namespace string, retention time.Duration) (*config.SQL, 
 	return sql, nil
 }
 
-// ensureSchema applies the schema once. A process that dies amid the some
-// hundred statements leaves a file that looks like a database and is none, so a
-// mark is set at the end, and a file without it is made anew: nothing was ever
-// stored in it.
+// ensureSchema applies the schema once. A process that dies during its hundred or
+// so statements leaves an incomplete database, so a marker file is written at the
+// end. A database without it is empty and is created again.
 func ensureSchema(sql *config.SQL, dir string) error {
-	mark := filepath.Join(dir, completeName)
-	_, err := os.Stat(mark)
+	marker := filepath.Join(dir, completeName)
+	_, err := os.Stat(marker)
 	if err == nil {
 		return nil
 	}
 	if !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("temporal server: %s: %w", mark, err)
+		return fmt.Errorf("temporal server: %s: %w", marker, err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := os.Remove(sql.DatabaseName + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("temporal server: incomplete database: %w", err)
+			return fmt.Errorf("temporal server: incomplete database: cannot be removed: %w", err)
 		}
 	}
 	if err := sqliteschema.SetupSchema(sql); err != nil {
 		return fmt.Errorf("temporal server: schema of %s: %w", sql.DatabaseName, err)
 	}
-	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
 		return fmt.Errorf("temporal server: %w", err)
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestADatabaseLeftHalfMadeIsMadeAnew(t *testing.T) {
+func TestIncompleteDatabaseIsRecreated(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, databaseName), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -15,6 +15,6 @@ func TestADatabaseLeftHalfMadeIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, completeName)); err != nil {
-		t.Errorf("no mark of completeness: %v", err)
+		t.Errorf("no marker of a complete schema: %v", err)
 	}
 }

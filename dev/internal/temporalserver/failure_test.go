@@ -9,7 +9,7 @@ import (
 	"github.com/callvault/callvault/dev/internal/ports"
 )
 
-func TestAPortTakenMeanwhileIsAnErrorAndNotTheEndOfTheProcess(t *testing.T) {
+func TestPortTakenDuringStartIsReturnedAsAnError(t *testing.T) {
 	o, err := Options{DataDir: t.TempDir(), FrontendPort: ports.Any, UIPort: ports.Any}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
@@ -18,31 +18,31 @@ func TestAPortTakenMeanwhileIsAnErrorAndNotTheEndOfTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held, err := reservePorts(o.FrontendPort)
+	reserved, err := reservePorts(o.FrontendPort)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer held.release()
-	held.frontend.Release()
-	thief, err := net.Listen("tcp4", held.frontend.Address())
+	defer reserved.release()
+	reserved.frontend.Release()
+	other, err := net.Listen("tcp4", reserved.frontend.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = thief.Close() }()
+	defer func() { _ = other.Close() }()
 
-	err = (&Server{}).startServices(t.Context(), o, sql, slog.New(slog.DiscardHandler), held)
+	err = (&Server{}).startServices(t.Context(), o, sql, slog.New(slog.DiscardHandler), reserved)
 	var fatal *fatalError
-	if !errors.As(err, &fatal) || !fatal.portTaken() {
-		t.Fatalf("err = %v, want a port taken", err)
+	if !errors.As(err, &fatal) || !fatal.portInUse() {
+		t.Fatalf("err = %v, want a port in use", err)
 	}
 }
 
-func TestCatchLetsOtherPanicsPass(t *testing.T) {
+func TestRecoverFatalDoesNotRecoverOtherPanics(t *testing.T) {
 	defer func() {
 		if r := recover(); r != "bug" {
-			t.Errorf("recovered %v, want the bug", r)
+			t.Errorf("recovered %v, want %q", r, "bug")
 		}
 	}()
-	defer newFailure().catch()
+	defer newFailure().recoverFatal()
 	panic("bug")
 }

@@ -7,11 +7,12 @@ import (
 	"sync"
 )
 
-// maxLogBytes bounds the log file; with the one before it, twice that is kept.
+// maxLogBytes is the log file's size limit; with the rotated file, twice that is
+// kept.
 const maxLogBytes = 8 << 20
 
-// logFile is an append-only file that is turned over to name+".1" when it is
-// full: an error that repeats for days must not fill the disk.
+// logFile is an append-only file that is rotated to name+".1" when it is full: an
+// error that repeats for days must not fill the disk.
 type logFile struct {
 	mu    sync.Mutex
 	name  string
@@ -31,14 +32,14 @@ func openLogFile(name string, maxBytes int64) (*logFile, error) {
 	return l, nil
 }
 
-// Write appends one record. It never fails: the server has nothing better to do
-// with an error of its log than to go on. Records after Close are dropped, the
-// server's last goroutines end after it.
+// Write appends one record. It never fails: a log error must not disturb the
+// server. Records after Close are dropped, because the server's last goroutines end
+// after it.
 func (l *logFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file != nil && l.bytes > 0 && l.bytes+int64(len(p)) > l.max {
-		l.turnOver()
+		l.rotate()
 	}
 	if l.file != nil {
 		n, _ := l.file.Write(p)
@@ -47,14 +48,14 @@ func (l *logFile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close closes the file.
+// Close closes the file. Further calls do nothing.
 func (l *logFile) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.close()
 }
 
-func (l *logFile) turnOver() {
+func (l *logFile) rotate() {
 	l.close()
 	_ = os.Rename(l.name, l.name+".1")
 	_ = l.open()

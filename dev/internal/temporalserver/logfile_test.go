@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheLogFileIsTurnedOverWhenItIsFull(t *testing.T) {
+func TestLogFileIsRotatedWhenFull(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "logs", "server.log")
 	l, err := openLogFile(name, 20)
 	if err != nil {

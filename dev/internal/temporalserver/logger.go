@@ -12,9 +12,9 @@ import (
 	"go.temporal.io/server/common/log/tag"
 )
 
-// logger hands the server's log to slog. It differs from the server's own in one
-// thing: Fatal does not end the process, which is not the server's here. It
-// reports the failure and ends the goroutine.
+// logger forwards the server's log to slog. Unlike the server's own logger, Fatal
+// does not end the process, because the server is embedded in it. It reports the
+// failure and ends the goroutine.
 type logger struct {
 	slog    *slog.Logger
 	failure *failure
@@ -52,7 +52,7 @@ func (l *logger) With(tags ...tag.Tag) log.Logger {
 }
 
 func (l *logger) log(level slog.Level, msg string, tags []tag.Tag) {
-	// Most lines are below the level, and their tags cost more than the look.
+	// Most records are below the level, and converting their tags is expensive.
 	ctx := context.Background()
 	if !l.slog.Enabled(ctx, level) {
 		return
@@ -68,7 +68,7 @@ func attrs(tags []tag.Tag) []slog.Attr {
 	return out
 }
 
-// fatalError is what the server would have ended the process for.
+// fatalError is a failure for which the server would have ended the process.
 type fatalError struct {
 	message string
 	tags    []tag.Tag
@@ -83,9 +83,9 @@ func (e *fatalError) Error() string {
 	return b.String()
 }
 
-// portTaken reports whether the server failed to open one of its ports. Its
-// words are all there is to tell by.
-func (e *fatalError) portTaken() bool {
+// portInUse reports whether the server failed to open one of its ports. The server
+// exposes nothing but the message to match.
+func (e *fatalError) portInUse() bool {
 	return strings.Contains(e.message, "Failed to start gRPC listener")
 }
 
@@ -103,10 +103,10 @@ func (f *failure) report(err error) {
 	}
 }
 
-// catch ends a goroutine that Fatal left: where the server opens its ports it is
-// inside a sync.OnceValue, which turns leaving into a panic. Any other panic goes
-// on.
-func (f *failure) catch() {
+// recoverFatal recovers the panic that follows Fatal where the server opens its
+// ports: it does so inside a sync.OnceValue, which turns runtime.Goexit into a
+// panic. Any other panic continues.
+func (f *failure) recoverFatal() {
 	if r := recover(); r != nil && !f.reported.Load() {
 		panic(r)
 	}

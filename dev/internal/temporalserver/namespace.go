@@ -13,12 +13,11 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// frontendPoll is the pause between looks whether the server answers.
+// frontendPoll is the interval between checks whether the server responds.
 const frontendPoll = 20 * time.Millisecond
 
-// awaitNamespace returns when the server serves the namespace. It also gives an
-// existing namespace the retention asked for, since creating it again does
-// nothing.
+// awaitNamespace returns when the server serves the namespace. It also updates the
+// retention, because creating a namespace that exists does not.
 func awaitNamespace(ctx context.Context, address, name string, retention time.Duration) error {
 	c, err := client.NewLazyClient(client.Options{
 		HostPort:  address,

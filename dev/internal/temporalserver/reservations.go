@@ -8,16 +8,16 @@ import (
 	"github.com/callvault/callvault/dev/internal/ports"
 )
 
-// reservations are the ports of one attempt to start.
+// reservations are the ports reserved for one start attempt.
 type reservations struct {
 	frontend, history, matching, worker *ports.Reservation
 }
 
-// reservePorts holds the four ports that the server's services open.
+// reservePorts reserves the four ports that the server's services open.
 func reservePorts(frontendPort int) (*reservations, error) {
 	var r reservations
 	for _, p := range []struct {
-		held      **ports.Reservation
+		target    **ports.Reservation
 		preferred int
 	}{
 		{&r.frontend, frontendPort},
@@ -25,20 +25,20 @@ func reservePorts(frontendPort int) (*reservations, error) {
 		{&r.matching, ports.Any},
 		{&r.worker, ports.Any},
 	} {
-		held, err := ports.Reserve(p.preferred)
+		reservation, err := ports.Reserve(p.preferred)
 		if err != nil {
 			r.release()
 			return nil, fmt.Errorf("temporal server: %w", err)
 		}
-		*p.held = held
+		*p.target = reservation
 	}
 	return &r, nil
 }
 
 func (r *reservations) release() {
-	for _, held := range []*ports.Reservation{r.frontend, r.history, r.matching, r.worker} {
-		if held != nil {
-			held.Release()
+	for _, reservation := range []*ports.Reservation{r.frontend, r.history, r.matching, r.worker} {
+		if reservation != nil {
+			reservation.Release()
 		}
 	}
 }

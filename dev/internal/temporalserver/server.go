@@ -1,5 +1,5 @@
 // Package temporalserver runs a real Temporal server with its Web UI inside this
-// process, on one SQLite file. It is for trying out and for tests: one node,
+// process, on one SQLite file. It is for local development and tests: one node,
 // loopback only, no authentication.
 package temporalserver
 
@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	// startTimeout bounds a start; one takes a second or two.
+	// startTimeout limits a start, which normally takes one or two seconds.
 	startTimeout = time.Minute
-	// stopTimeout bounds a stop, which takes about a second. The server's own bound
-	// is five minutes, longer than anybody waits for a Ctrl-C.
+	// stopTimeout limits a stop, which takes about a second. The server's own limit
+	// is five minutes, too long to wait after Ctrl-C.
 	stopTimeout = 15 * time.Second
-	// portAttempts bounds the tries for four free ports.
+	// portAttempts limits the attempts to open four free ports.
 	portAttempts = 5
 )
 
@@ -33,19 +33,19 @@ type Server struct {
 	ui      *uiserver.Server
 	address string
 	uiURL   string
-	log     *logFile // nil when the caller logs
+	log     *logFile // nil if Options.Logger is set
 	failure *failure
 
 	stopOnce sync.Once
 	stopErr  error
 }
 
-// Start starts the server and its Web UI and returns when both answer and the
-// namespace is served. ctx bounds the start only, as does one minute; the server
+// Start starts the server and its Web UI and returns when both respond and the
+// namespace is served. The start is limited by ctx and to one minute; the server
 // runs until [Server.Stop].
 //
-// Data outlive the process, however it ends: a later Start on the same DataDir
-// goes on with every open workflow and timer.
+// The data survive any end of the process: a later Start on the same DataDir
+// continues every open workflow and timer.
 func Start(ctx context.Context, options Options) (*Server, error) {
 	o, err := options.withDefaults()
 	if err != nil {
@@ -74,17 +74,18 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 
 func (s *Server) start(ctx context.Context, o Options, sql *config.SQL, log *slog.Logger) error {
 	for attempt := 1; ; attempt++ {
-		held, err := reservePorts(o.FrontendPort)
+		reserved, err := reservePorts(o.FrontendPort)
 		if err != nil {
 			return err
 		}
-		err = s.startServices(ctx, o, sql, log, held)
+		err = s.startServices(ctx, o, sql, log, reserved)
 		if err == nil {
 			break
 		}
-		// Somebody took a port between the look and the use. The next ones are others.
+		// Another process may take a port between its release and its use. The next
+		// attempt reserves new ports.
 		var fatal *fatalError
-		if !errors.As(err, &fatal) || !fatal.portTaken() || attempt == portAttempts {
+		if !errors.As(err, &fatal) || !fatal.portInUse() || attempt == portAttempts {
 			return err
 		}
 	}
@@ -96,13 +97,13 @@ func (s *Server) start(ctx context.Context, o Options, sql *config.SQL, log *slo
 	return err
 }
 
-func (s *Server) startServices(ctx context.Context, o Options, sql *config.SQL, log *slog.Logger, held *reservations) error {
+func (s *Server) startServices(ctx context.Context, o Options, sql *config.SQL, log *slog.Logger, reserved *reservations) error {
 	failed := newFailure()
 	serverLog := &logger{slog: log, failure: failed}
 	options := []temporal.ServerOption{
-		temporal.WithConfig(serverConfig(sql, held)),
+		temporal.WithConfig(serverConfig(sql, reserved)),
 		temporal.ForServices(temporal.DefaultServices),
-		temporal.WithStaticHosts(staticHosts(held)),
+		temporal.WithStaticHosts(staticHosts(reserved)),
 		temporal.WithLogger(serverLog),
 		temporal.WithNamespaceLogger(serverLog),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
@@ -112,12 +113,12 @@ func (s *Server) startServices(ctx context.Context, o Options, sql *config.SQL, 
 		temporal.WithDynamicConfigClient(dynamicConfig(o.DynamicConfig)),
 	}
 
-	// In a goroutine of its own, which a fatal error ends.
+	// In a separate goroutine, because a fatal error ends it.
 	started := make(chan error)
 	var server temporal.Server
-	held.release()
+	reserved.release()
 	go func() {
-		defer failed.catch()
+		defer failed.recoverFatal()
 		var err error
 		if server, err = temporal.NewServer(options...); err == nil {
 			err = server.Start()
@@ -125,7 +126,7 @@ func (s *Server) startServices(ctx context.Context, o Options, sql *config.SQL, 
 		select {
 		case started <- err:
 		case <-ctx.Done():
-			// Nobody waits any longer.
+			// The caller has stopped waiting.
 			if err == nil {
 				_ = server.Stop()
 			}
@@ -136,28 +137,28 @@ func (s *Server) startServices(ctx context.Context, o Options, sql *config.SQL, 
 		if err != nil {
 			return fmt.Errorf("temporal server: cannot start: %w", err)
 		}
-		s.server, s.address, s.failure = server, held.frontend.Address(), failed
+		s.server, s.address, s.failure = server, reserved.frontend.Address(), failed
 		return nil
 	case err := <-failed.c:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("temporal server: start was given up: %w", ctx.Err())
+		return fmt.Errorf("temporal server: start was aborted: %w", ctx.Err())
 	}
 }
 
-// Address returns the frontend's host and port, "127.0.0.1:7233".
+// Address returns the frontend's host and port, for example "127.0.0.1:7233".
 func (s *Server) Address() string { return s.address }
 
-// UIURL returns the Web UI's address, "http://127.0.0.1:8233".
+// UIURL returns the Web UI's URL, for example "http://127.0.0.1:8233".
 func (s *Server) UIURL() string { return s.uiURL }
 
-// Failed receives one error when the server can no longer go on; it then ought
-// to be stopped. A server on its own would have ended the process.
+// Failed returns a channel that receives one error if the server fails for good;
+// the caller should then stop it. A standalone server would have ended its process.
 func (s *Server) Failed() <-chan error { return s.failure.c }
 
-// Stop ends the Web UI and the server, within 15 seconds. Open workflows keep
-// their state. The server's SQLite driver keeps the file open until the process
-// ends, idle. Further calls return what the first did.
+// Stop stops the Web UI and the server, within 15 seconds. Open workflows keep
+// their state. The server's SQLite driver keeps the file open, unused, until the
+// process ends. Further calls return the first call's result.
 func (s *Server) Stop() error {
 	s.stopOnce.Do(func() { s.stopErr = s.stop() })
 	return s.stopErr

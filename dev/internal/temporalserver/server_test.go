@@ -32,21 +32,21 @@ const (
 	taskQueue  = "nap"
 	workflowID = "nap-1"
 
-	// bound is what a test may take at most, on a slow machine too.
-	bound = 90 * time.Second
+	// testTimeout limits one test; it allows for a slow machine.
+	testTimeout = 90 * time.Second
 
-	// crashEnv makes the test binary start a server and a worker on the folder
-	// named in it, start a workflow, say when its timer is set, and wait to be
-	// killed.
+	// crashEnv names a folder. If it is set, the test binary starts a server, a
+	// worker and a workflow on that folder, prints a line when the workflow's timer
+	// has started, and waits to be killed.
 	crashEnv = "CALLVAULT_TEST_CRASH"
 )
 
-// Nap sleeps for as long as it is told and says that it did.
+// Nap is a workflow that sleeps for d and returns "done".
 func Nap(ctx workflow.Context, d time.Duration) (string, error) {
 	if err := workflow.Sleep(ctx, d); err != nil {
 		return "", err
 	}
-	return "rested", nil
+	return "done", nil
 }
 
 func TestMain(m *testing.M) {
@@ -65,7 +65,7 @@ func options(dir string) temporalserver.Options {
 
 func start(t *testing.T, o temporalserver.Options) *temporalserver.Server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	began := time.Now()
 	s, err := temporalserver.Start(ctx, o)
@@ -90,7 +90,8 @@ func dial(s *temporalserver.Server) (client.Client, error) {
 	})
 }
 
-// connect returns a client and starts a worker that knows Nap.
+// connect starts a worker for Nap and returns its client and a function that stops
+// both.
 func connect(t *testing.T, s *temporalserver.Server) (client.Client, func()) {
 	t.Helper()
 	c, err := dial(s)
@@ -115,7 +116,7 @@ func startNap(ctx context.Context, c client.Client, d time.Duration) error {
 	return err
 }
 
-// awaitTimer returns when the workflow's history has the timer.
+// awaitTimer returns when the workflow's timer has started.
 func awaitTimer(ctx context.Context, c client.Client) error {
 	events := c.GetWorkflowHistory(ctx, workflowID, "", true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
@@ -127,11 +128,11 @@ func awaitTimer(ctx context.Context, c client.Client) error {
 			return nil
 		}
 	}
-	return errors.New("history ended without a timer")
+	return errors.New("history ended before a timer was started")
 }
 
 func napUntilKilled(dir string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	s, err := temporalserver.Start(ctx, options(dir))
 	if err != nil {
@@ -155,8 +156,8 @@ func napUntilKilled(dir string) error {
 	return ctx.Err()
 }
 
-func TestAWorkflowOutlivesAStopAndAStart(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
+func TestWorkflowSurvivesARestart(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	dir := t.TempDir()
 
@@ -180,33 +181,33 @@ func TestAWorkflowOutlivesAStopAndAStart(t *testing.T) {
 	if err := c.GetWorkflow(ctx, workflowID, "").Get(ctx, &result); err != nil {
 		t.Fatal(err)
 	}
-	if result != "rested" {
+	if result != "done" {
 		t.Errorf("result = %q", result)
 	}
 }
 
-func TestAWorkflowOutlivesTheDeathOfTheProcess(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
+func TestWorkflowSurvivesAKilledProcess(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	dir := t.TempDir()
 
-	doomed := exec.CommandContext(ctx, os.Args[0])
-	doomed.Env = append(os.Environ(), crashEnv+"="+dir)
+	helper := exec.CommandContext(ctx, os.Args[0])
+	helper.Env = append(os.Environ(), crashEnv+"="+dir)
 	var stderr bytes.Buffer
-	doomed.Stderr = &stderr
-	out, err := doomed.StdoutPipe()
+	helper.Stderr = &stderr
+	out, err := helper.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := doomed.Start(); err != nil {
+	if err := helper.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// The first line is the helper's own: the server has printed nothing before it.
+	// The first line must be the helper's own: the server prints nothing.
 	line, err := bufio.NewReader(out).ReadString('\n')
-	_ = doomed.Process.Kill()
-	_ = doomed.Wait()
+	_ = helper.Process.Kill()
+	_ = helper.Wait()
 	if err != nil || line != "napping\n" || stderr.Len() > 0 {
-		t.Fatalf("process said %q and %q: %v", line, stderr.String(), err)
+		t.Fatalf("helper printed %q and %q: %v", line, stderr.String(), err)
 	}
 
 	c, disconnect := connect(t, start(t, options(dir)))
@@ -215,23 +216,23 @@ func TestAWorkflowOutlivesTheDeathOfTheProcess(t *testing.T) {
 	if err := c.GetWorkflow(ctx, workflowID, "").Get(ctx, &result); err != nil {
 		t.Fatal(err)
 	}
-	if result != "rested" {
+	if result != "done" {
 		t.Errorf("result = %q", result)
 	}
 }
 
-func TestTheNamespaceKeepsHistoriesAsLongAsAsked(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
+func TestStartSetsTheNamespaceRetention(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	dir := t.TempDir()
 	for _, step := range []struct {
-		asked, want time.Duration
+		option, want time.Duration
 	}{
 		{0, 30 * 24 * time.Hour},
-		{48 * time.Hour, 48 * time.Hour}, // on data that are there already
+		{48 * time.Hour, 48 * time.Hour}, // on the existing data
 	} {
 		o := options(dir)
-		o.Retention = step.asked
+		o.Retention = step.option
 		s := start(t, o)
 		c, err := dial(s)
 		if err != nil {
@@ -251,7 +252,7 @@ func TestTheNamespaceKeepsHistoriesAsLongAsAsked(t *testing.T) {
 	}
 }
 
-func TestASecondServerTakesOtherPorts(t *testing.T) {
+func TestSecondServerUsesOtherPorts(t *testing.T) {
 	first := start(t, options(t.TempDir()))
 
 	o := options(t.TempDir())
@@ -263,11 +264,11 @@ func TestASecondServerTakesOtherPorts(t *testing.T) {
 	}
 	second := start(t, o)
 	if second.Address() == first.Address() || second.UIURL() == first.UIURL() {
-		t.Errorf("both at %s and %s", second.Address(), second.UIURL())
+		t.Errorf("both use %s and %s", second.Address(), second.UIURL())
 	}
 }
 
-func TestTheWebUIShowsThePageAndTheNamespace(t *testing.T) {
+func TestWebUIServesThePageAndTheNamespace(t *testing.T) {
 	s := start(t, options(t.TempDir()))
 	for path, want := range map[string]string{
 		"/":                          "<html",
@@ -287,7 +288,7 @@ func TestTheWebUIShowsThePageAndTheNamespace(t *testing.T) {
 }
 
 func TestSearchAttributesCanBeRegistered(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	c, err := dial(start(t, options(t.TempDir())))
 	if err != nil {
@@ -309,11 +310,11 @@ func TestSearchAttributesCanBeRegistered(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := list.GetCustomAttributes()["When"]; got != enumspb.INDEXED_VALUE_TYPE_DATETIME {
-		t.Errorf("When is a %s", got)
+		t.Errorf("When has the type %s", got)
 	}
 }
 
-func TestTheServerBringsNoCommandLineFlags(t *testing.T) {
+func TestServerAddsNoCommandLineFlags(t *testing.T) {
 	flag.VisitAll(func(f *flag.Flag) {
 		if !strings.HasPrefix(f.Name, "test.") {
 			t.Errorf("flag -%s: %s", f.Name, f.Usage)
@@ -321,7 +322,7 @@ func TestTheServerBringsNoCommandLineFlags(t *testing.T) {
 	})
 }
 
-func TestStartRefusesOptionsThatCannotWork(t *testing.T) {
+func TestStartRefusesInvalidOptions(t *testing.T) {
 	for name, o := range map[string]temporalserver.Options{
 		"no data folder":      {},
 		"retention too short": {DataDir: t.TempDir(), Retention: time.Minute},

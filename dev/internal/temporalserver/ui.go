@@ -13,36 +13,36 @@ import (
 	"github.com/callvault/callvault/dev/internal/ports"
 )
 
-// uiPoll is the pause between looks whether the UI answers, which it does after
-// some milliseconds.
+// uiPoll is the interval between checks whether the UI responds. It normally
+// starts within a few milliseconds.
 const uiPoll = 10 * time.Millisecond
 
-// startUI serves the Web UI and returns when it answers.
+// startUI serves the Web UI and returns its URL when it responds.
 //
-// The UI's server opens its port by itself and ends the process when it cannot,
-// so the port is held until the last instant.
+// The UI server opens its port itself and ends the process if it cannot, so the
+// port stays reserved until just before that.
 func startUI(ctx context.Context, frontend, namespace string, port int) (*uiserver.Server, string, error) {
-	held, err := ports.Reserve(port)
+	reserved, err := ports.Reserve(port)
 	if err != nil {
 		return nil, "", fmt.Errorf("temporal web ui: %w", err)
 	}
 	ui := uiserver.NewServer(uioptions.WithConfigProvider(&uiconfig.Config{
 		Host:                ports.Loopback,
-		Port:                held.Port(),
+		Port:                reserved.Port(),
 		TemporalGRPCAddress: frontend,
 		DefaultNamespace:    namespace,
 		EnableUI:            true,
 		// The page is served over plain HTTP.
 		CORS: uiconfig.CORS{CookieInsecure: true},
-		// Nothing goes to the standard output, nor out of the machine.
+		// No output on stdout, and no requests to other machines.
 		HideLogs:           true,
 		DisableNewsFetch:   true,
 		NotifyOnNewVersion: false,
 	}))
-	held.Release()
+	reserved.Release()
 	go func() { _ = ui.Start() }()
 
-	url := "http://" + held.Address()
+	url := "http://" + reserved.Address()
 	if err := awaitUI(ctx, url+"/healthz"); err != nil {
 		ui.Stop()
 		return nil, "", err
@@ -58,7 +58,7 @@ func awaitUI(ctx context.Context, url string) error {
 		if err != nil {
 			return fmt.Errorf("temporal web ui: %w", err)
 		}
-		// One connection each: none is left open for the UI's Stop to wait for.
+		// No keep-alive: the UI's Stop would wait for an open connection.
 		req.Close = true
 		resp, err := http.DefaultClient.Do(req)
 		if err == nil {
@@ -70,7 +70,7 @@ func awaitUI(ctx context.Context, url string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("temporal web ui: %s does not answer: %w", url, err)
+			return fmt.Errorf("temporal web ui: %s does not respond: %w", url, err)
 		case <-tick.C:
 		}
 	}
