@@ -10,10 +10,13 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
-	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/internal/status"
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 const (
@@ -21,89 +24,57 @@ const (
 	// expires; its life is not documented, and 18 hours is the longest seen.
 	urlLife = 18 * time.Hour
 
-	// urlGrace lets the media server have the last word on an expiry: its
-	// clock counts, not ours.
+	// urlGrace leaves the decision on an expiry to the media server: its clock
+	// counts, not ours.
 	urlGrace = 10 * time.Minute
 )
 
-// CheckStatus asks the upstream for a recording's status, with a token that is
-// good for this one request.
+// CheckStatus calls the vendor's API for a recording's status, with a token that
+// is good for this one request.
 type CheckStatus struct {
-	Client *smartassist.Client
-	Sealer *seal.Sealer
+	Account *account.Account
 }
 
-// Execute spends the token. It fails with [workflows.ErrorTypeTokenStale]
-// before any call if the token can no longer be used.
-func (a *CheckStatus) Execute(ctx context.Context, input workflows.CheckStatusInput) (*workflows.CheckStatusResult, error) {
+// Execute spends the token. It fails with failure.TokenStale before any call if
+// the token can no longer be used.
+func (a *CheckStatus) Execute(ctx context.Context, input fetchrecording.CheckStatusInput) (*fetchrecording.CheckStatusResult, error) {
 	workflowID := activity.GetInfo(ctx).WorkflowExecution.ID
-	token, err := a.Sealer.Open(seal.Token, workflowID, string(input.Token), time.Now())
+	token, err := a.Account.Sealer.Open(seal.Token, workflowID, string(input.Token), time.Now())
 	if err != nil {
-		return nil, sealError(err, workflows.ErrorTypeTokenStale)
+		return nil, sealError(err, failure.TokenStale)
 	}
-	answer, err := a.Client.FetchRecordings(ctx, token, input.BotID, input.SessionID, input.UserID)
+	response, err := a.Account.Client.FetchRecordings(ctx, token, input.Session, input.UserID)
 	if err != nil {
-		return nil, upstreamError(err)
+		return nil, activityError(err)
 	}
-	result := resultOf(answer.Status)
-	result.Files, err = a.sealFiles(workflowID, answer.Files)
-	return result, err
-}
-
-// resultOf says in the workflow's terms what a status means.
-func resultOf(status string) *workflows.CheckStatusResult {
-	meaning := smartassist.MeaningOf(status)
-	result := &workflows.CheckStatusResult{Status: status, Meaning: meaning.Text, MinWait: meaning.MinWait}
-	switch meaning.Action {
-	case smartassist.Archive:
-		result.Verdict = workflows.VerdictArchive
-	case smartassist.EndUnavailable:
-		result.Verdict, result.Outcome = workflows.VerdictFinal, workflows.OutcomeUnavailable
-	case smartassist.EndFailed:
-		result.Verdict, result.Outcome = workflows.VerdictFinal, workflows.OutcomeFailed
-	case smartassist.RetryNextDay:
-		result.Verdict, result.Phase = workflows.VerdictRetryNextDay, workflows.PhasePartialWait
-	default:
-		result.Verdict, result.Phase = workflows.VerdictPoll, phaseOf(status, meaning.Known)
-	}
-	return result
-}
-
-func phaseOf(status string, known bool) workflows.Phase {
-	switch {
-	case status == smartassist.StatusCallInProgress:
-		return workflows.PhaseCallInProgress
-	case known:
-		return workflows.PhaseMediaInProgress
-	default:
-		return workflows.PhaseChecking
-	}
+	files, err := a.sealFiles(workflowID, response.Files)
+	return &fetchrecording.CheckStatusResult{Status: response.Status, Meaning: status.Of(response.Status), Files: files}, err
 }
 
 // sealFiles names the files for the archive and seals their URLs.
-func (a *CheckStatus) sealFiles(workflowID string, files []smartassist.File) ([]workflows.RemoteFile, error) {
+func (a *CheckStatus) sealFiles(workflowID string, files []smartassist.File) ([]fetchrecording.RemoteFile, error) {
 	sources := make([]archive.SourceFile, 0, len(files))
 	for _, file := range files {
 		sources = append(sources, archive.SourceFile{Name: file.Name, Location: unsignedPart(file.URL)})
 	}
-	var remote []workflows.RemoteFile
+	var remote []fetchrecording.RemoteFile
 	for _, named := range archive.NameFiles(sources) {
 		file := files[named.Index]
-		sealed, err := a.Sealer.Seal(seal.MediaURL, workflowID, file.URL, expiryOf(file.URL, time.Now()))
+		sealed, err := a.Account.Sealer.Seal(seal.MediaURL, workflowID, file.URL, expiryOf(file.URL, time.Now()))
 		if err != nil {
 			return nil, err
 		}
-		remote = append(remote, workflows.RemoteFile{
+		remote = append(remote, fetchrecording.RemoteFile{
 			FileName:   file.Name,
 			ObjectName: named.ObjectName,
 			Source:     named.Source,
-			URL:        workflows.SealedText(sealed),
+			URL:        fetchrecording.SealedText(sealed),
 		})
 	}
 	return remote, nil
 }
 
-// unsignedPart is what of a media URL stays the same from check to check:
+// unsignedPart returns what of a media URL is the same at every check:
 // everything but the host, the expiry, the nonce and the signature.
 func unsignedPart(mediaURL string) string {
 	parsed, err := url.Parse(mediaURL)
@@ -121,7 +92,7 @@ func unsignedPart(mediaURL string) string {
 	return parsed.EscapedPath() + "?" + strings.Join(parameters, "&")
 }
 
-// expiryOf is until when a media URL is worth trying: its parameter e is a
+// expiryOf returns until when a media URL is worth trying: its parameter e is a
 // Unix second (seen in one sample).
 func expiryOf(mediaURL string, now time.Time) time.Time {
 	parsed, err := url.Parse(mediaURL)
@@ -130,7 +101,7 @@ func expiryOf(mediaURL string, now time.Time) time.Time {
 	}
 	seconds, err := strconv.ParseInt(parsed.Query().Get("e"), 10, 64)
 	if err != nil || seconds <= now.Unix() || seconds > now.Add(urlLife).Unix() {
-		// It is something else than was seen, or a clock is wrong.
+		// The parameter means something else, or a clock is wrong.
 		return now.Add(urlLife)
 	}
 	return time.Unix(seconds, 0).Add(urlGrace)

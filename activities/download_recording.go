@@ -9,83 +9,90 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
+	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 // DownloadRecording streams one file of a call from the media server into the
 // archive.
 type DownloadRecording struct {
-	Fetcher *media.Fetcher
-	Store   *archive.Store
-	Sealer  *seal.Sealer
+	Account *account.Account
 	Timing  TransferTiming
 }
 
-// TransferTiming says when a transfer reports and when it is taken for dead.
+// TransferTiming says when a transfer reports its progress and when it ends.
 type TransferTiming struct {
-	// Heartbeat is the pause between two heartbeats. It must be well below the
-	// activity's heartbeat timeout of 30 seconds. Defaults to 5 seconds.
+	// Heartbeat is the time between two heartbeats. Defaults to
+	// timing.HeartbeatInterval.
 	Heartbeat time.Duration
 
 	// Stall is how long no byte may move. Defaults to 1 minute.
 	Stall time.Duration
 
 	// Handover is how long a transfer may go on after its worker was asked to
-	// stop. It must be below the worker's stop timeout. Defaults to 20 seconds.
+	// stop. Defaults to timing.Handover.
 	Handover time.Duration
 }
 
 func (t TransferTiming) withDefaults() TransferTiming {
 	if t.Heartbeat == 0 {
-		t.Heartbeat = 5 * time.Second
+		t.Heartbeat = timing.HeartbeatInterval
 	}
 	if t.Stall == 0 {
 		t.Stall = time.Minute
 	}
 	if t.Handover == 0 {
-		t.Handover = 20 * time.Second
+		t.Handover = timing.Handover
 	}
 	return t
 }
 
 // Execute archives the file. It is safe to repeat: the key follows from the
-// input, and the object comes into being only when it is whole.
-func (a *DownloadRecording) Execute(ctx context.Context, input workflows.DownloadRecordingInput) (*workflows.Recording, error) {
-	mediaURL, err := a.Sealer.Open(seal.MediaURL, activity.GetInfo(ctx).WorkflowExecution.ID, string(input.File.URL), time.Now())
+// input, and the object is created only when it is complete.
+func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
+	mediaURL, err := a.Account.Sealer.Open(seal.MediaURL, activity.GetInfo(ctx).WorkflowExecution.ID, string(input.File.URL), time.Now())
 	if err != nil {
-		return nil, sealError(err, workflows.ErrorTypeMediaRefused)
+		return nil, sealError(err, failure.MediaRefused)
 	}
-	folder, callTime, err := sessionFolder(a.Store, input.BotID, input.SessionID)
+	store := a.Account.Store
+	folder, err := store.Folder(input.Session)
 	if err != nil {
-		return nil, err
+		return nil, activityError(err)
+	}
+	callTime, err := input.CallTime()
+	if err != nil {
+		return nil, activityError(failure.Wrap(failure.InvalidInput, err))
 	}
 	key := folder + input.File.ObjectName
 	transfer := &transfer{fileName: input.File.ObjectName, timing: a.Timing.withDefaults()}
 	ctx, end := transfer.begin(ctx)
 	defer end()
 
-	if err := a.Store.CleanUp(ctx, key); err != nil {
+	if err := store.CleanUp(ctx, key); err != nil {
 		return nil, transfer.fail(ctx, err)
 	}
-	stream, err := a.Fetcher.Open(ctx, mediaURL)
+	stream, err := a.Account.Fetcher.Open(ctx, mediaURL)
 	if err != nil {
 		return nil, transfer.fail(ctx, err)
 	}
 	defer stream.Close()
 	transfer.stream.Store(stream)
 
-	// As late as can be: another fetch of the session, under another workflow
-	// id, may have come to its end, and what has a manifest is not written again.
-	switch manifest, err := a.Store.ReadManifest(ctx, folder, input.BotID, input.SessionID); {
+	// As late as possible: another fetch of the session, under another workflow
+	// id, may have ended, and what has a manifest is not written again.
+	switch manifest, err := store.ReadManifest(ctx, input.Session); {
 	case err != nil:
 		return nil, transfer.fail(ctx, err)
 	case manifest != nil:
-		return nil, waiting("another fetch has archived the session meanwhile", workflows.ErrorTypeAlreadyArchived)
+		return nil, activityError(failure.New(failure.AlreadyArchived, "another fetch has archived the session"))
 	}
-	object, err := a.Store.Put(ctx, key, stream, stream.Length, archive.Attributes{
+	object, err := store.Put(ctx, key, stream, stream.Length, archive.Attributes{
 		ContentType: stream.Format.ContentType,
 		Format:      stream.Format.Name,
 	})
@@ -94,7 +101,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 	}
 	return &workflows.Recording{
 		FileName:            input.File.FileName,
-		Bucket:              a.Store.Bucket(),
+		Bucket:              store.Bucket(),
 		Key:                 key,
 		Bytes:               object.Bytes,
 		SHA256:              object.SHA256,
@@ -106,14 +113,14 @@ func (a *DownloadRecording) Execute(ctx context.Context, input workflows.Downloa
 	}, nil
 }
 
-// transfer looks after one download while it runs.
+// transfer supervises one download.
 type transfer struct {
 	fileName string
 	timing   TransferTiming
 	stream   atomic.Pointer[media.Stream]
 }
 
-// begin starts to report, to watch for a stall and to listen for the worker's
+// begin starts the heartbeat, the stall watchdog and the watch for the worker's
 // stop. The returned function ends all three.
 func (t *transfer) begin(ctx context.Context) (context.Context, func()) {
 	watched, unwatch := media.Watch(ctx, t.timing.Stall, t.moved)
@@ -154,8 +161,8 @@ func (t *transfer) moved() (int64, bool) {
 	return stream.BytesRead(), stream.Whole()
 }
 
-func (t *transfer) progress() workflows.DownloadProgress {
-	progress := workflows.DownloadProgress{FileName: t.fileName, Total: -1}
+func (t *transfer) progress() fetchrecording.DownloadProgress {
+	progress := fetchrecording.DownloadProgress{FileName: t.fileName, Total: -1}
 	if stream := t.stream.Load(); stream != nil {
 		progress.Bytes, progress.Total = stream.BytesRead(), stream.Length
 	}
@@ -163,16 +170,16 @@ func (t *transfer) progress() workflows.DownloadProgress {
 }
 
 // fail prefers the reason for which the transfer was ended over the errors
-// that ending it caused.
+// that this caused.
 func (t *transfer) fail(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	switch {
 	case temporal.IsCanceledError(cause):
 		return cause
 	case errors.Is(cause, activity.ErrActivityPaused), errors.Is(cause, activity.ErrActivityReset):
-		return transferError(&media.UnavailableError{Text: cause.Error()})
+		return activityError(&media.UnavailableError{Text: cause.Error()})
 	case cause != nil:
 		err = cause
 	}
-	return transferError(err)
+	return activityError(err)
 }

@@ -3,33 +3,28 @@ package activities
 import (
 	"context"
 
-	"github.com/callvault/callvault/internal/archive"
-	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
-// FindArchived answers a session from its manifest, so that it is never
-// fetched twice.
+// FindArchived returns what a session's manifest says, so that a session is
+// never fetched twice.
 type FindArchived struct {
-	Bots  Bots
-	Store *archive.Store
+	Account *account.Account
 }
 
-// Execute refuses a bot that is not served, then looks for the manifest.
-func (a *FindArchived) Execute(ctx context.Context, input workflows.FindArchivedInput) (*workflows.FindArchivedResult, error) {
-	if err := a.Bots.Serve(input.BotID); err != nil {
-		return nil, err
+// Execute refuses a bot that is not served, then reads the manifest.
+func (a *FindArchived) Execute(ctx context.Context, input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+	if err := a.Account.Serves(input.BotID); err != nil {
+		return nil, activityError(err)
 	}
-	folder, _, err := sessionFolder(a.Store, input.BotID, input.SessionID)
+	manifest, err := a.Account.Store.ReadManifest(ctx, input.Session)
 	if err != nil {
-		return nil, err
+		return nil, activityError(err)
 	}
-	manifest, err := a.Store.ReadManifest(ctx, folder, input.BotID, input.SessionID)
-	if err != nil {
-		return nil, archiveError(err)
-	}
-	found := new(workflows.FindArchivedResult)
+	found := new(fetchrecording.FindArchivedResult)
 	if manifest != nil {
-		found.Result = new(resultFrom(a.Store, folder, manifest))
+		found.Result, err = resultFrom(a.Account.Store, manifest)
 	}
-	return found, nil
+	return found, err
 }

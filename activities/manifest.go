@@ -1,27 +1,20 @@
 package activities
 
 import (
-	"time"
-
-	"go.temporal.io/sdk/temporal"
-
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 // The manifest and the workflow's result say the same in two formats, because
-// the one lies in an archive for years and the other follows the code.
+// the one is kept in an archive for years and the other follows the code.
 
-// sessionFolder is where the objects of a session lie, and when its call began.
-func sessionFolder(store *archive.Store, botID, sessionID string) (folder string, callTime time.Time, err error) {
-	callTime, err = workflows.CallTime(sessionID)
+func resultFrom(store *archive.Store, m *archive.Manifest) (*workflows.FetchResult, error) {
+	key, err := store.ManifestKey(m.Session)
 	if err != nil {
-		return "", time.Time{}, temporal.NewNonRetryableApplicationError(err.Error(), workflows.ErrorTypeInvalidInput, nil)
+		return nil, err
 	}
-	return archive.Folder(store.Prefix(), botID, sessionID, callTime), callTime, nil
-}
-
-func resultFrom(store *archive.Store, folder string, m *archive.Manifest) workflows.FetchResult {
 	recordings := make([]workflows.Recording, 0, len(m.Files))
 	for _, file := range m.Files {
 		recordings = append(recordings, workflows.Recording{
@@ -37,22 +30,26 @@ func resultFrom(store *archive.Store, folder string, m *archive.Manifest) workfl
 			Source:              file.Source,
 		})
 	}
-	return workflows.FetchResult{
-		BotID:        m.BotID,
-		SessionID:    m.SessionID,
+	return &workflows.FetchResult{
+		Session:      m.Session,
 		Outcome:      workflows.Outcome(m.Outcome),
+		Source:       workflows.SourceManifest,
 		Status:       m.Status,
 		Reason:       m.Reason,
 		Recordings:   recordings,
-		Manifest:     workflows.ObjectRef{Bucket: store.Bucket(), Key: folder + archive.ManifestName},
+		Manifest:     workflows.ObjectRef{Bucket: store.Bucket(), Key: key},
 		StatusChecks: m.StatusChecks,
 		StartedAt:    m.StartedAt,
 		FinishedAt:   m.FinishedAt,
-	}
+	}, nil
 }
 
-func manifestFrom(input workflows.WriteManifestInput, callTime time.Time) *archive.Manifest {
+func manifestFrom(input fetchrecording.WriteManifestInput) (*archive.Manifest, error) {
 	result := input.Result
+	callTime, err := result.CallTime()
+	if err != nil {
+		return nil, failure.Wrap(failure.InvalidInput, err)
+	}
 	files := make([]archive.File, 0, len(result.Recordings))
 	for _, recording := range result.Recordings {
 		files = append(files, archive.File{
@@ -67,8 +64,7 @@ func manifestFrom(input workflows.WriteManifestInput, callTime time.Time) *archi
 		})
 	}
 	return &archive.Manifest{
-		BotID:        result.BotID,
-		SessionID:    result.SessionID,
+		Session:      result.Session,
 		BatchID:      input.BatchID,
 		CallTime:     callTime,
 		Outcome:      string(result.Outcome),
@@ -78,5 +74,5 @@ func manifestFrom(input workflows.WriteManifestInput, callTime time.Time) *archi
 		StatusChecks: result.StatusChecks,
 		StartedAt:    result.StartedAt,
 		FinishedAt:   result.FinishedAt,
-	}
+	}, nil
 }

@@ -5,40 +5,52 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 // WriteManifest writes the proof of an outcome, once.
 type WriteManifest struct {
-	Store *archive.Store
+	Account *account.Account
 }
 
-// Execute verifies that every recording is still what was put there, writes
-// the manifest unless the session has one, and answers what the archive says
-// now.
-func (a *WriteManifest) Execute(ctx context.Context, input workflows.WriteManifestInput) (*workflows.WriteManifestResult, error) {
-	folder, callTime, err := sessionFolder(a.Store, input.Result.BotID, input.Result.SessionID)
+// Execute verifies that every recording is still what was stored, writes the
+// manifest unless the session has one, and returns what the archive says now.
+func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
+	store, session := a.Account.Store, input.Result.Session
+	folder, err := store.Folder(session)
 	if err != nil {
-		return nil, err
+		return nil, activityError(err)
 	}
 	for _, name := range input.Unfinished {
-		if err := a.Store.CleanUp(ctx, folder+name); err != nil {
-			return nil, archiveError(err)
+		if err := store.CleanUp(ctx, folder+name); err != nil {
+			return nil, activityError(err)
 		}
 	}
 	for _, recording := range input.Result.Recordings {
 		object := archive.Object{Bytes: recording.Bytes, SHA256: recording.SHA256}
-		if err := a.Store.Verify(ctx, recording.Key, object); err != nil {
-			return nil, archiveError(err)
+		if err := store.Verify(ctx, recording.Key, object); err != nil {
+			return nil, activityError(err)
 		}
 	}
-	manifest := manifestFrom(input, callTime)
+	manifest, err := manifestFrom(input)
+	if err != nil {
+		return nil, activityError(err)
+	}
 	execution := activity.GetInfo(ctx).WorkflowExecution
 	manifest.WorkflowID, manifest.RunID = execution.ID, execution.RunID
-	written, err := a.Store.WriteManifest(ctx, folder, manifest)
+	written, err := store.WriteManifest(ctx, manifest)
 	if err != nil {
-		return nil, archiveError(err)
+		return nil, activityError(err)
 	}
-	return &workflows.WriteManifestResult{Result: resultFrom(a.Store, folder, written)}, nil
+	result, err := resultFrom(store, written)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	if written.WorkflowID == execution.ID && written.RunID == execution.RunID {
+		result.Source = workflows.SourceFetch
+	}
+	return &fetchrecording.WriteManifestResult{Result: *result}, nil
 }

@@ -1,4 +1,4 @@
-// Command starter starts fetches of call recordings and looks at them.
+// Command starter starts fetches of call recordings and follows them.
 package main
 
 import (

@@ -1,35 +1,23 @@
 package workflows
 
-// The names below stand in histories, scripts and other teams' code. They
-// never change, whatever becomes of the Go identifiers beside them.
+// These names are used in histories, scripts and other teams' code. They never
+// change, even if the Go identifiers do.
 const (
-	// FetchRecordingWorkflowName is the type under which
-	// [FetchRecordingWorkflow] is registered.
+	// FetchRecordingWorkflowName is the type of the workflow that fetches one
+	// recording. It takes a [FetchRequest] and returns a [FetchResult].
 	FetchRecordingWorkflowName = "FetchRecordingWorkflow"
 
-	// TaskQueue is the queue of the workflows and of the light activities.
+	// TaskQueue is the queue of the workflows.
 	TaskQueue = "callvault"
 
-	// TransferTaskQueue is the queue of the downloads, apart from the light
-	// work so that long transfers never keep a status check waiting.
-	TransferTaskQueue = "callvault-transfer"
-
-	// QueryProgress is the query that answers a [Progress].
+	// QueryProgress is the query that returns a [FetchProgress].
 	QueryProgress = "progress"
 
-	// UpdateCheckNow is the update that ends a wait early and answers a
+	// UpdateCheckNow is the update that ends a wait early and returns a
 	// [CheckNowResult].
 	UpdateCheckNow = "checkNow"
+
+	// ActivityAwaitFetch is the activity by which [RunFetch] waits for a fetch
+	// that somebody else started. It takes a [Session] and returns a [FetchResult].
+	ActivityAwaitFetch = "AwaitFetch"
 )
-
-// APITaskQueue is the queue of whatever spends botID's call budget at the
-// upstream. The Temporal server limits its rate over all workers.
-func APITaskQueue(botID string) string {
-	return "callvault-api/" + botID
-}
-
-// FetchWorkflowID is the workflow id of the one fetch that a session may have
-// running.
-func FetchWorkflowID(botID, sessionID string) string {
-	return "fetch-recording/" + botID + "/" + sessionID
-}

@@ -12,24 +12,24 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-func TestTheDemonstrationRunsTwiceAndAsksTheVendorOnce(t *testing.T) {
+func TestSecondDemoRunMakesNoUpstreamCalls(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	folder := t.TempDir()
 
 	first := startProcess(t, "dev", devBinary, environment{}, "--data", folder)
 	require.Zero(t, first.exitCode(ctx))
-	require.NotContains(t, first.stdout.String(), "Calls of the upstream in this run: 0,")
+	require.NotContains(t, first.stdout.String(), "Calls of the SmartAssist API in this run: 0,")
 
 	second := startProcess(t, "dev", devBinary, environment{}, "demo", "--data", folder)
 	require.Zero(t, second.exitCode(ctx))
-	require.Contains(t, second.stdout.String(), "Calls of the upstream in this run: 0, downloads: 0")
-	require.Equal(t, tableOf(t, first.stdout.String()), tableOf(t, second.stdout.String()))
+	require.Contains(t, second.stdout.String(), "Calls of the SmartAssist API in this run: 0, downloads: 0")
+	require.Equal(t, outcomeTable(t, first.stdout.String()), outcomeTable(t, second.stdout.String()))
 }
 
-// tableOf is the demonstration's table of outcomes.
-func tableOf(t *testing.T, text string) string {
+// outcomeTable returns the demo's table of outcomes.
+func outcomeTable(t *testing.T, text string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(text, "SESSION ")
 	require.True(t, found, text)
@@ -38,15 +38,15 @@ func tableOf(t *testing.T, text string) string {
 	return table
 }
 
-func TestDevUpServesAWorkerAndAStarter(t *testing.T) {
+func TestDevUpServesWorkerAndStarter(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	folder := t.TempDir()
 	up := startProcess(t, "dev up", devBinary, environment{}, "up", "--data", folder)
-	up.stderr.await(ctx, t, "The stand-in's sessions:")
+	up.stderr.await(ctx, t, "The simulator's sessions")
 
-	// A second process on the same data.
+	// A second process on the same data folder is refused.
 	other := startProcess(t, "dev", devBinary, environment{}, "--data", folder)
 	require.Equal(t, 1, other.exitCode(ctx))
 	require.Contains(t, other.stderr.String(), folder+": in use by process ")
@@ -55,12 +55,12 @@ func TestDevUpServesAWorkerAndAStarter(t *testing.T) {
 	settings := make(environment)
 	for _, line := range strings.Split(strings.TrimSpace(up.stdout.String()), "\n") {
 		match := regexp.MustCompile(`^export ([A-Z0-9_]+)='([^']*)'$`).FindStringSubmatch(line)
-		require.NotNil(t, match, "stdout is for a shell to read: %s", line)
+		require.NotNil(t, match, "not a shell export: %s", line)
 		settings[match[1]] = match[2]
 	}
 	worker := startProcess(t, "worker", workerBinary, settings)
 	worker.stderr.await(ctx, t, "the worker serves")
-	// The command that it tells people to try.
+	// The command that it suggests works.
 	_, command, found := strings.Cut(up.stderr.String(), "go run ./starter ")
 	require.True(t, found, up.stderr)
 	command, _, _ = strings.Cut(command, "\n")

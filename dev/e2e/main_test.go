@@ -1,6 +1,6 @@
-// Package e2e_test tests callvault as its users meet it: the binaries worker,
+// Package e2e_test tests callvault as its users run it: the binaries worker,
 // starter and dev run as processes against a real Temporal server and a real
-// S3 store. Only the vendor is a stand-in.
+// S3 store. Only SmartAssist is simulated.
 package e2e_test
 
 import (
@@ -21,21 +21,24 @@ import (
 )
 
 const (
-	// prepareLimit bounds the build, which is long on a machine that has never
-	// built the servers, and the start of the servers.
-	prepareLimit = 15 * time.Minute
+	// setupTimeout bounds the build, which is slow with an empty build cache,
+	// and the start of the servers.
+	setupTimeout = 15 * time.Minute
 
-	// sideBySide is how many tests run at a time. They wait far more than they
-	// compute, so it is not the number of processors.
-	sideBySide = "10"
+	// parallelTests is how many tests run at a time. They wait far more than
+	// they compute, so it is not the number of processors.
+	parallelTests = "10"
 )
 
-// servers are the one Temporal server and the one S3 store of all tests. Each
-// test has a namespace, a bucket and a stand-in of its own; see world.
+// servers are the Temporal server and the S3 store that all tests share. Each
+// test has its own namespace, bucket and simulator; see harness.
 var servers *stack.Stack
 
-// serverFolder holds all that the servers keep.
+// serverFolder is the data folder of the servers.
 var serverFolder string
+
+// repository is the main module's folder.
+var repository string
 
 // The binaries under test.
 var workerBinary, starterBinary, devBinary string
@@ -50,10 +53,10 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	if err := allowSideBySide(); err != nil {
+	if err := setParallelTests(); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), prepareLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 
 	folder, err := os.MkdirTemp("", "callvault-e2e-")
@@ -61,7 +64,7 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	// Before the servers: the store moves this process into its own folder.
+	// Before the servers start: the store changes the working directory.
 	if err := build(ctx, folder); err != nil {
 		return 0, err
 	}
@@ -84,40 +87,41 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// allowSideBySide sets go test's flag -parallel unless it was given.
-func allowSideBySide() error {
+// setParallelTests sets go test's flag -parallel unless it was given.
+func setParallelTests() error {
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if given {
 		return nil
 	}
-	return flag.Set("test.parallel", sideBySide)
+	return flag.Set("test.parallel", parallelTests)
 }
 
-// build makes the binaries: worker and starter from the main module alone, as
-// a deployment does, and dev from its own.
+// build builds the binaries: worker and starter from the main module alone, as
+// a deployment does, and dev from its own module.
 func build(ctx context.Context, folder string) error {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		return err
 	}
+	repository = root
 	workerBinary = filepath.Join(folder, "worker")
 	starterBinary = filepath.Join(folder, "starter")
 	devBinary = filepath.Join(folder, "dev")
 	for _, target := range []struct {
-		binary, module, from string
-		environment          []string
+		binary, module, pkg string
+		environment         []string
 	}{
 		{workerBinary, root, "./worker", []string{"GOWORK=off"}},
 		{starterBinary, root, "./starter", []string{"GOWORK=off"}},
 		{devBinary, filepath.Join(root, "dev"), ".", nil},
 	} {
-		command := exec.CommandContext(ctx, "go", "build", "-o", target.binary, target.from)
+		command := exec.CommandContext(ctx, "go", "build", "-o", target.binary, target.pkg)
 		command.Dir = target.module
 		command.Env = append(os.Environ(), target.environment...)
 		if output, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", target.from, err, output)
+			return fmt.Errorf("build %s: %h\n%s", target.pkg, err, output)
 		}
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// process is a binary under test, started by a test and ended by its own pid.
+// process is a running binary under test.
 type process struct {
 	t              *testing.T
 	name           string
@@ -24,8 +24,8 @@ type process struct {
 	ended          chan struct{}
 }
 
-// startProcess starts binary with the environment alone: nothing of the
-// developer's own settings gets in. It does not outlive the test.
+// startProcess starts binary with the given environment only, so that the
+// developer's own settings have no effect. The process ends with the test.
 func startProcess(t *testing.T, name, binary string, environment environment, arguments ...string) *process {
 	t.Helper()
 	p := &process{
@@ -40,7 +40,7 @@ func startProcess(t *testing.T, name, binary string, environment environment, ar
 	require.NoError(t, p.command.Start())
 	go func() {
 		defer close(p.ended)
-		_ = p.command.Wait() // The exit code is what the tests look at.
+		_ = p.command.Wait() // The tests check the exit code.
 		p.stdout.end()
 		p.stderr.end()
 	}()
@@ -53,7 +53,7 @@ func startProcess(t *testing.T, name, binary string, environment environment, ar
 	return p
 }
 
-// kill ends the process as a machine that loses its power does.
+// kill sends SIGKILL, as in a crash, and waits for the end of the process.
 func (p *process) kill() {
 	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Errorf("%s: %v", p.name, err)
@@ -61,40 +61,39 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// signal asks the process to end.
+// signal sends a signal to the process.
 func (p *process) signal(signal os.Signal) {
 	p.t.Helper()
 	require.NoError(p.t, p.command.Process.Signal(signal), p.name)
 }
 
-// exitCode waits for the end of the process.
+// exitCode waits for the end of the process and returns its exit code.
 func (p *process) exitCode(ctx context.Context) int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
 		return p.command.ProcessState.ExitCode()
 	case <-ctx.Done():
-		require.FailNow(p.t, p.name+" does not end", "%s\n%s", p.stdout, p.stderr)
+		require.FailNow(p.t, p.name+" did not exit", "%s\n%s", p.stdout, p.stderr)
 		return 0
 	}
 }
 
-// decodeStdout decodes stdout, which must hold one JSON document and nothing
-// else.
+// decodeStdout decodes stdout, which must be exactly one JSON document.
 func (p *process) decodeStdout(v any) {
 	p.t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(p.stdout.String()))
-	require.NoError(p.t, decoder.Decode(v), "stdout is no JSON: %s\nstderr: %s", p.stdout, p.stderr)
+	require.NoError(p.t, decoder.Decode(v), "stdout is not JSON: %s\nstderr: %s", p.stdout, p.stderr)
 	_, err := decoder.Token()
 	require.ErrorIs(p.t, err, io.EOF, "stdout holds more than one JSON document: %s", p.stdout)
 }
 
-// output is what a process writes, and can be waited for.
+// output collects what a process writes and lets tests wait for a text.
 type output struct {
 	mu      sync.Mutex
 	content bytes.Buffer
-	over    bool
-	changed chan struct{} // closed and replaced whenever something is written
+	ended   bool
+	changed chan struct{} // closed and replaced at every write
 }
 
 func newOutput() *output { return &output{changed: make(chan struct{})} }
@@ -103,18 +102,18 @@ func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.content.Write(p)
-	o.tell()
+	o.notify()
 	return len(p), nil
 }
 
 func (o *output) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.over = true
-	o.tell()
+	o.ended = true
+	o.notify()
 }
 
-func (o *output) tell() {
+func (o *output) notify() {
 	close(o.changed)
 	o.changed = make(chan struct{})
 }
@@ -130,26 +129,26 @@ func (o *output) await(ctx context.Context, t *testing.T, text string) {
 	t.Helper()
 	for {
 		o.mu.Lock()
-		found, over, changed := strings.Contains(o.content.String(), text), o.over, o.changed
+		found, ended, changed := strings.Contains(o.content.String(), text), o.ended, o.changed
 		o.mu.Unlock()
 		switch {
 		case found:
 			return
-		case over:
-			require.FailNow(t, "the process ended without a word of "+text, o.String())
+		case ended:
+			require.FailNow(t, "the process ended without printing "+text, o.String())
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			require.FailNow(t, "the process says nothing of "+text, o.String())
+			require.FailNow(t, "timed out before the process printed "+text, o.String())
 		}
 	}
 }
 
-// environment is a process's environment.
+// environment holds environment variables by name.
 type environment map[string]string
 
-// with is a copy with other values for some names.
+// with returns a copy with the given names set to the given values.
 func (e environment) with(namesAndValues ...string) environment {
 	changed := make(environment, len(e))
 	for name, value := range e {

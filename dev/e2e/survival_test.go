@@ -17,125 +17,125 @@ const (
 	// largeFile is more than two parts of a multipart upload.
 	largeFile = 30_000_000
 
-	// heldAt is where its download is held: in the second part.
-	heldAt = 12_000_000
+	// blockAt is where its download is blocked, in bytes: in the second part.
+	blockAt = 12_000_000
 )
 
-// unsized leaves the Content-Length out of every answer.
-func unsized() simulator.Fault { return simulator.Fault{Kind: simulator.Chunked, Times: -1} }
+// noLength leaves the Content-Length out of every response.
+func noLength() simulator.Fault { return simulator.Fault{Kind: simulator.Chunked, Times: -1} }
 
-func TestAWorkerThatIsKilledWhileItDownloadsLosesNothing(t *testing.T) {
+func TestKilledWorkerLosesNoDownloads(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	gate := w.upstream.holdDownloads(heldAt)
-	killed := w.startWorker()
-	sized, streamed := recording("sized.wav", largeFile), recording("streamed.wav", largeFile, unsized())
-	sizedID, streamedID := w.addSession(nil, sized), w.addSession(nil, streamed)
-	sizedRun, streamedRun := w.execute(sizedID, workflows.Policy{}), w.execute(streamedID, workflows.Policy{})
-	gate.awaitHeld(w.ctx, t, 2)
-	w.await("a multipart upload has begun", func() bool { return len(w.openUploads()) == 1 })
+	h := newHarness(t)
+	barrier := h.upstream.blockDownloads(blockAt)
+	killed := h.startWorker()
+	sized, streamed := recording("sized.wav", largeFile), recording("streamed.wav", largeFile, noLength())
+	sizedID, streamedID := h.addSession(nil, sized), h.addSession(nil, streamed)
+	sizedRun, streamedRun := h.execute(sizedID, workflows.FetchPolicy{}), h.execute(streamedID, workflows.FetchPolicy{})
+	barrier.awaitBlocked(h.ctx, t, 2)
+	h.await("a multipart upload has begun", func() bool { return len(h.openUploads()) == 1 })
 
 	killed.kill()
-	require.Equal(t, []string{w.folder(streamedID) + streamed.Name}, w.openUploads(), "what a killed worker leaves behind")
-	require.Empty(t, w.keys(w.ctx), "half a recording is no object")
-	gate.open()
-	w.startWorker()
+	require.Equal(t, []string{h.folder(streamedID) + streamed.Name}, h.openUploads(), "the killed worker's upload is incomplete")
+	require.Empty(t, h.keys(h.ctx), "an incomplete recording must not become an object")
+	barrier.open()
+	h.startWorker()
 
-	sizedResult, streamedResult := w.result(sizedRun), w.result(streamedRun)
-	w.requireArchived(sizedResult, sized)
-	w.requireArchived(streamedResult, streamed)
-	w.requireOnly(map[string][]simulator.File{sizedID: {sized}, streamedID: {streamed}})
-	require.Equal(t, 1, sizedResult.StatusChecks, "a lost worker costs no call of the vendor's budget")
+	sizedResult, streamedResult := h.result(sizedRun), h.result(streamedRun)
+	h.requireArchived(sizedResult, sized)
+	h.requireArchived(streamedResult, streamed)
+	h.requireOnly(map[string][]simulator.File{sizedID: {sized}, streamedID: {streamed}})
+	require.Equal(t, 1, sizedResult.StatusChecks, "the loss of a worker costs no API call")
 	require.Equal(t, 1, streamedResult.StatusChecks)
-	require.Equal(t, 2, w.upstream.SessionCounts(bot, sizedID).MediaRequests)
+	require.Equal(t, 2, h.upstream.SessionCounts(bot, sizedID).MediaRequests)
 }
 
-func TestAWorkerThatIsKilledDuringAWaitDoesNotStartTheWaitAnew(t *testing.T) {
+func TestKilledWorkerDoesNotRestartTheCurrentWait(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	killed := w.startWorker()
+	h := newHarness(t)
+	killed := h.startWorker()
 	file := recording("after.wav", 60_000)
-	sessionID := w.addSession([]simulator.Step{once(simulator.StatusCallInProgress), {Status: simulator.StatusSuccess}}, file)
-	run := w.execute(sessionID, workflows.Policy{PollMin: 4 * time.Second, PollMax: 4 * time.Second})
-	planned := w.awaitPhase(run.GetID(), workflows.PhaseCallInProgress).NextCheckAt
+	sessionID := h.addSession([]simulator.Step{once(simulator.StatusCallInProgress), {Status: simulator.StatusSuccess}}, file)
+	run := h.execute(sessionID, workflows.FetchPolicy{PollMin: 4 * time.Second, PollMax: 4 * time.Second})
+	planned := h.awaitPhase(run.GetID(), workflows.PhaseCallInProgress).NextCheckAt
 
 	killed.kill()
-	w.startWorker()
-	result := w.result(run)
-	w.requireArchived(result, file)
+	h.startWorker()
+	result := h.result(run)
+	h.requireArchived(result, file)
 	require.Equal(t, 2, result.StatusChecks)
-	require.Len(t, w.summaries(run.GetID(), enumspb.EVENT_TYPE_TIMER_STARTED), 1)
-	for _, event := range w.history(w.ctx, run.GetID(), run.GetRunID()) {
+	require.Len(t, h.summaries(run.GetID(), enumspb.EVENT_TYPE_TIMER_STARTED), 1)
+	for _, event := range h.history(h.ctx, run.GetID(), run.GetRunID()) {
 		if event.GetEventType() == enumspb.EVENT_TYPE_TIMER_FIRED {
 			require.WithinDuration(t, planned, event.GetEventTime().AsTime(), 2*time.Second)
 		}
 	}
 }
 
-func TestAWorkerThatIsStoppedFinishesADownloadThatIsNearlyDone(t *testing.T) {
+func TestStoppedWorkerFinishesAnAlmostCompleteDownload(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	gate := w.upstream.holdDownloads(heldAt)
-	stopped := w.startWorker()
+	h := newHarness(t)
+	barrier := h.upstream.blockDownloads(blockAt)
+	stopped := h.startWorker()
 	file := recording("nearly.wav", largeFile)
-	sessionID := w.addSession(nil, file)
-	run := w.execute(sessionID, workflows.Policy{})
-	gate.awaitHeld(w.ctx, t, 1)
+	sessionID := h.addSession(nil, file)
+	run := h.execute(sessionID, workflows.FetchPolicy{})
+	barrier.awaitBlocked(h.ctx, t, 1)
 
 	stopped.signal(syscall.SIGTERM)
-	stopped.stderr.await(w.ctx, t, "the worker is stopping")
-	gate.open()
-	require.Zero(t, stopped.exitCode(w.ctx), stopped.stderr)
-	w.startWorker()
-	w.requireArchived(w.result(run), file)
-	require.Equal(t, 1, w.upstream.SessionCounts(bot, sessionID).MediaRequests, "it was not downloaded again")
+	stopped.stderr.await(h.ctx, t, "the worker is stopping")
+	barrier.open()
+	require.Zero(t, stopped.exitCode(h.ctx), stopped.stderr)
+	h.startWorker()
+	h.requireArchived(h.result(run), file)
+	require.Equal(t, 1, h.upstream.SessionCounts(bot, sessionID).MediaRequests, "it was not downloaded again")
 }
 
-func TestAWorkerThatIsStoppedHandsALongDownloadOver(t *testing.T) {
+func TestStoppedWorkerHandsOverALongDownload(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	gate := w.upstream.holdDownloads(heldAt)
-	stopped := w.startWorker()
-	file := recording("long.wav", largeFile, unsized())
-	sessionID := w.addSession(nil, file)
-	run := w.execute(sessionID, workflows.Policy{})
-	gate.awaitHeld(w.ctx, t, 1)
+	h := newHarness(t)
+	barrier := h.upstream.blockDownloads(blockAt)
+	stopped := h.startWorker()
+	file := recording("long.wav", largeFile, noLength())
+	sessionID := h.addSession(nil, file)
+	run := h.execute(sessionID, workflows.FetchPolicy{})
+	barrier.awaitBlocked(h.ctx, t, 1)
 
-	asked := time.Now()
+	signalled := time.Now()
 	stopped.signal(syscall.SIGTERM)
-	require.Zero(t, stopped.exitCode(w.ctx), stopped.stderr)
-	require.Less(t, time.Since(asked), 30*time.Second, "the grace")
-	require.Empty(t, w.openUploads(), "it cleans up behind itself")
-	gate.open()
-	w.startWorker()
-	result := w.result(run)
-	w.requireArchived(result, file)
-	w.requireOnly(map[string][]simulator.File{sessionID: {file}})
+	require.Zero(t, stopped.exitCode(h.ctx), stopped.stderr)
+	require.Less(t, time.Since(signalled), 30*time.Second, "the grace period")
+	require.Empty(t, h.openUploads(), "the worker aborts its upload")
+	barrier.open()
+	h.startWorker()
+	result := h.result(run)
+	h.requireArchived(result, file)
+	h.requireOnly(map[string][]simulator.File{sessionID: {file}})
 	require.Equal(t, 1, result.StatusChecks)
 }
 
-func TestACancelledFetchLeavesNothingBehind(t *testing.T) {
+func TestCancelledFetchLeavesNoObjectsOrUploads(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	gate := w.upstream.holdDownloads(heldAt)
-	w.startWorker()
-	sized := w.execute(w.addSession(nil, recording("sized.wav", largeFile)), workflows.Policy{})
-	streamed := w.execute(w.addSession(nil, recording("streamed.wav", largeFile, unsized())), workflows.Policy{})
-	asleep := w.execute(w.addSession([]simulator.Step{{Status: simulator.StatusCallInProgress}}), workflows.Policy{})
-	gate.awaitHeld(w.ctx, t, 2)
-	w.await("a multipart upload has begun", func() bool { return len(w.openUploads()) == 1 })
-	w.awaitPhase(asleep.GetID(), workflows.PhaseCallInProgress)
+	h := newHarness(t)
+	barrier := h.upstream.blockDownloads(blockAt)
+	h.startWorker()
+	sized := h.execute(h.addSession(nil, recording("sized.wav", largeFile)), workflows.FetchPolicy{})
+	streamed := h.execute(h.addSession(nil, recording("streamed.wav", largeFile, noLength())), workflows.FetchPolicy{})
+	asleep := h.execute(h.addSession([]simulator.Step{{Status: simulator.StatusCallInProgress}}), workflows.FetchPolicy{})
+	barrier.awaitBlocked(h.ctx, t, 2)
+	h.await("a multipart upload has begun", func() bool { return len(h.openUploads()) == 1 })
+	h.awaitPhase(asleep.GetID(), workflows.PhaseCallInProgress)
 
 	for _, run := range []interface{ GetID() string }{sized, streamed, asleep} {
-		require.NoError(t, w.client.CancelWorkflow(w.ctx, run.GetID(), ""))
+		require.NoError(t, h.client.CancelWorkflow(h.ctx, run.GetID(), ""))
 	}
 	var canceled *temporal.CanceledError
-	require.ErrorAs(t, asleep.Get(w.ctx, nil), &canceled)
-	require.ErrorAs(t, sized.Get(w.ctx, nil), &canceled)
-	require.ErrorAs(t, streamed.Get(w.ctx, nil), &canceled)
-	require.Empty(t, w.keys(w.ctx))
-	require.Empty(t, w.openUploads())
-	described, err := w.client.DescribeWorkflowExecution(w.ctx, sized.GetID(), "")
+	require.ErrorAs(t, asleep.Get(h.ctx, nil), &canceled)
+	require.ErrorAs(t, sized.Get(h.ctx, nil), &canceled)
+	require.ErrorAs(t, streamed.Get(h.ctx, nil), &canceled)
+	require.Empty(t, h.keys(h.ctx))
+	require.Empty(t, h.openUploads())
+	described, err := h.client.DescribeWorkflowExecution(h.ctx, sized.GetID(), "")
 	require.NoError(t, err)
 	require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, described.GetWorkflowExecutionInfo().GetStatus())
 }

@@ -15,16 +15,16 @@ import (
 	"github.com/callvault/callvault/internal/simulator"
 )
 
-// upstream is a test's own stand-in of the vendor, behind a server that can
-// hold downloads in the middle, that can answer in the stand-in's place, and
-// that remembers every credential that passed by.
+// upstream is a test's own SmartAssist simulator behind a server that can block
+// downloads halfway, can respond in place of the simulator, and records all
+// credentials that it receives.
 type upstream struct {
 	*simulator.Simulator
 	url string
 
 	mu          sync.Mutex
-	gate        *gate
-	instead     func(http.ResponseWriter, *http.Request) bool
+	barrier     *barrier
+	override    func(http.ResponseWriter, *http.Request) bool
 	credentials []string
 }
 
@@ -46,21 +46,21 @@ func startUpstream(t *testing.T, config simulator.Config) *upstream {
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isMedia := strings.HasPrefix(r.URL.Path, "/api/getMediaStream/")
 	u.mu.Lock()
-	gate, instead := u.gate, u.instead
-	u.remember(r)
+	barrier, override := u.barrier, u.override
+	u.recordCredentials(r)
 	u.mu.Unlock()
 	switch {
-	case instead != nil && instead(w, r):
-	case isMedia && gate != nil:
-		u.Simulator.ServeHTTP(&gatedWriter{ResponseWriter: w, gate: gate, ctx: r.Context()}, r)
+	case override != nil && override(w, r):
+	case isMedia && barrier != nil:
+		u.Simulator.ServeHTTP(&barrierWriter{ResponseWriter: w, barrier: barrier, ctx: r.Context()}, r)
 	default:
 		u.Simulator.ServeHTTP(w, r)
 	}
 }
 
-// remember notes the credentials of a request: each part of a token by itself,
-// and the signature of a media URL. The caller holds u.mu.
-func (u *upstream) remember(r *http.Request) {
+// recordCredentials records the credentials of a request: each part of a token
+// separately, and the signature of a media URL. The caller holds u.mu.
+func (u *upstream) recordCredentials(r *http.Request) {
 	parts := strings.Split(r.Header.Get("auth"), ".")
 	if len(parts) == 3 {
 		parts = parts[1:] // The header is the same for every token.
@@ -75,76 +75,77 @@ func (u *upstream) remember(r *http.Request) {
 	}
 }
 
-// seen are the credentials that passed by.
-func (u *upstream) seen() []string {
+// seenCredentials returns the credentials received so far.
+func (u *upstream) seenCredentials() []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return slices.Clone(u.credentials)
 }
 
-// answerInstead lets answer take over the requests for which it returns true.
-func (u *upstream) answerInstead(answer func(http.ResponseWriter, *http.Request) bool) {
+// overrideResponses sets a function that is asked to respond first. It returns
+// false to leave the request to the simulator.
+func (u *upstream) overrideResponses(override func(http.ResponseWriter, *http.Request) bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.instead = answer
+	u.override = override
 }
 
-// holdDownloads stops every download after so many bytes until the gate is
-// opened or the client goes away.
-func (u *upstream) holdDownloads(after int64) *gate {
+// blockDownloads blocks every download after so many bytes until the barrier is
+// opened or the client disconnects.
+func (u *upstream) blockDownloads(after int64) *barrier {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.gate = &gate{after: after, held: make(chan struct{}, 100), opened: make(chan struct{})}
-	return u.gate
+	u.barrier = &barrier{after: after, blocked: make(chan struct{}, 100), opened: make(chan struct{})}
+	return u.barrier
 }
 
-type gate struct {
-	after  int64
-	held   chan struct{}
-	opened chan struct{}
+type barrier struct {
+	after   int64         // bytes
+	blocked chan struct{} // receives a value per blocked download
+	opened  chan struct{}
 }
 
-// awaitHeld waits until that many downloads are held.
-func (g *gate) awaitHeld(ctx context.Context, t *testing.T, downloads int) {
+// awaitBlocked waits until that many downloads are blocked.
+func (b *barrier) awaitBlocked(ctx context.Context, t *testing.T, downloads int) {
 	t.Helper()
 	for range downloads {
 		select {
-		case <-g.held:
+		case <-b.blocked:
 		case <-ctx.Done():
-			require.FailNow(t, "the download does not get to the gate")
+			require.FailNow(t, "timed out before the download reached the barrier")
 		}
 	}
 }
 
-func (g *gate) open() { close(g.opened) }
+func (b *barrier) open() { close(b.opened) }
 
-type gatedWriter struct {
+type barrierWriter struct {
 	http.ResponseWriter
-	gate   *gate
-	ctx    context.Context
-	sent   int64
-	passed bool
+	barrier *barrier
+	ctx     context.Context
+	sent    int64
+	reached bool
 }
 
-var errClientGone = errors.New("the client is gone")
+var errClientGone = errors.New("client disconnected")
 
-func (w *gatedWriter) Write(p []byte) (int, error) {
-	if w.passed || w.sent+int64(len(p)) <= w.gate.after {
+func (w *barrierWriter) Write(p []byte) (int, error) {
+	if w.reached || w.sent+int64(len(p)) <= w.barrier.after {
 		n, err := w.ResponseWriter.Write(p)
 		w.sent += int64(n)
 		return n, err
 	}
-	w.passed = true
+	w.reached = true
 	if err := http.NewResponseController(w.ResponseWriter).Flush(); err != nil {
 		return 0, err
 	}
 	select {
-	case <-w.gate.opened: // It was opened before this download came.
+	case <-w.barrier.opened: // Opened before this download: not blocked.
 	default:
-		w.gate.held <- struct{}{}
+		w.barrier.blocked <- struct{}{}
 	}
 	select {
-	case <-w.gate.opened:
+	case <-w.barrier.opened:
 		return w.ResponseWriter.Write(p)
 	case <-w.ctx.Done():
 		return 0, errClientGone
@@ -152,4 +153,4 @@ func (w *gatedWriter) Write(p []byte) (int, error) {
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (w *gatedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *barrierWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

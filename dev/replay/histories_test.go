@@ -36,23 +36,24 @@ import (
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/worker"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 // release names the histories that -save writes.
 const release = "v0.1.0"
 
-var save = flag.Bool("save", false, "keep the histories in workflows/testdata/histories")
+var save = flag.Bool("save", false, "keep the histories in workflows/fetchrecording/testdata/histories")
 
-// state is one state in which a fetch may be met by a later version.
+// state is one state in which a later version may find a fetch.
 type state struct {
 	name    string
 	session simulator.Session
-	policy  workflows.Policy
-	// until tells whether the fetch has come where it should be.
-	until func(workflows.Progress) bool
-	// then, if set, acts on the fetch once it is there.
-	then func(context.Context, client.Client, string) error
-	// open fetches are exported as they run; the others when they have ended.
+	policy  workflows.FetchPolicy
+	// until reports whether the fetch has reached the state.
+	until func(workflows.FetchProgress) bool
+	// then, if set, acts on the fetch in that state.
+	then func(context.Context, *workflows.FetchRun) error
+	// open fetches are exported while they run; the others when they have ended.
 	open bool
 }
 
@@ -66,26 +67,26 @@ func states() []state {
 			{Status: simulator.StatusCallInProgress, Calls: 2}, {Status: simulator.StatusMediaInProgress, Calls: 1},
 			{Status: simulator.StatusPartialUploadFailed, Calls: 1}, {Status: simulator.StatusSuccess}}, Files: files}},
 		{name: "archived_after_a_refused_url", session: simulator.Session{Script: success,
-			Files: []simulator.File{{Name: "caller.wav"}, {Name: "agent.wav", Faults: []simulator.Fault{{Kind: simulator.Answer, Status: http.StatusForbidden}}}}}},
+			Files: []simulator.File{{Name: "caller.wav"}, {Name: "agent.wav", Faults: []simulator.Fault{{Kind: simulator.Respond, Status: http.StatusForbidden}}}}}},
 		{name: "unavailable", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusMediaUnavailable}}}},
-		{name: "gave_up", session: simulator.Session{Script: sleeping}, policy: workflows.Policy{PartialMaxRetries: new(2)}},
-		{name: "sleeping", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.Policy{PartialRetryAfter: 24 * time.Hour},
-			until: func(p workflows.Progress) bool { return p.Phase == workflows.PhasePartialWait }},
-		{name: "woken_by_check_now", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.Policy{PartialRetryAfter: 24 * time.Hour},
-			until: func(p workflows.Progress) bool { return p.Phase == workflows.PhasePartialWait },
-			then:  checkNow},
-		{name: "cancelled_while_asleep", session: simulator.Session{Script: sleeping}, policy: workflows.Policy{PartialRetryAfter: 24 * time.Hour},
-			until: func(p workflows.Progress) bool { return p.Phase == workflows.PhasePartialWait },
-			then:  func(ctx context.Context, c client.Client, id string) error { return c.CancelWorkflow(ctx, id, "") }},
+		{name: "gave_up", session: simulator.Session{Script: sleeping}, policy: workflows.FetchPolicy{PartialMaxRetries: new(2)}},
+		{name: "sleeping", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.FetchPolicy{PartialRetryAfter: 24 * time.Hour},
+			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhasePartialWait }},
+		{name: "woken_by_check_now", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.FetchPolicy{PartialRetryAfter: 24 * time.Hour},
+			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhasePartialWait },
+			then:  func(ctx context.Context, run *workflows.FetchRun) error { _, err := run.CheckNow(ctx); return err }},
+		{name: "cancelled_while_asleep", session: simulator.Session{Script: sleeping}, policy: workflows.FetchPolicy{PartialRetryAfter: 24 * time.Hour},
+			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhasePartialWait },
+			then:  func(ctx context.Context, run *workflows.FetchRun) error { return run.Cancel(ctx) }},
 		{name: "blocked", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusSuccess,
 			Fault: new(simulator.Refuse(http.StatusUnauthorized, 4002, "Permission denied. Scope is incorrect!"))}}}, open: true,
-			until: func(p workflows.Progress) bool { return p.Phase == workflows.PhaseBlocked }},
+			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhaseBlocked }},
 	}
 }
 
 // An ordinary recording costs 8 billable actions on Temporal Cloud: the start,
-// five activities and two upserts of search attributes. Whoever adds an event
-// here should know why it is worth its price, a million times over.
+// five activities and two upserts of search attributes. An event that is
+// added here has to be worth its price, a million times.
 func requireOrdinary(t *testing.T, history *historypb.History) {
 	t.Helper()
 	require.Equal(t, []string{
@@ -101,7 +102,7 @@ func requireOrdinary(t *testing.T, history *historypb.History) {
 	}, billed(history))
 }
 
-// billed are the events of a history that a command or the start has made.
+// billed returns the events of a history that a command or the start has made.
 func billed(history *historypb.History) []string {
 	var lines []string
 	for _, event := range history.GetEvents() {
@@ -119,30 +120,20 @@ func billed(history *historypb.History) []string {
 	return lines
 }
 
-func checkNow(ctx context.Context, c client.Client, id string) error {
-	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: id, UpdateName: workflows.UpdateCheckNow, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err != nil {
-		return err
-	}
-	return handle.Get(ctx, nil)
-}
-
-func TestTodaysCodeReplaysTheHistoriesItMakes(t *testing.T) {
+func TestTodaysHistoriesReplay(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	s, c := start(ctx, t)
 
 	replayer := sdkworker.NewWorkflowReplayer()
-	replayer.RegisterWorkflowWithOptions(workflows.FetchRecordingWorkflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
+	replayer.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
 	for i, state := range states() {
 		t.Run(state.name, func(t *testing.T) {
 			history := historyOf(ctx, t, s, c, state, uint64(i))
 			body, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(history)
 			require.NoError(t, err)
 			if *save {
-				path := filepath.Join(repository, "workflows", "testdata", "histories", fmt.Sprintf("%s_%s.json", release, state.name))
+				path := filepath.Join(repository, "workflows", "fetchrecording", "testdata", "histories", fmt.Sprintf("%s_%s.json", release, state.name))
 				require.NoError(t, os.WriteFile(path, body, 0o644))
 			}
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
@@ -150,7 +141,7 @@ func TestTodaysCodeReplaysTheHistoriesItMakes(t *testing.T) {
 			case "ordinary":
 				requireOrdinary(t, history)
 			case "woken_by_check_now":
-				require.Contains(t, billed(history), "TimerCanceled", "the timer of the wait that was ended is not left running")
+				require.Contains(t, billed(history), "TimerCanceled", "the timer of the ended wait is not left running")
 			}
 		})
 	}
@@ -198,7 +189,7 @@ func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	return s, c
 }
 
-// historyOf brings one fetch into its state and answers its history.
+// historyOf brings one fetch into its state and returns its history.
 func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Client, state state, serial uint64) *historypb.History {
 	t.Helper()
 	session := state.session
@@ -211,19 +202,19 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 	if policy.PartialRetryAfter == 0 {
 		policy.PartialRetryAfter = 100 * time.Millisecond
 	}
-	request := workflows.FetchRequest{BotID: session.BotID, SessionID: session.SessionID, BatchID: "replay", Policy: policy}
-	run, err := c.ExecuteWorkflow(ctx, workflows.StartOptions(request), workflows.FetchRecordingWorkflowName, request)
+	run, err := workflows.StartFetch(ctx, c, workflows.FetchRequest{
+		Session: workflows.Session{BotID: session.BotID, SessionID: session.SessionID}, BatchID: "replay", Policy: policy,
+	})
 	require.NoError(t, err)
 
 	if state.until != nil {
 		require.Eventually(t, func() bool {
-			answer, err := c.QueryWorkflow(ctx, run.GetID(), "", workflows.QueryProgress)
-			var progress workflows.Progress
-			return err == nil && answer.Get(&progress) == nil && state.until(progress)
+			progress, err := run.Progress(ctx)
+			return err == nil && state.until(progress)
 		}, 20*time.Second, 20*time.Millisecond)
 	}
 	if state.then != nil {
-		require.NoError(t, state.then(ctx, c, run.GetID()))
+		require.NoError(t, state.then(ctx, run))
 	}
 	if !state.open {
 		_ = run.Get(ctx, nil) // A cancelled one fails, which its history shows.

@@ -1,4 +1,4 @@
-// Package archive puts recordings and the manifests that prove them into an
+// Package archive stores recordings, and a manifest for each session, in an
 // S3-compatible store.
 //
 // The layout is
@@ -6,6 +6,7 @@
 //	{prefix}{botId}/{yyyy}/{mm}/{dd}/{sessionId}/{fileName}
 //	{prefix}{botId}/{yyyy}/{mm}/{dd}/{sessionId}/manifest.json
 //
-// with the day on which the call began, in UTC. A file without a manifest is
-// not archived; the manifest is written last, once, and never replaced.
+// where the date is the UTC day on which the call began. A file without a
+// manifest is not archived; the manifest is written last, once, and never
+// replaced.
 package archive

@@ -6,46 +6,49 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/callvault/callvault/internal/failure"
 )
 
 var (
-	// ErrBlocked says that the store refuses in a way that a person has to mend.
-	ErrBlocked = errors.New("the archive refuses")
-	// ErrConflict says that an object changed under our hands; another try will see the
+	// ErrBlocked means that the store refuses until an operator has acted.
+	ErrBlocked = failure.New(failure.ArchiveBlocked, "the archive refuses the request")
+	// ErrConflict means that an object was modified concurrently; a retry will see the
 	// new state.
-	ErrConflict = errors.New("an object in the archive was changed at the same time")
-	// ErrMismatch says that an object is not what was put there.
-	ErrMismatch = errors.New("an object in the archive is not what was put there")
-	// ErrTooLarge says that the recording is larger than an object can be in one piece.
-	ErrTooLarge = errors.New("the recording is larger than 5 GiB")
+	ErrConflict = failure.New(failure.ArchiveUnavailable, "an object in the archive was modified concurrently")
+	// ErrMismatch means that an object differs from what was written.
+	ErrMismatch = failure.New(failure.ArchiveChanged, "an object in the archive differs from what was written")
+	// ErrTooLarge means that the recording exceeds the largest object that one PUT can write.
+	ErrTooLarge = failure.New(failure.MediaInvalid, "the recording is larger than 5 GiB")
 )
 
-// blockedCodes are the S3 error codes that no retry mends, each with what
-// does.
+// blockedCodes are the S3 error codes that need operator action, each with its
+// remedy.
 var blockedCodes = []struct {
 	codes  []string
 	remedy string
 }{
 	{[]string{"AccessDenied", "AllAccessDisabled", "AccountProblem", "MethodNotAllowed"},
-		"allow the worker s3:GetObject, s3:PutObject, s3:ListBucket, s3:AbortMultipartUpload and s3:ListBucketMultipartUploads there"},
+		"allow the worker " + strings.Join(Permissions, ", ") + " there, see deploy/archive-policy.json"},
 	{[]string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "UnauthorizedAccess"},
 		"check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the role that the worker runs under"},
 	{[]string{"NoSuchBucket", "InvalidBucketName"}, "create the bucket or correct S3_BUCKET"},
 	{[]string{"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}, "correct S3_REGION or S3_ENDPOINT"},
-	{[]string{"RequestTimeTooSkewed"}, "set this machine's clock"},
-	{[]string{"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"}, "make room in the store"},
+	{[]string{"RequestTimeTooSkewed"}, "correct this machine's clock"},
+	{[]string{"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"}, "free space in the store"},
 	{[]string{"InvalidRequest", "NotImplemented", "InvalidArgument"}, "see docs/architecture.md for what callvault needs of a store"},
 }
 
-// storeError names what failed on which object and maps it to the errors
-// above. The rest, a store that is down or slow, stays as it is: retry.
-func (s *Store) storeError(doing, key string, err error) error {
+// storeError adds the operation and the object to err, and maps it to the errors
+// above. Any other error, such as a store that is down or slow, can be retried.
+func (s *Store) storeError(operation, key string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	where := fmt.Sprintf("%s s3://%s/%s", doing, s.bucket, key)
+	where := fmt.Sprintf("%s s3://%s/%s", operation, s.bucket, key)
 	response := minio.ToErrorResponse(err)
 	if isConflict(response) {
 		return fmt.Errorf("%s: %w", where, ErrConflict)
@@ -55,7 +58,7 @@ func (s *Store) storeError(doing, key string, err error) error {
 			return fmt.Errorf("%s: %w: %s (%s): %s", where, ErrBlocked, response.Code, response.Message, blocked.remedy)
 		}
 	}
-	return fmt.Errorf("%s: %w", where, err)
+	return failure.Wrap(failure.ArchiveUnavailable, fmt.Errorf("%s: %w", where, err))
 }
 
 func isConflict(response minio.ErrorResponse) bool {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAnErrorOfTheStoreSaysWhereAndTheWayOut(t *testing.T) {
+func TestStoreErrorNamesTheObjectAndTheRemedy(t *testing.T) {
 	store := &Store{bucket: "recordings"}
 	for _, row := range []struct {
 		code   string
@@ -33,11 +33,11 @@ func TestAnErrorOfTheStoreSaysWhereAndTheWayOut(t *testing.T) {
 		{"PermanentRedirect", 301, ErrBlocked, "S3_ENDPOINT"},
 		{"AuthorizationHeaderMalformed", 400, ErrBlocked, "S3_REGION"},
 		{"RequestTimeTooSkewed", 403, ErrBlocked, "clock"},
-		{"QuotaExceeded", 403, ErrBlocked, "make room"},
-		{"XMinioStorageFull", 507, ErrBlocked, "make room"},
+		{"QuotaExceeded", 403, ErrBlocked, "free space"},
+		{"XMinioStorageFull", 507, ErrBlocked, "free space"},
 		{"NotImplemented", 501, ErrBlocked, "docs/architecture.md"},
 		{"PreconditionFailed", 412, ErrConflict, ""},
-		{"", 412, ErrConflict, ""}, // a HEAD has no body to tell a code
+		{"", 412, ErrConflict, ""}, // a HEAD has no body with a code
 		{"ConditionalRequestConflict", 409, ErrConflict, ""},
 	} {
 		t.Run(fmt.Sprint(row.code, row.status), func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestAnErrorOfTheStoreSaysWhereAndTheWayOut(t *testing.T) {
 	}
 }
 
-func TestAStoreThatIsDownOrSlowIsTriedAgain(t *testing.T) {
+func TestUnavailableStoreIsNeitherBlockedNorConflict(t *testing.T) {
 	store := &Store{bucket: "recordings"}
 	for _, cause := range []error{
 		minio.ErrorResponse{Code: "SlowDown", StatusCode: http.StatusServiceUnavailable},
@@ -71,14 +71,14 @@ func TestAStoreThatIsDownOrSlowIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestNoErrorAndACancellationStayWhatTheyAre(t *testing.T) {
+func TestNilAndCancellationAreReturnedUnchanged(t *testing.T) {
 	store := &Store{bucket: "recordings"}
 	require.NoError(t, store.storeError("write", "k", nil))
 	cancelled := fmt.Errorf("put: %w", context.Canceled)
 	require.Equal(t, cancelled, store.storeError("write", "k", cancelled))
 }
 
-func TestWhatIsNotThereIsToldFromWhatCannotBeSeen(t *testing.T) {
+func TestNotFoundMeansAMissingObjectOnly(t *testing.T) {
 	require.True(t, isNotFound(minio.ErrorResponse{Code: "NoSuchKey", StatusCode: 404}))
 	require.True(t, isNotFound(minio.ErrorResponse{Code: "NotFound", StatusCode: 404}))
 	require.False(t, isNotFound(minio.ErrorResponse{Code: "NoSuchBucket", StatusCode: 404}))

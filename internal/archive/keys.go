@@ -5,27 +5,34 @@ import (
 	"encoding/hex"
 	"path"
 	"strings"
-	"time"
+
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/workflows"
 )
 
-// ManifestName is the manifest's name beside the files of its session.
+// ManifestName is the name of the manifest in its session's folder.
 const ManifestName = "manifest.json"
 
-// maxObjectName bounds a name in bytes. Stores over a file system allow 255
-// for a segment; the rest is for what they append to it.
+// maxObjectName bounds a name in bytes. Stores on a file system allow 255
+// for a segment; the difference is left for suffixes that they append.
 const maxObjectName = 200
 
-// Folder is the common prefix of a session's objects, ending with a slash.
-func Folder(prefix, botID, sessionID string, callTime time.Time) string {
-	return prefix + botID + "/" + callTime.UTC().Format("2006/01/02") + "/" + sessionID + "/"
+// Folder returns the common prefix of a session's objects, ending with a slash.
+// The date is the call's, in UTC. It fails if the session is not valid.
+func Folder(prefix string, session workflows.Session) (string, error) {
+	callTime, err := session.CallTime()
+	if err != nil {
+		return "", failure.Wrap(failure.InvalidInput, err)
+	}
+	return prefix + session.BotID + "/" + callTime.Format("2006/01/02") + "/" + session.SessionID + "/", nil
 }
 
 // SourceFile is one file of a call as the vendor names it.
 type SourceFile struct {
-	// Name is the vendor's name, whatever it holds.
+	// Name is the vendor's name, unchecked.
 	Name string
-	// Location tells files of one name apart: the unsigned part of the URL,
-	// which stays the same from check to check.
+	// Location distinguishes files of the same name: the unsigned part of the
+	// URL, which is the same at every status check.
 	Location string
 }
 
@@ -33,16 +40,15 @@ type SourceFile struct {
 type NamedFile struct {
 	// ObjectName is a safe name, unique among the files of the call.
 	ObjectName string
-	// Source identifies the file over several checks.
+	// Source identifies the file across status checks.
 	Source string
-	// Index is the place of the file in what was given.
+	// Index is the index of the file in the argument of NameFiles.
 	Index int
 }
 
-// NameFiles gives each file of a call its name in the archive. A name follows
-// from the set of files alone, never from the order of the list, so that every
-// try writes the same file under the same key. A file that is listed twice is
-// named once.
+// NameFiles gives each file of a call its name in the archive. A name depends
+// on the set of files only, not on their order, so that every attempt writes the
+// same file under the same key. A file that is listed twice is named once.
 func NameFiles(files []SourceFile) []NamedFile {
 	sources := make(map[string]bool, len(files))
 	counts := make(map[string]int, len(files))
@@ -66,8 +72,8 @@ func NameFiles(files []SourceFile) []NamedFile {
 	}
 	for i, file := range named {
 		if len(taken) < len(named) {
-			// One file's own name is what another's became: tell all apart by
-			// more digits than a name could imitate.
+			// One file's own name equals another's name with its suffix: use a
+			// suffix that is too long to imitate.
 			named[i].ObjectName = withSuffix(safeName(files[file.Index].Name), file.Source[:32])
 		}
 		named[i].Source = file.Source[:16]
@@ -75,9 +81,9 @@ func NameFiles(files []SourceFile) []NamedFile {
 	return named
 }
 
-// safeName is name if it is safe in every store and file system, otherwise
-// what is safe of it and a digest of the whole, so that two names that differ
-// stay different.
+// safeName returns name if it is safe in every store and file system. Otherwise
+// it replaces unsafe characters and adds a digest of name, so that different
+// names stay different.
 func safeName(name string) string {
 	safe := strings.Map(safeRune, path.Base(strings.ReplaceAll(name, `\`, "/")))
 	safe = strings.TrimLeft(safe, ".-")
@@ -100,7 +106,7 @@ func safeRune(r rune) rune {
 }
 
 // withSuffix puts suffix between the stem and the extension of name, and
-// shortens the stem if the whole would be too long.
+// shortens the stem if the result would be too long.
 func withSuffix(name, suffix string) string {
 	extension := path.Ext(name)
 	if len(extension) > 10 {

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/workflows"
 )
 
 const (
@@ -19,27 +20,25 @@ const (
 	sessionID = "65e7133a3242653c58d7aaaa"
 )
 
-// callTime is the one that the session's id carries.
-var callTime = time.Date(2024, 3, 5, 12, 42, 34, 0, time.UTC)
-
-func TestTheFolderIsTheOneOfTheContract(t *testing.T) {
-	for _, row := range []struct {
-		prefix string
-		at     time.Time
-		want   string
-	}{
-		{"", callTime, botID + "/2024/03/05/" + sessionID + "/"},
-		{"calls/", callTime, "calls/" + botID + "/2024/03/05/" + sessionID + "/"},
-		{"a/b-", callTime, "a/b-" + botID + "/2024/03/05/" + sessionID + "/"},
-		// The day is the call's in UTC, wherever the worker runs.
-		{"", time.Date(2024, 3, 6, 1, 0, 0, 0, time.FixedZone("", 2*3600)), botID + "/2024/03/05/" + sessionID + "/"},
-		{"", time.Date(2024, 12, 31, 23, 0, 0, 0, time.FixedZone("", -5*3600)), botID + "/2025/01/01/" + sessionID + "/"},
+func TestFolderFollowsTheDocumentedLayout(t *testing.T) {
+	for _, row := range []struct{ prefix, sessionID, want string }{
+		{"", sessionID, botID + "/2024/03/05/" + sessionID + "/"},
+		{"calls/", sessionID, "calls/" + botID + "/2024/03/05/" + sessionID + "/"},
+		{"a/b-", sessionID, "a/b-" + botID + "/2024/03/05/" + sessionID + "/"},
+		// The day is the call's in UTC: 23:59:59 and a second later.
+		{"", "65e7b1ff3242653c58d7aaaa", botID + "/2024/03/05/65e7b1ff3242653c58d7aaaa/"},
+		{"", "65e7b2003242653c58d7aaaa", botID + "/2024/03/06/65e7b2003242653c58d7aaaa/"},
 	} {
-		require.Equal(t, row.want, archive.Folder(row.prefix, botID, sessionID, row.at))
+		folder, err := archive.Folder(row.prefix, workflows.Session{BotID: botID, SessionID: row.sessionID})
+		require.NoError(t, err)
+		require.Equal(t, row.want, folder)
 	}
+	_, err := archive.Folder("", workflows.Session{BotID: botID, SessionID: "../.."})
+	failed, _ := failure.Of(err)
+	require.Equal(t, failure.InvalidInput, failed.FailureKind())
 }
 
-// names are the names in the archive of files that lie at different places.
+// names returns the names in the archive of files with different locations.
 func names(vendors ...string) []string {
 	files := make([]archive.SourceFile, 0, len(vendors))
 	for i, name := range vendors {
@@ -52,7 +51,7 @@ func names(vendors ...string) []string {
 	return named
 }
 
-func TestAnOrdinaryNameIsKept(t *testing.T) {
+func TestOrdinaryNameIsKept(t *testing.T) {
 	for _, name := range []string{
 		"22d8ca62d5c430a03a8d06999289a7c0-merged.wav", "a", "a.flac", "A_B-c.1.wav", "no-extension", "a..b", "_",
 		strings.Repeat("a", 196) + ".wav", "manifest.json.wav", "xmanifest.json",
@@ -62,7 +61,7 @@ func TestAnOrdinaryNameIsKept(t *testing.T) {
 }
 
 // Some digests are pinned: a name that changed would archive files twice.
-func TestAnOddNameBecomesASafeOne(t *testing.T) {
+func TestUnsafeNameIsMadeSafe(t *testing.T) {
 	for _, row := range []struct{ name, want string }{
 		{"", "recording-e3b0c442"},
 		{".", "recording-cdb4ee2a"},
@@ -94,22 +93,22 @@ func TestAnOddNameBecomesASafeOne(t *testing.T) {
 		require.True(t, strings.HasPrefix(got[0], row.want), "%q became %q", row.name, got[0])
 		requireSafe(t, got)
 		if strings.HasSuffix(row.name, ".wav") {
-			require.True(t, strings.HasSuffix(got[0], ".wav"), "the extension stays")
+			require.True(t, strings.HasSuffix(got[0], ".wav"), "the extension is kept")
 		}
 	}
 }
 
-func TestTwoFilesOfOneCallNeverShareAName(t *testing.T) {
+func TestFilesOfOneCallGetUniqueNames(t *testing.T) {
 	for name, vendors := range map[string][]string{
 		"the same name":               {"a.wav", "a.wav"},
 		"three of them":               {"a.wav", "a.wav", "a.wav"},
 		"names that differ in case":   {"a.wav", "A.wav", "a.WAV"},
-		"odd names that look alike":   {"a b.wav", "a?b.wav", "a_b.wav"},
+		"names with equal safe forms": {"a b.wav", "a?b.wav", "a_b.wav"},
 		"names without letters":       {"", ".", "..", "/", "//", "-"},
 		"manifests":                   {"manifest.json", "MANIFEST.json", "x/manifest.json"},
-		"beyond the length":           {strings.Repeat("a", 300), strings.Repeat("a", 301), strings.Repeat("a", 300) + "b"},
+		"overlong names":              {strings.Repeat("a", 300), strings.Repeat("a", 301), strings.Repeat("a", 300) + "b"},
 		"folders and the same leaf":   {"left/a.wav", "right/a.wav", "a.wav"},
-		"the length and nothing else": {strings.Repeat("a", 200), strings.Repeat("A", 200)},
+		"names of the maximum length": {strings.Repeat("a", 200), strings.Repeat("A", 200)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := names(vendors...)
@@ -119,9 +118,9 @@ func TestTwoFilesOfOneCallNeverShareAName(t *testing.T) {
 	}
 }
 
-// TestANameThatImitatesAnothersSuffixTakesNothingOver: the suffix is no secret,
-// so a third file may be called as the first one will be.
-func TestANameThatImitatesAnothersSuffixTakesNothingOver(t *testing.T) {
+// The suffix is predictable, so a third file may already have the name that the
+// first one would get.
+func TestImitatedSuffixDoesNotCollide(t *testing.T) {
 	files := []archive.SourceFile{{Name: "a.wav", Location: "h/1"}, {Name: "a.wav", Location: "h/2"}}
 	imitated := archive.NameFiles(files)[0].ObjectName
 	files = append(files, archive.SourceFile{Name: strings.ToUpper(imitated), Location: "h/3"})
@@ -133,14 +132,14 @@ func TestANameThatImitatesAnothersSuffixTakesNothingOver(t *testing.T) {
 	requireSafe(t, got)
 }
 
-func TestAFileThatIsListedTwiceIsNamedOnce(t *testing.T) {
+func TestFileListedTwiceIsNamedOnce(t *testing.T) {
 	once := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}})
 	twice := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}, {Name: "a.wav", Location: "h/1"}})
 	require.Equal(t, once, twice, "and its name is the same as if it were listed once")
 	require.Equal(t, "a.wav", once[0].ObjectName)
 }
 
-func TestASourceTellsFilesApartAndHoldsNothingOfThem(t *testing.T) {
+func TestSourceIsUniqueAndOpaque(t *testing.T) {
 	named := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}, {Name: "a.wav", Location: "h/2"}, {Name: "b.wav", Location: "h/1"}})
 	seen := make(map[string]bool)
 	for _, file := range named {
@@ -150,7 +149,8 @@ func TestASourceTellsFilesApartAndHoldsNothingOfThem(t *testing.T) {
 	require.Len(t, seen, 3)
 }
 
-// requireSafe: what every store and file system takes, and no two alike.
+// requireSafe requires names that every store and file system accepts, and that
+// are unique.
 func requireSafe(t *testing.T, named []string) {
 	t.Helper()
 	seen := make(map[string]string)
@@ -164,7 +164,7 @@ func requireSafe(t *testing.T, named []string) {
 	}
 }
 
-func FuzzNamesAreSafeUniqueAndTheSameInAnyOrder(f *testing.F) {
+func FuzzNamesAreSafeUniqueAndOrderIndependent(f *testing.F) {
 	for _, seed := range []struct {
 		a, b, c string
 		order   uint64

@@ -5,20 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/callvault/callvault/workflows"
 )
 
 // manifestVersion is the version of the manifest's format.
 const manifestVersion = 1
 
-// maxManifestBytes bounds a manifest; a hundred files make about 60 kB.
+// maxManifestBytes bounds a manifest; one of 100 files has about 60 kB.
 const maxManifestBytes = 1 << 20
 
-// Manifest is the proof of how the fetch of one session ended. It holds no
-// personal data.
+// Manifest records how the fetch of one session ended. It contains no personal
+// data.
 type Manifest struct {
-	Version      int       `json:"version"`
-	BotID        string    `json:"botId"`
-	SessionID    string    `json:"sessionId"`
+	Version int `json:"version"`
+	workflows.Session
 	BatchID      string    `json:"batchId,omitempty"`
 	CallTime     time.Time `json:"callTime"`
 	Outcome      string    `json:"outcome"`
@@ -29,12 +30,12 @@ type Manifest struct {
 	StartedAt    time.Time `json:"startedAt"`
 	FinishedAt   time.Time `json:"finishedAt"`
 
-	// WorkflowID and RunID name the fetch that wrote the manifest.
+	// WorkflowID and RunID identify the fetch that wrote the manifest.
 	WorkflowID string `json:"workflowId"`
 	RunID      string `json:"runId"`
 }
 
-// File is one file of the call, as it lies beside its manifest.
+// File is one file of the call as it is stored in the archive.
 type File struct {
 	FileName            string `json:"fileName"`
 	Key                 string `json:"key"`
@@ -58,20 +59,20 @@ func (m *Manifest) encode() ([]byte, error) {
 	return append(body, '\n'), nil
 }
 
-// decodeManifest accepts what a later version may add, and refuses what does
-// not speak of the session in whose folder it lies.
-func decodeManifest(body []byte, botID, sessionID string) (*Manifest, error) {
+// decodeManifest ignores unknown fields, which a later release may add, and
+// refuses a manifest of another session.
+func decodeManifest(body []byte, session workflows.Session) (*Manifest, error) {
 	var m Manifest
 	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, errors.New("it is no JSON manifest")
+		return nil, errors.New("it is not a JSON manifest")
 	}
 	switch {
 	case m.Version < 1 || m.Version > manifestVersion:
-		return nil, fmt.Errorf("its version is %d, and this release knows up to %d: upgrade the workers", m.Version, manifestVersion)
-	case m.BotID != botID || m.SessionID != sessionID:
-		return nil, fmt.Errorf("it speaks of another session (%.80q of %.80q)", m.SessionID, m.BotID)
+		return nil, fmt.Errorf("its version is %d, and this release supports up to %d: upgrade the workers", m.Version, manifestVersion)
+	case m.Session != session:
+		return nil, fmt.Errorf("it describes another session (%.80q of %.80q)", m.SessionID, m.BotID)
 	case m.Outcome == "":
-		return nil, errors.New("it names no outcome")
+		return nil, errors.New("it has no outcome")
 	}
 	return &m, nil
 }

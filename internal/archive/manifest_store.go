@@ -8,12 +8,16 @@ import (
 	"io"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/callvault/callvault/workflows"
 )
 
-// ReadManifest answers the manifest of a session in folder, or nil if it has
-// none.
-func (s *Store) ReadManifest(ctx context.Context, folder, botID, sessionID string) (*Manifest, error) {
-	key := folder + ManifestName
+// ReadManifest returns the manifest of a session, or nil if there is none.
+func (s *Store) ReadManifest(ctx context.Context, session workflows.Session) (*Manifest, error) {
+	key, err := s.ManifestKey(session)
+	if err != nil {
+		return nil, err
+	}
 	object, err := s.client.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
 	if err != nil {
 		return nil, s.storeError("read", key, err)
@@ -26,17 +30,20 @@ func (s *Store) ReadManifest(ctx context.Context, folder, botID, sessionID strin
 	case err != nil:
 		return nil, s.storeError("read", key, err)
 	}
-	manifest, err := decodeManifest(body, botID, sessionID)
+	manifest, err := decodeManifest(body, session)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the manifest s3://%s/%s cannot be relied on: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, err)
+		return nil, fmt.Errorf("%w: the manifest s3://%s/%s is not valid: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, err)
 	}
 	return manifest, nil
 }
 
-// WriteManifest writes the manifest of a session into folder, unless there is
-// one, and answers the one that lies there now.
-func (s *Store) WriteManifest(ctx context.Context, folder string, manifest *Manifest) (*Manifest, error) {
-	key := folder + ManifestName
+// WriteManifest writes the manifest of its session, unless there is one
+// already, and returns the one that is stored.
+func (s *Store) WriteManifest(ctx context.Context, manifest *Manifest) (*Manifest, error) {
+	key, err := s.ManifestKey(manifest.Session)
+	if err != nil {
+		return nil, err
+	}
 	body, err := manifest.encode()
 	if err != nil {
 		return nil, err
@@ -50,7 +57,7 @@ func (s *Store) WriteManifest(ctx context.Context, folder string, manifest *Mani
 	if err := s.storeError("write", key, err); !errors.Is(err, ErrConflict) {
 		return nil, err
 	}
-	present, err := s.ReadManifest(ctx, folder, manifest.BotID, manifest.SessionID)
+	present, err := s.ReadManifest(ctx, manifest.Session)
 	switch {
 	case err != nil:
 		return nil, err
@@ -60,14 +67,14 @@ func (s *Store) WriteManifest(ctx context.Context, folder string, manifest *Mani
 	return present, s.verifyAll(ctx, key, present)
 }
 
-// verifyAll makes sure that two fetches of one session, which met at its
-// manifest, have not left an object that the manifest does not speak of.
+// verifyAll checks that the objects are those of the manifest: a concurrent
+// fetch of the same session may have overwritten one.
 func (s *Store) verifyAll(ctx context.Context, manifestKey string, manifest *Manifest) error {
 	for _, file := range manifest.Files {
 		err := s.Verify(ctx, file.Key, Object{Bytes: file.Bytes, SHA256: file.SHA256})
 		switch {
 		case errors.Is(err, ErrMismatch):
-			return fmt.Errorf("%w: another fetch has written s3://%s/%s, but %w: restore the object, or move the manifest away to have the session fetched again", ErrBlocked, s.bucket, manifestKey, err)
+			return fmt.Errorf("%w: another fetch wrote s3://%s/%s, but %w: restore the object, or move the manifest away to have the session fetched again", ErrBlocked, s.bucket, manifestKey, err)
 		case err != nil:
 			return err
 		}

@@ -8,25 +8,24 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/workflows"
 )
 
-const (
-	aBot     = "st-fd81a2b1-43af-544d-8082-831bc09c0001"
-	aSession = "65e7133a3242653c58d7aaaa"
-)
+var aSession = workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d7aaaa"}
 
 func aManifest() *Manifest {
 	return &Manifest{
-		BotID: aBot, SessionID: aSession, BatchID: "2024-03", CallTime: time.Date(2024, 3, 5, 12, 42, 34, 0, time.UTC),
+		Session: aSession, BatchID: "2024-03", CallTime: time.Date(2024, 3, 5, 12, 42, 34, 0, time.UTC),
 		Outcome: "archived", Status: "success", StatusChecks: 3,
 		StartedAt: time.Date(2024, 3, 5, 13, 0, 0, 0, time.UTC), FinishedAt: time.Date(2024, 3, 5, 13, 1, 0, 0, time.UTC),
 		Files:      []File{{FileName: "a.wav", Key: "k/a.wav", Bytes: 44, SHA256: strings.Repeat("0", 64), ContentType: "audio/wav", DeclaredContentType: "audio/x", Format: "wav", Source: "0123456789abcdef"}},
-		WorkflowID: "fetch-recording/" + aBot + "/" + aSession, RunID: "run",
+		WorkflowID: aSession.FetchWorkflowID(), RunID: "run",
 	}
 }
 
-// The form is pinned: manifests lie in archives for years.
-func TestAManifestIsWrittenInThisForm(t *testing.T) {
+// The format is pinned: manifests are kept for years.
+func TestManifestFormatIsStable(t *testing.T) {
 	body, err := aManifest().encode()
 	require.NoError(t, err)
 	require.Equal(t, `{
@@ -59,18 +58,18 @@ func TestAManifestIsWrittenInThisForm(t *testing.T) {
 `, string(body))
 }
 
-func TestAManifestReadsAsItWasWritten(t *testing.T) {
-	for _, manifest := range []*Manifest{aManifest(), {BotID: aBot, SessionID: aSession, Outcome: "unavailable", Status: "media_unavailable", Reason: "not there"}} {
+func TestManifestReadsBackAsWritten(t *testing.T) {
+	for _, manifest := range []*Manifest{aManifest(), {Session: aSession, Outcome: "unavailable", Status: "media_unavailable", Reason: "not there"}} {
 		body, err := manifest.encode()
 		require.NoError(t, err)
 		require.NotContains(t, string(body), "null", "a manifest without files has an empty list")
-		read, err := decodeManifest(body, aBot, aSession)
+		read, err := decodeManifest(body, aSession)
 		require.NoError(t, err)
 		require.Equal(t, manifest, read)
 	}
 }
 
-func TestTheLargestManifestIsBelowTheBoundOfReading(t *testing.T) {
+func TestLargestManifestIsBelowTheReadLimit(t *testing.T) {
 	manifest := aManifest()
 	for i := range 100 {
 		file := manifest.Files[0]
@@ -83,7 +82,7 @@ func TestTheLargestManifestIsBelowTheBoundOfReading(t *testing.T) {
 	require.Less(t, len(body), maxManifestBytes)
 }
 
-func TestAManifestThatCannotBeReliedOnIsRefused(t *testing.T) {
+func TestInvalidManifestIsRefused(t *testing.T) {
 	change := func(key string, value any) string {
 		body, err := aManifest().encode()
 		require.NoError(t, err)
@@ -98,25 +97,25 @@ func TestAManifestThatCannotBeReliedOnIsRefused(t *testing.T) {
 		return string(changed)
 	}
 	for name, row := range map[string]struct{ body, says string }{
-		"empty":                     {"", "no JSON manifest"},
-		"cut off":                   {change("x", 1)[:50], "no JSON manifest"},
-		"HTML":                      {"<html>", "no JSON manifest"},
-		"an array":                  {"[]", "no JSON manifest"},
-		"garbage behind":            {change("x", 1) + "}", "no JSON manifest"},
-		"files that are no list":    {change("files", "none"), "no JSON manifest"},
+		"empty":                     {"", "not a JSON manifest"},
+		"cut off":                   {change("x", 1)[:50], "not a JSON manifest"},
+		"HTML":                      {"<html>", "not a JSON manifest"},
+		"an array":                  {"[]", "not a JSON manifest"},
+		"trailing garbage":          {change("x", 1) + "}", "not a JSON manifest"},
+		"files that are not a list": {change("files", "none"), "not a JSON manifest"},
 		"null":                      {"null", "version is 0"},
 		"no version":                {change("version", nil), "version is 0"},
 		"a later version":           {change("version", 2), "upgrade the workers"},
 		"another session's":         {change("sessionId", "65e7133a3242653c58d7bbbb"), `another session ("65e7133a3242653c58d7bbbb"`},
 		"another bot's":             {change("botId", "st-2"), `of "st-2"`},
 		"no outcome":                {change("outcome", nil), "no outcome"},
-		"a session without measure": {change("sessionId", strings.Repeat("x", 1<<16)), "another session"},
+		"an overlong session":       {change("sessionId", strings.Repeat("x", 1<<16)), "another session"},
 	} {
-		manifest, err := decodeManifest([]byte(row.body), aBot, aSession)
+		manifest, err := decodeManifest([]byte(row.body), aSession)
 		require.ErrorContains(t, err, row.says, name)
 		require.Less(t, len(err.Error()), 400, name)
 		require.Nil(t, manifest, name)
 	}
-	_, err := decodeManifest([]byte(change("addedLater", map[string]any{"a": 1})), aBot, aSession)
-	require.NoError(t, err, "what a later release adds is no fault")
+	_, err := decodeManifest([]byte(change("addedLater", map[string]any{"a": 1})), aSession)
+	require.NoError(t, err, "fields of a later release are accepted")
 }

@@ -12,20 +12,21 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/callvault/callvault/workflows"
 )
 
 const (
-	// maxObjectBytes is the most that S3 takes in one PUT, and copies in one
-	// piece.
+	// maxObjectBytes is the most that S3 accepts in one PUT, and in one copy.
 	maxObjectBytes = 5 << 30
 
-	// partBytes is the buffer of an upload whose length is not known before
-	// its end: the only case in which a part of a recording is held in memory.
+	// partBytes is the buffer size of an upload of unknown length, the only case
+	// in which a part of a recording is kept in memory.
 	partBytes = 8 << 20
 )
 
-// nullVersion is the version of whatever was written while a bucket's
-// versioning was suspended: the labelled object itself.
+// nullVersion is the version of an object that was written while versioning was
+// suspended. The labelled object has replaced it.
 const nullVersion = "null"
 
 // The user metadata of an object.
@@ -34,15 +35,15 @@ const (
 	metadataFormat = "Format"
 )
 
-// Config says where the archive is.
+// Config describes the archive.
 type Config struct {
 	// Endpoint is the store's address, http or https. Required.
 	Endpoint *url.URL
 	// Bucket holds the recordings. Required.
 	Bucket string
-	// Region of the bucket. Defaults to the store's answer.
+	// Region of the bucket. Defaults to the one that the store reports.
 	Region string
-	// Prefix leads every key, for example "calls/". Defaults to none.
+	// Prefix begins every key, for example "calls/". Defaults to none.
 	Prefix string
 	// Credentials sign the requests. Defaults to the standard AWS chain:
 	// environment, shared file, web identity, container and instance role.
@@ -59,7 +60,7 @@ type Store struct {
 	prefix string
 }
 
-// Open returns the archive at config. It asks the store nothing yet.
+// Open returns the archive of config. It sends no request.
 func Open(config Config) (*Store, error) {
 	if config.Credentials == nil {
 		config.Credentials = credentials.NewChainCredentials([]credentials.Provider{
@@ -71,7 +72,7 @@ func Open(config Config) (*Store, error) {
 		Secure:    config.Endpoint.Scheme == "https",
 		Region:    config.Region,
 		Transport: config.Transport,
-		// The checksum of a stream is known at its end only.
+		// The checksum of a stream is known only at its end.
 		TrailingHeaders: true,
 		// Temporal retries.
 		MaxRetries: 1,
@@ -82,46 +83,67 @@ func Open(config Config) (*Store, error) {
 	return &Store{client: client, bucket: config.Bucket, region: config.Region, prefix: config.Prefix}, nil
 }
 
-// Bucket is the name of the archive's bucket.
+// Bucket returns the name of the archive's bucket.
 func (s *Store) Bucket() string { return s.bucket }
 
-// Prefix leads every key of the archive.
-func (s *Store) Prefix() string { return s.prefix }
+// Folder returns the common prefix of a session's objects, see [Folder].
+func (s *Store) Folder(session workflows.Session) (string, error) { return Folder(s.prefix, session) }
 
-// CheckCredentials tells whether there are credentials to sign requests with.
+// ManifestKey returns the key of a session's manifest.
+func (s *Store) ManifestKey(session workflows.Session) (string, error) {
+	folder, err := s.Folder(session)
+	return folder + ManifestName, err
+}
+
+// CheckCredentials returns an error if there are no credentials to sign requests.
 func (s *Store) CheckCredentials() error {
 	value, err := s.client.GetCreds()
 	switch {
 	case err != nil:
-		return fmt.Errorf("the AWS credentials cannot be had: %w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role", err)
+		return fmt.Errorf("the AWS credentials cannot be loaded: %w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role", err)
 	case value.SignerType.IsAnonymous() || value.AccessKeyID == "" || value.SecretAccessKey == "":
 		return errors.New("no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role")
 	}
 	return nil
 }
 
-// EnsureBucket makes the bucket if it is missing.
+// EnsureBucket creates the bucket if it is missing.
 func (s *Store) EnsureBucket(ctx context.Context) error {
 	exists, err := s.client.BucketExists(ctx, s.bucket)
 	if err != nil {
-		return s.storeError("look for", "", err)
+		return s.storeError("check", "", s.reasonFor(ctx, err))
 	}
 	if exists {
 		return nil
 	}
 	err = s.client.MakeBucket(ctx, s.bucket, minio.MakeBucketOptions{Region: s.region})
 	if code := minio.ToErrorResponse(err).Code; code == "BucketAlreadyOwnedByYou" {
-		return nil // Another worker was faster.
+		return nil // Another worker has created it.
 	}
 	return s.storeError("create", "", err)
 }
 
-// Source is a recording on its way in.
+// reasonFor returns why the store refused a HEAD request. Its response has no
+// body, so wrong credentials and a missing permission look the same; those of
+// a GET say which.
+func (s *Store) reasonFor(ctx context.Context, err error) error {
+	if minio.ToErrorResponse(err).Code != "AccessDenied" {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if first, ok := <-s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{MaxKeys: 1}); ok && first.Err != nil {
+		return first.Err
+	}
+	return err
+}
+
+// Source is a recording to store.
 type Source interface {
-	// Read gives out the last bytes only once the recording is known to be
-	// whole, and an error otherwise.
+	// Read returns the last bytes only once the recording is known to be
+	// complete, and an error otherwise.
 	io.Reader
-	// SHA256 is the hex digest of the bytes after the end.
+	// SHA256 returns the hex digest of all bytes, once Read has returned io.EOF.
 	SHA256() string
 }
 
@@ -131,24 +153,24 @@ type Attributes struct {
 	Format      string
 }
 
-// Object is what lies in the archive now.
+// Object describes an object in the archive.
 type Object struct {
 	Bytes  int64
 	SHA256 string
 }
 
-// CleanUp aborts what an earlier try may have left of an upload of the object
-// key when its worker was killed.
+// CleanUp aborts the uploads of the object key that an earlier attempt left
+// unfinished, for example because its worker was killed.
 func (s *Store) CleanUp(ctx context.Context, key string) error {
 	return s.storeError("clean up", key, s.client.RemoveIncompleteUpload(ctx, s.bucket, key))
 }
 
-// Put streams source into the object key. length is in bytes, or -1 if only
-// the end will tell. The object comes into being only if source was read to
-// its end without an error and the store has verified the checksum that was
-// computed on the way; an error of source is returned as it is.
+// Put streams source into the object key. length is in bytes, or -1 if it is
+// not known. The object is created only if source was read to its end without
+// an error and the store has verified the checksum that was computed during the
+// upload; an error of source is returned as it is.
 //
-// Put may run twice at a time: of two, one gets [ErrConflict].
+// Of two concurrent calls for one key, one gets [ErrConflict].
 func (s *Store) Put(ctx context.Context, key string, source Source, length int64, attributes Attributes) (Object, error) {
 	if length > maxObjectBytes {
 		return Object{}, ErrTooLarge
@@ -159,23 +181,23 @@ func (s *Store) Put(ctx context.Context, key string, source Source, length int64
 	}
 	options.DisableMultipart = length >= 0
 
-	guarded := &guard{source: source, left: maxObjectBytes}
-	uploaded, err := s.client.PutObject(ctx, s.bucket, key, guarded, length, options)
-	whole, failed := guarded.state()
+	body := &uploadReader{source: source, left: maxObjectBytes}
+	uploaded, err := s.client.PutObject(ctx, s.bucket, key, body, length, options)
+	whole, failed := body.state()
 	switch {
 	case failed != nil:
 		return Object{}, failed
 	case err != nil:
 		return Object{}, s.storeError("write", key, err)
 	case !whole:
-		return Object{}, fmt.Errorf("write s3://%s/%s: the store answered before it had the whole recording: %w", s.bucket, key, ErrMismatch)
+		return Object{}, fmt.Errorf("write s3://%s/%s: the store responded before it had the whole recording: %w", s.bucket, key, ErrMismatch)
 	}
 	return s.label(ctx, key, uploaded, source.SHA256(), attributes)
 }
 
-// putOptions make the write depend on what lies under key now, so that of two
-// that run at a time, or of one that was taken for dead, none overwrites the
-// other unseen.
+// putOptions makes the write conditional on the current object at key, so that
+// no writer, even one that was presumed dead, overwrites another's object
+// unnoticed.
 func (s *Store) putOptions(ctx context.Context, key string, attributes Attributes) (minio.PutObjectOptions, error) {
 	options := minio.PutObjectOptions{
 		ContentType: attributes.ContentType,
@@ -193,12 +215,12 @@ func (s *Store) putOptions(ctx context.Context, key string, attributes Attribute
 	case isNotFound(err):
 		options.SetMatchETagExcept("*")
 	default:
-		return options, s.storeError("look at", key, err)
+		return options, s.storeError("inspect", key, err)
 	}
 	return options, nil
 }
 
-// label adds the digest, which was not known before the last byte, to the
+// label adds the digest, which is known only after the last byte, to the
 // metadata of an object that was just written: the store copies it onto itself.
 func (s *Store) label(ctx context.Context, key string, uploaded minio.UploadInfo, sha256 string, attributes Attributes) (Object, error) {
 	labelled, err := s.client.CopyObject(ctx,
@@ -215,30 +237,30 @@ func (s *Store) label(ctx context.Context, key string, uploaded minio.UploadInfo
 		return Object{}, s.storeError("label", key, err)
 	}
 	if v := uploaded.VersionID; v != "" && v != nullVersion && v != labelled.VersionID {
-		// A bucket with versions has kept the unlabelled twin. If it may not be
-		// deleted (Object Lock) it stays, which costs space and nothing else.
+		// A versioned bucket has kept the unlabelled version. If it may not be
+		// deleted (Object Lock), it only costs space.
 		_ = s.client.RemoveObject(ctx, s.bucket, key, minio.RemoveObjectOptions{VersionID: uploaded.VersionID})
 	}
 	object := Object{Bytes: uploaded.Size, SHA256: sha256}
 	return object, s.Verify(ctx, key, object)
 }
 
-// Verify asks the store whether the object key is what want says. It answers
+// Verify checks that the object key in the store matches want. It returns
 // [ErrMismatch] if not.
 func (s *Store) Verify(ctx context.Context, key string, want Object) error {
 	got, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{Checksum: true})
 	switch {
 	case err != nil && isNotFound(err):
-		return fmt.Errorf("s3://%s/%s is gone: %w", s.bucket, key, ErrMismatch)
+		return fmt.Errorf("s3://%s/%s does not exist: %w", s.bucket, key, ErrMismatch)
 	case err != nil:
 		return s.storeError("verify", key, err)
 	case got.Size != want.Bytes:
 		return fmt.Errorf("s3://%s/%s has %d bytes, not %d: %w", s.bucket, key, got.Size, want.Bytes, ErrMismatch)
 	case got.UserMetadata[metadataSHA256] != want.SHA256:
-		return fmt.Errorf("s3://%s/%s has another SHA-256 in its metadata: %w", s.bucket, key, ErrMismatch)
+		return fmt.Errorf("s3://%s/%s has a different SHA-256 in its metadata: %w", s.bucket, key, ErrMismatch)
 	}
 	if raw, err := base64.StdEncoding.DecodeString(got.ChecksumSHA256); err == nil && len(raw) == 32 && hex.EncodeToString(raw) != want.SHA256 {
-		return fmt.Errorf("s3://%s/%s has another SHA-256 by the store's own checksum: %w", s.bucket, key, ErrMismatch)
+		return fmt.Errorf("s3://%s/%s has a different SHA-256 as the store's own checksum: %w", s.bucket, key, ErrMismatch)
 	}
 	return nil
 }

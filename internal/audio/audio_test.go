@@ -23,7 +23,7 @@ func rf64(size uint64) []byte {
 	return head
 }
 
-func TestAudioIsKnownByItsFirstBytes(t *testing.T) {
+func TestFormatIsDetectedFromTheFirstBytes(t *testing.T) {
 	for name, c := range map[string]struct {
 		head []byte
 		want audio.Format
@@ -50,16 +50,16 @@ func TestAudioIsKnownByItsFirstBytes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoAudioIsNamed(t *testing.T) {
+func TestErrorNamesWhatIsNotAudio(t *testing.T) {
 	for body, want := range map[string]string{
 		"":                                 "empty",
 		"<!DOCTYPE html><html><body>Sorry": "text/html",
 		`{"errors":[{"msg":"expired"}]}`:   "text/plain",
 		`<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>`: "text/xml",
 		"Forbidden":                    "text/plain",
-		"\xff\xff\xff\xff":             "no audio",
-		"\xff\xfe<\x00h\x00t":          "no audio",
-		"RIFF\x00\x00\x00\x00AVI LIST": "no audio",
+		"\xff\xff\xff\xff":             "not audio",
+		"\xff\xfe<\x00h\x00t":          "not audio",
+		"RIFF\x00\x00\x00\x00AVI LIST": "not audio",
 		"\x1f\x8b\x08\x00":             "gzip",
 	} {
 		_, err := audio.Detect([]byte(body))
@@ -67,7 +67,7 @@ func TestWhatIsNoAudioIsNamed(t *testing.T) {
 	}
 }
 
-func TestAWAVHeaderPromisesALength(t *testing.T) {
+func TestLengthIsReadFromAWAVHeader(t *testing.T) {
 	for name, c := range map[string]struct {
 		head  []byte
 		want  int64
@@ -77,7 +77,7 @@ func TestAWAVHeaderPromisesALength(t *testing.T) {
 		"streamed, length 0":    {riff("RIFF", 0), 0, false},
 		"streamed, all ones":    {riff("RIFF", math.MaxUint32), 0, false},
 		"RF64":                  {rf64(1 << 33), 1<<33 + 8, true},
-		"RF64 of absurd length": {rf64(math.MaxUint64), 0, false},
+		"RF64 beyond int64":     {rf64(math.MaxUint64), 0, false},
 		"RF64 without ds64":     {riff("RF64", 1), 0, false},
 		"FLAC":                  {[]byte("fLaC\x00\x00\x00\x22\x10\x00\x10\x00"), 0, false},
 		"cut within the header": {riff("RIFF", 1000)[:11], 0, false},

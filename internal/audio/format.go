@@ -1,5 +1,9 @@
-// Package audio knows recordings by their first bytes: their format and, for
-// WAV, the length that their header promises.
+// Package audio reads the first bytes of a recording: its format and, for WAV,
+// the length that the header states.
+//
+// It has its own list of formats because general sniffing libraries refuse some
+// valid files, for example FLAC with a single metadata block, and RF64. A good
+// recording would then be refused.
 package audio
 
 import (
@@ -8,7 +12,7 @@ import (
 	"net/http"
 )
 
-// HeadBytes is how many leading bytes of a file [Detect] wants to see.
+// HeadBytes is how many leading bytes of a file [Detect] needs.
 const HeadBytes = 512
 
 // Format is a kind of audio file.
@@ -19,8 +23,8 @@ type Format struct {
 	ContentType string
 }
 
-// The formats in which recordings are known or likely to come. The vendor's
-// console went from WAV to FLAC in 2025 without changing the names.
+// The formats that recordings have or are likely to have. The vendor's console
+// changed from WAV to FLAC in 2025 without changing the file names.
 var (
 	WAV  = Format{"wav", "audio/wav"}
 	FLAC = Format{"flac", "audio/flac"}
@@ -31,8 +35,6 @@ var (
 )
 
 // signatures are the marks of the formats, each a text at an offset in bytes.
-// General sniffing libraries ask for more than the mark (for a certain first
-// block of a FLAC file, say) and would take a good recording for unknown.
 var signatures = []struct {
 	format Format
 	marks  map[int]string
@@ -45,8 +47,8 @@ var signatures = []struct {
 	{MP4, map[int]string{4: "ftyp"}},
 }
 
-// Detect finds the format of a file by its first bytes. An error says what the
-// bytes look like instead of audio.
+// Detect returns the format of a file with these first bytes. Its error says what
+// the bytes look like if they are not audio.
 func Detect(head []byte) (Format, error) {
 	if len(head) == 0 {
 		return Format{}, errors.New("the file is empty")
@@ -59,7 +61,7 @@ func Detect(head []byte) (Format, error) {
 	if format, ok := mpegFormat(head); ok {
 		return format, nil
 	}
-	return Format{}, fmt.Errorf("the file is no audio: its first bytes look like %s", http.DetectContentType(head))
+	return Format{}, fmt.Errorf("the file is not audio: its first bytes look like %s", http.DetectContentType(head))
 }
 
 func hasMarks(head []byte, marks map[int]string) bool {
@@ -71,11 +73,11 @@ func hasMarks(head []byte, marks map[int]string) bool {
 	return true
 }
 
-// mpegFormat knows a bare MPEG audio stream by its first frame's header: the
+// mpegFormat recognises a bare MPEG audio stream by its first frame's header: the
 // sync word of eleven set bits (0xFFEx or 0xFFFx) and no reserved value in the
-// rest of it. Layer 0 is AAC in ADTS frames, the others are MP3 and its elder
-// brothers. 0xFFFE, which would be layer I with a checksum, is left out: it
-// begins every text in UTF-16.
+// rest of it. Layer 0 is AAC in ADTS frames, the others are MP3 and its
+// predecessors. 0xFFFE, which would be layer I with a checksum, is left out: it
+// is the byte order mark of UTF-16.
 func mpegFormat(head []byte) (Format, bool) {
 	if len(head) < 4 || head[0] != 0xff || head[1]&0xe0 != 0xe0 || head[1] == 0xfe {
 		return Format{}, false

@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// WAVBytes is the length of the whole file in bytes that a WAV header
-// promises. It is not known (false) if head is no WAV, or if its writer
-// streamed and left the length open, as 0 or all ones.
+// WAVBytes returns the length of the whole file in bytes that a WAV header
+// states. It is not known (false) if head is not a WAV header, or if its writer
+// streamed and left the length as 0 or all ones.
 func WAVBytes(head []byte) (int64, bool) {
 	if len(head) < 12 || string(head[8:12]) != "WAVE" {
 		return 0, false
@@ -34,8 +34,8 @@ func WAVBytes(head []byte) (int64, bool) {
 	}
 }
 
-// IsWAVLength tells whether a file of got bytes is as long as a header that
-// promises want bytes says. A RIFF chunk of odd length has a padding byte that
+// IsWAVLength reports whether a file of got bytes agrees with a header that
+// states want bytes. A RIFF chunk of odd length has a padding byte that
 // some writers leave out of the length.
 func IsWAVLength(got, want int64) bool {
 	return got == want || want%2 == 1 && got == want+1

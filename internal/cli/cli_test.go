@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/cli"
+	"github.com/callvault/callvault/internal/program"
 )
 
 const (
@@ -23,7 +24,7 @@ const (
 // commands are all there are, as they are called.
 var commands = [][]string{{}, {"fetch"}, {"setup"}}
 
-// outcome is what a person or a script sees of a run.
+// outcome is what a user or a script sees of a run.
 type outcome struct {
 	code           int
 	stdout, stderr string
@@ -35,8 +36,8 @@ func run(ctx context.Context, args ...string) outcome {
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
-// noTemporal takes away whatever the machine says of a Temporal server, and
-// names one that nobody answers at.
+// noTemporal removes the machine's own settings of a Temporal server, and
+// names one that does not exist.
 func noTemporal(t *testing.T) {
 	t.Helper()
 	for _, variable := range os.Environ() {
@@ -49,7 +50,7 @@ func noTemporal(t *testing.T) {
 }
 
 func TestWrongUsageSaysWhatToChange(t *testing.T) {
-	noTemporal(t) // none of these comes that far
+	noTemporal(t) // none of these connects
 	fetch := func(flags ...string) []string {
 		return append([]string{"fetch", "--bot", bot, "--session", session}, flags...)
 	}
@@ -57,36 +58,36 @@ func TestWrongUsageSaysWhatToChange(t *testing.T) {
 		args []string
 		says []string
 	}{
-		"no command":                    {nil, []string{"say what to do", "fetch", "setup"}},
-		"unknown command":               {[]string{"ftech"}, []string{`unknown command "ftech"`, "--help"}},
-		"unknown flag":                  {fetch("--sesion", "x"), []string{"unknown flag: --sesion", "starter fetch --help"}},
-		"unknown flag of the root":      {[]string{"--verbose"}, []string{"unknown flag: --verbose", "starter --help"}},
-		"unknown short flag":            {fetch("-x"), []string{"unknown shorthand flag", "--help"}},
-		"flag without value":            {[]string{"fetch", "--bot"}, []string{"needs an argument", "--help"}},
-		"argument that is no flag":      {fetch("extra"), []string{`unexpected argument "extra"`, "--help"}},
-		"argument of setup":             {[]string{"setup", "extra"}, []string{`unexpected argument "extra"`, "--help"}},
-		"nothing of the session":        {[]string{"fetch"}, []string{"botId is empty", "sessionId is empty", "General Settings"}},
-		"no bot":                        {[]string{"fetch", "--session", session}, []string{"botId is empty"}},
-		"no session":                    {[]string{"fetch", "--bot", bot}, []string{"sessionId is empty"}},
-		"malformed bot":                 {[]string{"fetch", "--bot", "nonsense", "--session", session}, []string{`botId "nonsense" is malformed`}},
-		"malformed session":             {[]string{"fetch", "--bot", bot, "--session", "65E7133A3242653C58D7AAAA"}, []string{"lower-case hexadecimal"}},
-		"user beyond reason":            {fetch("--user", strings.Repeat("u", 513)), []string{"userId has 513 bytes"}},
-		"unknown output":                {fetch("--output", "yaml"), []string{"want text or json", "--help"}},
-		"a duration without unit":       {fetch("--poll-min", "10"), []string{"--poll-min", "missing unit"}},
-		"a duration of zero":            {fetch("--poll-max", "0s"), []string{"--poll-max 0s is not positive", "90s or 24h"}},
-		"a negative duration":           {fetch("--give-up-after", "-1h"), []string{"--give-up-after -1h0m0s is not positive"}},
-		"a negative partial wait":       {fetch("--partial-retry-after=-1s"), []string{"--partial-retry-after -1s is not positive"}},
-		"a duration beyond reason":      {fetch("--give-up-after", "720000h"), []string{"giveUpAfter", "at most 7 years"}},
-		"retries that are no number":    {fetch("--partial-max-retries", "many"), []string{"--partial-max-retries", "--help"}},
-		"negative retries":              {fetch("--partial-max-retries", "-1"), []string{"partialMaxRetries is -1", "0 to 1000"}},
-		"retries beyond reason":         {fetch("--partial-max-retries", "1001"), []string{"0 to 1000"}},
-		"shortest wait above longest":   {fetch("--poll-min", "2h", "--poll-max", "1h"), []string{"pollMin (2h0m0s) is longer", "swap them"}},
-		"a flag that is no true/false":  {fetch("--wait=perhaps"), []string{"--wait", "--help"}},
-		"a misspelt subcommand of help": {[]string{"fetch", "help"}, []string{`unexpected argument "help"`}},
+		"no command":                       {nil, []string{"no command", "fetch", "setup"}},
+		"unknown command":                  {[]string{"ftech"}, []string{`unknown command "ftech"`, "--help"}},
+		"unknown flag":                     {fetch("--sesion", "x"), []string{"unknown flag: --sesion", "starter fetch --help"}},
+		"unknown flag of the root":         {[]string{"--verbose"}, []string{"unknown flag: --verbose", "starter --help"}},
+		"unknown short flag":               {fetch("-x"), []string{"unknown shorthand flag", "--help"}},
+		"flag without value":               {[]string{"fetch", "--bot"}, []string{"needs an argument", "--help"}},
+		"argument that is not a flag":      {fetch("extra"), []string{`unexpected argument "extra"`, "--help"}},
+		"argument of setup":                {[]string{"setup", "extra"}, []string{`unexpected argument "extra"`, "--help"}},
+		"nothing of the session":           {[]string{"fetch"}, []string{"botId is empty", "sessionId is empty", "General Settings"}},
+		"no bot":                           {[]string{"fetch", "--session", session}, []string{"botId is empty"}},
+		"no session":                       {[]string{"fetch", "--bot", bot}, []string{"sessionId is empty"}},
+		"malformed bot":                    {[]string{"fetch", "--bot", "nonsense", "--session", session}, []string{`botId "nonsense" is malformed`}},
+		"malformed session":                {[]string{"fetch", "--bot", bot, "--session", "65E7133A3242653C58D7AAAA"}, []string{"lower-case hexadecimal"}},
+		"user beyond reason":               {fetch("--user", strings.Repeat("u", 513)), []string{"userId has 513 bytes"}},
+		"unknown output":                   {fetch("--output", "yaml"), []string{"want text or json", "--help"}},
+		"a duration without unit":          {fetch("--poll-min", "10"), []string{"--poll-min", "missing unit"}},
+		"a duration of zero":               {fetch("--poll-max", "0s"), []string{"--poll-max 0s is not positive", "90s or 24h"}},
+		"a negative duration":              {fetch("--give-up-after", "-1h"), []string{"--give-up-after -1h0m0s is not positive"}},
+		"a negative partial wait":          {fetch("--partial-retry-after=-1s"), []string{"--partial-retry-after -1s is not positive"}},
+		"a duration beyond reason":         {fetch("--give-up-after", "720000h"), []string{"giveUpAfter", "at most 7 years"}},
+		"retries that are not a number":    {fetch("--partial-max-retries", "many"), []string{"--partial-max-retries", "--help"}},
+		"negative retries":                 {fetch("--partial-max-retries", "-1"), []string{"partialMaxRetries is -1", "0 to 1000"}},
+		"retries beyond reason":            {fetch("--partial-max-retries", "1001"), []string{"0 to 1000"}},
+		"shortest wait above longest":      {fetch("--poll-min", "2h", "--poll-max", "1h"), []string{"pollMin (2h0m0s) is longer", "swap them"}},
+		"a flag that is not true or false": {fetch("--wait=perhaps"), []string{"--wait", "--help"}},
+		"a misspelt subcommand of help":    {[]string{"fetch", "help"}, []string{`unexpected argument "help"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := run(t.Context(), c.args...)
-			require.Equal(t, cli.ExitUsage, got.code, got.stderr)
+			require.Equal(t, program.ExitUsage, got.code, got.stderr)
 			require.Empty(t, got.stdout)
 			for _, says := range c.says {
 				require.Contains(t, got.stderr, says)
@@ -101,7 +102,7 @@ func TestEveryCommandShowsAnExample(t *testing.T) {
 	for _, command := range commands {
 		for _, flag := range []string{"--help", "-h"} {
 			got := run(t.Context(), append(command, flag)...)
-			require.Equal(t, cli.ExitDone, got.code)
+			require.Equal(t, program.ExitDone, got.code)
 			require.Empty(t, got.stderr)
 			require.Contains(t, got.stdout, "Usage:\n")
 			require.Contains(t, got.stdout, "Examples:\n  ", command)
@@ -113,18 +114,18 @@ func TestEveryCommandShowsAnExample(t *testing.T) {
 	}
 }
 
-func TestTheHelpOfFetchNamesTheDefaultsAndTheExitCodes(t *testing.T) {
+func TestFetchHelpNamesDefaultsAndExitCodes(t *testing.T) {
 	help := run(t.Context(), "fetch", "--help").stdout
 	for _, says := range []string{
 		"--poll-min", "(default 1m0s)", "--poll-max", "(default 30m0s)", "--partial-retry-after", "(default 24h0m0s)",
 		"--partial-max-retries", "(default 7)", "--give-up-after", "(default 720h0m0s)", "--user", "--wait",
-		"0 done, 1 bad news, 2 wrong usage or configuration, 130 interrupted",
+		"0 done, 1 the outcome is not archived, 2 wrong usage or configuration",
 	} {
 		require.Contains(t, help, says)
 	}
 }
 
-func TestATemporalThatDoesNotAnswerIsNamedInBoundedTime(t *testing.T) {
+func TestUnreachableTemporalIsNamedInBoundedTime(t *testing.T) {
 	for _, args := range [][]string{
 		{"fetch", "--bot", bot, "--session", session, "--wait", "--output", "json"},
 		{"setup"},
@@ -135,30 +136,30 @@ func TestATemporalThatDoesNotAnswerIsNamedInBoundedTime(t *testing.T) {
 			defer cancel()
 			got := run(ctx, args...)
 			require.NoError(t, ctx.Err(), "it gives up by itself")
-			require.Equal(t, cli.ExitBadNews, got.code)
+			require.Equal(t, program.ExitFailed, got.code)
 			require.Empty(t, got.stdout)
 			require.Contains(t, got.stderr, "127.0.0.1:1")
-			require.Contains(t, got.stderr, `"go run ./dev up"`)
+			require.Contains(t, got.stderr, "start one")
 			require.Contains(t, got.stderr, "TEMPORAL_ADDRESS")
 		})
 	}
 }
 
-func TestAnUnusableTemporalConfigurationIsAMatterOfConfiguration(t *testing.T) {
+func TestInvalidTemporalConfigurationIsAUsageError(t *testing.T) {
 	noTemporal(t)
 	path := filepath.Join(t.TempDir(), "temporal.toml")
 	require.NoError(t, os.WriteFile(path, []byte("[profile"), 0o600))
 	t.Setenv("TEMPORAL_CONFIG_FILE", path)
 	got := run(t.Context(), "setup")
-	require.Equal(t, cli.ExitUsage, got.code)
+	require.Equal(t, program.ExitUsage, got.code)
 	require.Empty(t, got.stdout)
 	require.Contains(t, got.stderr, "TEMPORAL_")
 }
 
-// TestAnInterruptionEndsTheConnectionAtOnce: with 130, not with the blame.
-func TestAnInterruptionEndsTheConnectionAtOnce(t *testing.T) {
+// TestInterruptionEndsTheConnectionAtOnce: with 130, without an error.
+func TestInterruptionEndsTheConnectionAtOnce(t *testing.T) {
 	noTemporal(t)
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and sends nothing
 	require.NoError(t, err)
 	defer silent.Close()
 	t.Setenv("TEMPORAL_ADDRESS", silent.Addr().String())
@@ -171,6 +172,6 @@ func TestAnInterruptionEndsTheConnectionAtOnce(t *testing.T) {
 		interrupt()
 	}()
 	got := run(ctx, "fetch", "--bot", bot, "--session", session, "--wait")
-	require.Equal(t, cli.ExitInterrupted, got.code, got.stderr)
+	require.Equal(t, program.ExitInterrupted, got.code, got.stderr)
 	require.Empty(t, got.stdout)
 }

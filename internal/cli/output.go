@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,17 +48,56 @@ func printJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
+// started is what a fetch without --wait prints.
+type started struct {
+	WorkflowID string `json:"workflowId"`
+	RunID      string `json:"runId"`
+	Namespace  string `json:"namespace"`
+
+	// Attached reports whether the fetch was already running.
+	Attached bool `json:"attached"`
+}
+
+func printStarted(w io.Writer, output format, run *workflows.FetchRun, namespace string, session workflows.Session) error {
+	if output == formatJSON {
+		return printJSON(w, started{run.GetID(), run.GetRunID(), namespace, run.Attached})
+	}
+	what := "started"
+	if run.Attached {
+		what = "already running:"
+	}
+	_, err := fmt.Fprintf(w, "%s %s\n  run %s\n  to follow it: %s\n", what, run.GetID(), run.GetRunID(), followCommand(session))
+	return err
+}
+
 // printResult says how a fetch ended.
-func printResult(w io.Writer, result *workflows.FetchResult) {
-	fmt.Fprintf(w, "%s: session %s of bot %s", result.Outcome, result.SessionID, result.BotID)
+func printResult(w io.Writer, output format, result *workflows.FetchResult) error {
+	if output == formatJSON {
+		return printJSON(w, result)
+	}
+	_, err := io.WriteString(w, resultText(result))
+	return err
+}
+
+func resultText(result *workflows.FetchResult) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: session %s of bot %s", result.Outcome, result.SessionID, result.BotID)
 	if result.Reason != "" {
-		fmt.Fprintf(w, ": %s", result.Reason)
+		fmt.Fprintf(&b, ": %s", result.Reason)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintln(&b)
+	manifest := fmt.Sprintf("s3://%s/%s", result.Manifest.Bucket, result.Manifest.Key)
+	if result.Source == workflows.SourceManifest {
+		fmt.Fprintf(&b, "  found %s on %s by an earlier fetch; the vendor was not called\n", result.Outcome, result.FinishedAt.Format(time.RFC3339))
+		if result.Outcome != workflows.OutcomeArchived {
+			fmt.Fprintf(&b, "  to have it fetched again, move the manifest %s away\n", manifest)
+		}
+	}
 	for _, recording := range result.Recordings {
-		fmt.Fprintf(w, "  s3://%s/%s  %d bytes  %s  sha256 %s\n", recording.Bucket, recording.Key, recording.Bytes, recording.Format, recording.SHA256)
+		fmt.Fprintf(&b, "  s3://%s/%s  %d bytes  %s  sha256 %s\n", recording.Bucket, recording.Key, recording.Bytes, recording.Format, recording.SHA256)
 	}
-	fmt.Fprintf(w, "  manifest s3://%s/%s\n", result.Manifest.Bucket, result.Manifest.Key)
-	fmt.Fprintf(w, "  %d status check(s), from %s to %s\n", result.StatusChecks,
+	fmt.Fprintf(&b, "  manifest %s\n", manifest)
+	fmt.Fprintf(&b, "  %d status check(s), from %s to %s\n", result.StatusChecks,
 		result.StartedAt.Format(time.RFC3339), result.FinishedAt.Format(time.RFC3339))
+	return b.String()
 }

@@ -6,7 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/callvault/callvault/internal/namespace"
+	"github.com/callvault/callvault/internal/program"
+	"github.com/callvault/callvault/internal/searchattr"
 )
 
 func newSetup() *cobra.Command {
@@ -14,9 +15,9 @@ func newSetup() *cobra.Command {
 		Use:   "setup",
 		Short: "Register callvault's search attributes in the Temporal namespace",
 		Long: "Register callvault's search attributes in the Temporal namespace.\n\n" +
-			"The worker does the same at its start if it may. Running it again does no harm.",
+			"The worker and fetch do the same if they may. Running it again does no harm.",
 		Example: "  TEMPORAL_ADDRESS=localhost:7233 starter setup",
-		Args:    noArguments,
+		Args:    program.NoArguments,
 	}
 	output := addOutputFlag(command)
 	command.RunE = func(command *cobra.Command, _ []string) error {
@@ -26,7 +27,7 @@ func newSetup() *cobra.Command {
 			return err
 		}
 		defer c.Close()
-		added, err := namespace.RegisterSearchAttributes(ctx, c, name)
+		added, err := searchattr.Register(ctx, c, name)
 		if err != nil {
 			return err
 		}

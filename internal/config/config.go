@@ -3,82 +3,52 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/smartassist"
 )
 
 // Config is what a worker needs to know beside the connection to Temporal.
 type Config struct {
-	SmartAssist SmartAssist
-	Archive     Archive
+	// Account is the account at the vendor that the worker serves. Required.
+	Account account.Settings
 
-	// HealthAddress is where the worker answers /healthz and /readyz, for
+	// HealthAddress is where the worker serves /healthz and /readyz, for
 	// example 127.0.0.1:8080. Defaults to none.
 	HealthAddress string
 }
 
-// SmartAssist is the upstream and the account there.
-type SmartAssist struct {
-	// URL is the base URL; http only for a loopback host. Defaults to
-	// https://smartassist.kore.ai.
-	URL *url.URL
-	// BotIDs are the bots that this worker serves. Required.
-	BotIDs []string
-	// ClientID and ClientSecret are the JWT app's credentials. Required.
-	ClientID     string
-	ClientSecret string
-	// CallsPerMinute and CallsPerHour are the call budget of each bot.
-	// Defaults to 60 and 1800.
-	CallsPerMinute int
-	CallsPerHour   int
-	// MediaHosts are the hosts that media may come from beside the API's own;
-	// "*." matches every name below a domain. Defaults to *.kore.ai and
-	// *.korebots.com.
-	MediaHosts []string
-}
-
-// Archive is the S3-compatible store.
-type Archive struct {
-	// Endpoint is the store's address. Defaults to https://s3.amazonaws.com.
-	Endpoint *url.URL
-	// Bucket defaults to recordings.
-	Bucket string
-	// Region defaults to us-east-1.
-	Region string
-	// Prefix leads every key. Defaults to none.
-	Prefix string
-}
-
-// variables is the environment as it stands, before it is judged.
+// variables is the environment before validation.
 type variables struct {
-	URL              string `env:"SMARTASSIST_URL"                envDefault:"https://smartassist.kore.ai"`
-	BotIDs           string `env:"SMARTASSIST_BOT_ID"`
-	ClientID         string `env:"SMARTASSIST_CLIENT_ID"`
-	ClientSecret     string `env:"SMARTASSIST_CLIENT_SECRET"`
-	ClientSecretFile string `env:"SMARTASSIST_CLIENT_SECRET_FILE"`
-	CallsPerMinute   string `env:"SMARTASSIST_CALLS_PER_MINUTE"   envDefault:"60"`
-	CallsPerHour     string `env:"SMARTASSIST_CALLS_PER_HOUR"     envDefault:"1800"`
-	MediaHosts       string `env:"SMARTASSIST_MEDIA_HOSTS"        envDefault:"*.kore.ai,*.korebots.com"`
-	S3Endpoint       string `env:"S3_ENDPOINT"                    envDefault:"https://s3.amazonaws.com"`
-	S3Bucket         string `env:"S3_BUCKET"                      envDefault:"recordings"`
-	S3Region         string `env:"S3_REGION"                      envDefault:"us-east-1"`
-	S3Prefix         string `env:"S3_PREFIX"`
-	HealthAddress    string `env:"CALLVAULT_HEALTH_ADDRESS"`
-	AccessKeyID      string `env:"AWS_ACCESS_KEY_ID"`
-	SecretAccessKey  string `env:"AWS_SECRET_ACCESS_KEY"`
+	URL              string   `env:"SMARTASSIST_URL"                envDefault:"https://smartassist.kore.ai"`
+	BotIDs           []string `env:"SMARTASSIST_BOT_ID"`
+	ClientID         string   `env:"SMARTASSIST_CLIENT_ID"`
+	ClientSecret     string   `env:"SMARTASSIST_CLIENT_SECRET"`
+	ClientSecretFile string   `env:"SMARTASSIST_CLIENT_SECRET_FILE"`
+	CallsPerMinute   int      `env:"SMARTASSIST_CALLS_PER_MINUTE"   envDefault:"60"`
+	CallsPerHour     int      `env:"SMARTASSIST_CALLS_PER_HOUR"     envDefault:"1800"`
+	MediaHosts       []string `env:"SMARTASSIST_MEDIA_HOSTS"        envDefault:"*.kore.ai,*.korebots.com"`
+	S3Endpoint       string   `env:"S3_ENDPOINT"                    envDefault:"https://s3.amazonaws.com"`
+	S3Bucket         string   `env:"S3_BUCKET"                      envDefault:"recordings"`
+	S3Region         string   `env:"S3_REGION"                      envDefault:"us-east-1"`
+	S3Prefix         string   `env:"S3_PREFIX"`
+	HealthAddress    string   `env:"CALLVAULT_HEALTH_ADDRESS"`
+	AccessKeyID      string   `env:"AWS_ACCESS_KEY_ID"`
+	SecretAccessKey  string   `env:"AWS_SECRET_ACCESS_KEY"`
 }
 
-// FromEnvironment reads and judges the whole environment. Its error names
-// every fault: the variable, its value unless that is secret, and the remedy.
+// FromEnvironment reads and validates the whole environment. Its error names
+// every problem: the variable, its value unless that is secret, and the remedy.
 func FromEnvironment() (*Config, error) {
 	return fromMap(env.ToMap(os.Environ()))
 }
 
 func fromMap(environment map[string]string) (*Config, error) {
-	var vars variables
 	// An empty variable counts as unset, as compose files leave them.
 	present := make(map[string]string)
 	for name, value := range environment {
@@ -86,31 +56,39 @@ func fromMap(environment map[string]string) (*Config, error) {
 			present[name] = value
 		}
 	}
-	if err := env.ParseWithOptions(&vars, env.Options{Environment: present}); err != nil {
+	var vars variables
+	err := env.ParseWithOptions(&vars, env.Options{Environment: present})
+	var unparsed env.AggregateError
+	if err != nil && !errors.As(err, &unparsed) {
 		return nil, fmt.Errorf("read the environment: %w", err)
 	}
-	var f faults
+	// A number that the library cannot parse is 0 now, which is not a valid budget.
+	var p problems
 	config := &Config{
-		SmartAssist: SmartAssist{
-			URL:            f.baseURL("SMARTASSIST_URL", vars.URL),
-			BotIDs:         f.botIDs(vars.BotIDs),
-			ClientID:       f.required("SMARTASSIST_CLIENT_ID", vars.ClientID, "the client id of the JWT app, from the console's API settings"),
-			ClientSecret:   f.clientSecret(vars.ClientSecret, vars.ClientSecretFile),
-			CallsPerMinute: f.budget("SMARTASSIST_CALLS_PER_MINUTE", vars.CallsPerMinute),
-			CallsPerHour:   f.budget("SMARTASSIST_CALLS_PER_HOUR", vars.CallsPerHour),
-			MediaHosts:     f.hosts(vars.MediaHosts),
+		Account: account.Settings{
+			API:    p.baseURL("SMARTASSIST_URL", vars.URL),
+			BotIDs: p.botIDs(vars.BotIDs),
+			Credentials: smartassist.Credentials{
+				ClientID:     p.required("SMARTASSIST_CLIENT_ID", vars.ClientID, "the client id of the JWT app, from the console's API settings"),
+				ClientSecret: p.clientSecret(vars.ClientSecret, vars.ClientSecretFile),
+			},
+			Budget: account.Budget{
+				CallsPerMinute: p.budget("SMARTASSIST_CALLS_PER_MINUTE", vars.CallsPerMinute, present),
+				CallsPerHour:   p.budget("SMARTASSIST_CALLS_PER_HOUR", vars.CallsPerHour, present),
+			},
+			MediaHosts: p.hosts(vars.MediaHosts),
+			Archive: archive.Config{
+				Endpoint: p.endpoint("S3_ENDPOINT", vars.S3Endpoint),
+				Bucket:   p.bucket(vars.S3Bucket),
+				Region:   vars.S3Region,
+				Prefix:   p.prefix(vars.S3Prefix),
+			},
 		},
-		Archive: Archive{
-			Endpoint: f.endpoint("S3_ENDPOINT", vars.S3Endpoint),
-			Bucket:   f.bucket(vars.S3Bucket),
-			Region:   vars.S3Region,
-			Prefix:   f.prefix(vars.S3Prefix),
-		},
-		HealthAddress: f.healthAddress(vars.HealthAddress),
+		HealthAddress: p.healthAddress(vars.HealthAddress),
 	}
-	f.keyPair(vars.AccessKeyID, vars.SecretAccessKey)
-	if len(f) > 0 {
-		return nil, fmt.Errorf("the configuration has %d fault(s):\n%w", len(f), errors.Join(f...))
+	p.keyPair(vars.AccessKeyID, vars.SecretAccessKey)
+	if len(p) > 0 {
+		return nil, fmt.Errorf("the configuration has %d error(s):\n%w", len(p), errors.Join(p...))
 	}
 	return config, nil
 }

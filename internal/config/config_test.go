@@ -9,12 +9,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/smartassist"
 )
 
 const bot = "st-fd81a2b1-43af-544d-8082-831bc09c0001"
 
-// minimal is the least that a worker needs, with changes of it; an empty value
-// takes a variable out.
+// minimal returns the least that a worker needs, with changes; an empty value
+// removes a variable.
 func minimal(changes ...string) map[string]string {
 	environment := map[string]string{
 		"SMARTASSIST_BOT_ID":        bot,
@@ -38,28 +42,26 @@ func address(t *testing.T, value string) *url.URL {
 	return u
 }
 
-func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
+func TestDefaultsFollowTheContract(t *testing.T) {
 	config, err := fromMap(minimal())
 	require.NoError(t, err)
 	require.Equal(t, &Config{
-		SmartAssist: SmartAssist{
-			URL:            address(t, "https://smartassist.kore.ai"),
-			BotIDs:         []string{bot},
-			ClientID:       "cs-1",
-			ClientSecret:   "canary-secret",
-			CallsPerMinute: 60,
-			CallsPerHour:   1800,
-			MediaHosts:     []string{"*.kore.ai", "*.korebots.com"},
-		},
-		Archive: Archive{
-			Endpoint: address(t, "https://s3.amazonaws.com"),
-			Bucket:   "recordings",
-			Region:   "us-east-1",
+		Account: account.Settings{
+			API:         address(t, "https://smartassist.kore.ai"),
+			BotIDs:      []string{bot},
+			Credentials: smartassist.Credentials{ClientID: "cs-1", ClientSecret: "canary-secret"},
+			Budget:      account.Budget{CallsPerMinute: 60, CallsPerHour: 1800},
+			MediaHosts:  []string{"*.kore.ai", "*.korebots.com"},
+			Archive: archive.Config{
+				Endpoint: address(t, "https://s3.amazonaws.com"),
+				Bucket:   "recordings",
+				Region:   "us-east-1",
+			},
 		},
 	}, config)
 }
 
-func TestEveryVariableIsObeyed(t *testing.T) {
+func TestEveryVariableIsRead(t *testing.T) {
 	config, err := fromMap(minimal(
 		"SMARTASSIST_URL", "https://eu-platform.kore.ai/",
 		"SMARTASSIST_BOT_ID", " st-1 , st-2,,st-3, ",
@@ -73,27 +75,27 @@ func TestEveryVariableIsObeyed(t *testing.T) {
 		"CALLVAULT_HEALTH_ADDRESS", "127.0.0.1:8080",
 	))
 	require.NoError(t, err)
-	require.Equal(t, "https://eu-platform.kore.ai", config.SmartAssist.URL.String())
-	require.Equal(t, []string{"st-1", "st-2", "st-3"}, config.SmartAssist.BotIDs)
-	require.Equal(t, 600, config.SmartAssist.CallsPerMinute)
-	require.Equal(t, 18000, config.SmartAssist.CallsPerHour)
-	require.Equal(t, []string{"media.example.com", "*.example.org"}, config.SmartAssist.MediaHosts)
-	require.Equal(t, "http://minio:9000", config.Archive.Endpoint.String())
-	require.Equal(t, Archive{Endpoint: config.Archive.Endpoint, Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/"}, config.Archive)
+	require.Equal(t, "https://eu-platform.kore.ai", config.Account.API.String())
+	require.Equal(t, []string{"st-1", "st-2", "st-3"}, config.Account.BotIDs)
+	require.Equal(t, 600, config.Account.Budget.CallsPerMinute)
+	require.Equal(t, 18000, config.Account.Budget.CallsPerHour)
+	require.Equal(t, []string{"media.example.com", "*.example.org"}, config.Account.MediaHosts)
+	require.Equal(t, "http://minio:9000", config.Account.Archive.Endpoint.String())
+	require.Equal(t, archive.Config{Endpoint: config.Account.Archive.Endpoint, Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/"}, config.Account.Archive)
 	require.Equal(t, "127.0.0.1:8080", config.HealthAddress)
 }
 
-func TestTheProcessEnvironmentIsRead(t *testing.T) {
+func TestProcessEnvironmentIsRead(t *testing.T) {
 	for name, value := range minimal() {
 		t.Setenv(name, value)
 	}
 	t.Setenv("S3_BUCKET", "from-the-environment")
 	config, err := FromEnvironment()
 	require.NoError(t, err)
-	require.Equal(t, "from-the-environment", config.Archive.Bucket)
+	require.Equal(t, "from-the-environment", config.Account.Archive.Bucket)
 }
 
-func TestAnEmptyVariableCountsAsUnset(t *testing.T) {
+func TestEmptyVariableCountsAsUnset(t *testing.T) {
 	want, err := fromMap(minimal())
 	require.NoError(t, err)
 	for _, empty := range []string{"", " ", "\t\n"} {
@@ -112,7 +114,7 @@ func TestAnEmptyVariableCountsAsUnset(t *testing.T) {
 	}
 }
 
-func TestAFaultNamesTheVariableTheValueAndTheRemedy(t *testing.T) {
+func TestErrorNamesVariableValueAndRemedy(t *testing.T) {
 	for _, row := range []struct {
 		variable, value string
 		says            []string
@@ -166,7 +168,7 @@ func TestAFaultNamesTheVariableTheValueAndTheRemedy(t *testing.T) {
 		t.Run(row.variable+"="+row.value[:min(len(row.value), 40)], func(t *testing.T) {
 			config, err := fromMap(minimal(row.variable, row.value))
 			require.Nil(t, config)
-			require.ErrorContains(t, err, "has 1 fault(s):\n  "+row.variable+": ")
+			require.ErrorContains(t, err, "has 1 error(s):\n  "+row.variable+": ")
 			for _, says := range row.says {
 				require.ErrorContains(t, err, says)
 			}
@@ -184,13 +186,13 @@ func manyBots(n int) string {
 	return strings.Join(ids, ",")
 }
 
-func TestAllFaultsAreReportedTogether(t *testing.T) {
+func TestAllErrorsAreReportedTogether(t *testing.T) {
 	_, err := fromMap(map[string]string{
 		"SMARTASSIST_URL": "http://kore.ai", "SMARTASSIST_CALLS_PER_MINUTE": "x", "SMARTASSIST_CALLS_PER_HOUR": "y", "SMARTASSIST_MEDIA_HOSTS": "*",
 		"SMARTASSIST_BOT_ID": "one,two", "S3_ENDPOINT": "x", "S3_BUCKET": "X", "S3_PREFIX": "/",
 	})
 	lines := strings.Split(err.Error(), "\n")
-	require.Equal(t, "the configuration has 11 fault(s):", lines[0])
+	require.Equal(t, "the configuration has 11 error(s):", lines[0])
 	require.Len(t, lines, 12)
 	for i, variable := range []string{"SMARTASSIST_URL", "SMARTASSIST_BOT_ID", "SMARTASSIST_BOT_ID", "SMARTASSIST_CLIENT_ID", "SMARTASSIST_CLIENT_SECRET",
 		"SMARTASSIST_CALLS_PER_MINUTE", "SMARTASSIST_CALLS_PER_HOUR", "SMARTASSIST_MEDIA_HOSTS", "S3_ENDPOINT", "S3_BUCKET", "S3_PREFIX"} {
@@ -198,29 +200,29 @@ func TestAllFaultsAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestPlainHTTPIsForThisMachineOnly(t *testing.T) {
+func TestPlainHTTPIsAllowedForLoopbackOnly(t *testing.T) {
 	for _, loopback := range []string{"http://localhost:8080", "http://LOCALHOST", "http://127.0.0.1:8080", "http://127.8.8.8", "http://[::1]:8080", "http://upstream.localhost"} {
 		config, err := fromMap(minimal("SMARTASSIST_URL", loopback))
 		require.NoError(t, err, loopback)
-		require.Equal(t, "http", config.SmartAssist.URL.Scheme)
+		require.Equal(t, "http", config.Account.API.Scheme)
 	}
 	for _, elsewhere := range []string{"http://localhost.evil.com", "http://0.0.0.0", "http://192.168.0.1", "http://127.0.0.1.evil.com", "http://2130706433"} {
 		_, err := fromMap(minimal("SMARTASSIST_URL", elsewhere))
-		require.ErrorContains(t, err, "would send tokens in the clear", elsewhere)
+		require.ErrorContains(t, err, "would send tokens unencrypted", elsewhere)
 	}
 }
 
-func TestTheSecretMayComeFromAFile(t *testing.T) {
+func TestSecretIsReadFromAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	for _, content := range []string{"canary-secret", "canary-secret\n", "canary-secret\r\n", "\n canary-secret \n\n"} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		config, err := fromMap(minimal("SMARTASSIST_CLIENT_SECRET", "", "SMARTASSIST_CLIENT_SECRET_FILE", path))
 		require.NoError(t, err)
-		require.Equal(t, "canary-secret", config.SmartAssist.ClientSecret)
+		require.Equal(t, "canary-secret", config.Account.Credentials.ClientSecret)
 	}
 }
 
-func TestASecretFileThatCannotServeIsNamed(t *testing.T) {
+func TestUnusableSecretFileIsNamed(t *testing.T) {
 	folder := t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(folder, name)
@@ -228,18 +230,18 @@ func TestASecretFileThatCannotServeIsNamed(t *testing.T) {
 		return path
 	}
 	const variable = "SMARTASSIST_CLIENT_SECRET_FILE"
-	for _, row := range []struct{ name, file, secret, fault, says string }{
+	for _, row := range []struct{ name, file, secret, variable, says string }{
 		{"missing", filepath.Join(folder, "none"), "", variable, "no such file or directory): correct the path"},
-		{"a folder", folder, "", variable, "is no file"},
+		{"a folder", folder, "", variable, "is not a file"},
 		{"empty", write("empty", ""), "", variable, "is empty"},
 		{"blank", write("blank", " \n\n"), "", variable, "is empty"},
 		{"large", write("large", strings.Repeat("canary", 20_000)), "", variable, "at most 65536 bytes"},
-		{"beside the variable", write("good", "canary-file"), "canary-secret", "SMARTASSIST_CLIENT_SECRET", "remove one of them"},
+		{"in addition to the variable", write("good", "canary-file"), "canary-secret", "SMARTASSIST_CLIENT_SECRET", "remove one of them"},
 		{"through a file", filepath.Join(write("file", "x"), "secret"), "", variable, "not a directory"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := fromMap(minimal("SMARTASSIST_CLIENT_SECRET", row.secret, variable, row.file))
-			require.ErrorContains(t, err, "has 1 fault(s):\n  "+row.fault+": ")
+			require.ErrorContains(t, err, "has 1 error(s):\n  "+row.variable+": ")
 			require.ErrorContains(t, err, row.says)
 			require.NotContains(t, err.Error(), "canary")
 		})

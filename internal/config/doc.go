@@ -1,3 +1,3 @@
-// Package config reads the environment of callvault's programs and judges it
-// as a whole, so that an operator mends every fault in one go.
+// Package config reads the environment of callvault's worker and validates it as
+// a whole, so that an operator can fix every problem at once.
 package config

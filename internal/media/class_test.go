@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAnAddressIsPublicOnlyIfNoRegistrySaysOtherwise(t *testing.T) {
+func TestSpecialPurposeAddressesAreNotPublic(t *testing.T) {
 	for text, want := range map[string]addressClass{
 		"8.8.8.8":                public,
 		"2606:4700::1111":        public,
@@ -34,7 +34,7 @@ func TestAnAddressIsPublicOnlyIfNoRegistrySaysOtherwise(t *testing.T) {
 		"239.0.0.1":              special,
 		"255.255.255.255":        special,
 		"ff02::1":                linkLocal,
-		"64:ff9b::a00:1":         special, // 10.0.0.1 behind NAT64
+		"64:ff9b::a00:1":         special, // 10.0.0.1 through NAT64
 		"64:ff9b::a00:1%lo":      special,
 		"2002:7f00:1::":          special, // 127.0.0.1 in 6to4
 		"::ffff:100.64.0.1":      special,

@@ -11,38 +11,38 @@ import (
 	"github.com/callvault/callvault/internal/simulator"
 )
 
-// patience is a stall limit that no healthy download of a test comes near.
-const patience = 30 * time.Second
+// generousLimit is a stall limit that no healthy download of a test reaches.
+const generousLimit = 30 * time.Second
 
-func TestAWholeRecordingComesOutByteForByte(t *testing.T) {
+func TestWholeRecordingIsReturnedByteForByte(t *testing.T) {
 	for name, c := range map[string]struct {
 		file         simulator.File
 		fault        simulator.Fault
 		format, mime string
 		length       bool // whether it is known before the end
 	}{
-		"WAV":                     {simulator.File{Duration: 2 * time.Second}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
-		"WAV in stereo":           {simulator.File{Duration: 2 * time.Second, Channels: 2}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
-		"RF64":                    {simulator.File{Duration: 2 * time.Second, Format: simulator.RF64}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
-		"FLAC under a name .wav":  {simulator.File{Duration: 2 * time.Second, Format: simulator.FLAC, Name: "a.wav"}, simulator.Fault{Kind: simulator.None}, "flac", "audio/flac", true},
-		"large":                   {simulator.File{Size: 3 << 20}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
-		"smaller than the head":   {simulator.File{Raw: wav(44)}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
-		"as large as the head":    {simulator.File{Raw: wav(512)}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
-		"one more than the head":  {simulator.File{Raw: wav(513)}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
-		"slow":                    {simulator.File{Duration: time.Second}, simulator.Fault{Kind: simulator.Slow, BytesPerSecond: 80_000}, "wav", "audio/wav", true},
-		"late":                    {simulator.File{Duration: time.Second}, simulator.Fault{Kind: simulator.None, Delay: 50 * time.Millisecond}, "wav", "audio/wav", true},
-		"chunked":                 {simulator.File{Duration: 2 * time.Second}, simulator.Fault{Kind: simulator.Chunked}, "wav", "audio/wav", false},
-		"chunked FLAC":            {simulator.File{Duration: 2 * time.Second, Format: simulator.FLAC}, simulator.Fault{Kind: simulator.Chunked}, "flac", "audio/flac", false},
-		"ended by the connection": {simulator.File{Duration: 2 * time.Second}, simulator.Fault{Kind: simulator.CloseDelimited}, "wav", "audio/wav", false},
-		"RF64 by the connection":  {simulator.File{Duration: 2 * time.Second, Format: simulator.RF64}, simulator.Fault{Kind: simulator.CloseDelimited}, "wav", "audio/wav", false},
-		"redirected to itself":    {simulator.File{Duration: time.Second}, simulator.Fault{Kind: simulator.Redirect, Times: 5}, "wav", "audio/wav", true},
+		"WAV":                    {simulator.File{Duration: 2 * time.Second}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
+		"WAV in stereo":          {simulator.File{Duration: 2 * time.Second, Channels: 2}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
+		"RF64":                   {simulator.File{Duration: 2 * time.Second, Format: simulator.RF64}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
+		"FLAC under a name .wav": {simulator.File{Duration: 2 * time.Second, Format: simulator.FLAC, Name: "a.wav"}, simulator.Fault{Kind: simulator.None}, "flac", "audio/flac", true},
+		"large":                  {simulator.File{Size: 3 << 20}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
+		"smaller than the head":  {simulator.File{Raw: wav(44)}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
+		"as large as the head":   {simulator.File{Raw: wav(512)}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
+		"one more than the head": {simulator.File{Raw: wav(513)}, simulator.Fault{Kind: simulator.None}, "wav", "audio/wav", true},
+		"slow":                   {simulator.File{Duration: time.Second}, simulator.Fault{Kind: simulator.Slow, BytesPerSecond: 80_000}, "wav", "audio/wav", true},
+		"delayed":                {simulator.File{Duration: time.Second}, simulator.Fault{Kind: simulator.None, Delay: 50 * time.Millisecond}, "wav", "audio/wav", true},
+		"chunked":                {simulator.File{Duration: 2 * time.Second}, simulator.Fault{Kind: simulator.Chunked}, "wav", "audio/wav", false},
+		"chunked FLAC":           {simulator.File{Duration: 2 * time.Second, Format: simulator.FLAC}, simulator.Fault{Kind: simulator.Chunked}, "flac", "audio/flac", false},
+		"close-delimited":        {simulator.File{Duration: 2 * time.Second}, simulator.Fault{Kind: simulator.CloseDelimited}, "wav", "audio/wav", false},
+		"close-delimited RF64":   {simulator.File{Duration: 2 * time.Second, Format: simulator.RF64}, simulator.Fault{Kind: simulator.CloseDelimited}, "wav", "audio/wav", false},
+		"redirected to itself":   {simulator.File{Duration: time.Second}, simulator.Fault{Kind: simulator.Redirect, Times: 5}, "wav", "audio/wav", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := newVendor(t)
 			want := v.original(t, c.file)
 			c.file.Faults = []simulator.Fault{c.fault}
 			c.file.ContentType = "audio/x-declared"
-			got := fetch(t, v.fetcher, v.fileURL(t, c.file), patience)
+			got := fetch(t, v.fetcher, v.fileURL(t, c.file), generousLimit)
 			require.NoError(t, got.err)
 			require.True(t, bytes.Equal(want, got.content), "want %d bytes, got %d", len(want), len(got.content))
 			require.Equal(t, sha(want), got.stream.SHA256())
@@ -62,7 +62,7 @@ func TestAWholeRecordingComesOutByteForByte(t *testing.T) {
 	requireNoLeak(t)
 }
 
-func TestAFaultyAnswerIsNeverTakenForARecording(t *testing.T) {
+func TestFaultyResponseIsNeverTakenForARecording(t *testing.T) {
 	const stall = 400 * time.Millisecond
 	long := simulator.File{Duration: 20 * time.Second} // 320 kB, more than is read ahead
 	flac := simulator.File{Duration: time.Second, Format: simulator.FLAC}
@@ -73,61 +73,61 @@ func TestAFaultyAnswerIsNeverTakenForARecording(t *testing.T) {
 		says  string
 		wait  time.Duration
 	}{
-		"cut before the first byte":        {long, simulator.Fault{Kind: simulator.Cut}, nil, "", 0},
-		"cut in the head":                  {long, simulator.Fault{Kind: simulator.Cut, After: 100}, nil, "cut the file short", 0},
-		"cut later":                        {long, simulator.Fault{Kind: simulator.Cut, After: 200_000}, nil, "cut the file short", 0},
-		"cut before the last byte":         {long, simulator.Fault{Kind: simulator.Cut, After: 1 << 40}, nil, "cut the file short", 0},
-		"reset before the answer":          {long, simulator.Fault{Kind: simulator.Reset, After: -1}, nil, "cannot be read from", 0},
-		"reset in the head":                {long, simulator.Fault{Kind: simulator.Reset, After: 100}, nil, "", 0},
-		"reset later":                      {long, simulator.Fault{Kind: simulator.Reset, After: 200_000}, nil, "", 0},
-		"silent before the answer":         {long, simulator.Fault{Kind: simulator.Stall, After: -1}, nil, "no byte moved", 0},
-		"silent in the head":               {long, simulator.Fault{Kind: simulator.Stall, After: 100}, nil, "no byte moved", 0},
-		"silent later":                     {long, simulator.Fault{Kind: simulator.Stall, After: 200_000}, nil, "no byte moved", 0},
-		"silent before the last byte":      {long, simulator.Fault{Kind: simulator.Stall, After: 1 << 40}, nil, "no byte moved", 0},
-		"500":                              {long, simulator.Fault{Kind: simulator.Answer, Status: 500}, nil, "answered 500", 0},
-		"502":                              {long, simulator.Fault{Kind: simulator.Answer, Status: 502}, nil, "answered 502", 0},
-		"503 with patience":                {long, simulator.Fault{Kind: simulator.Answer, Status: 503, RetryAfter: "9"}, nil, "answered 503", 9 * time.Second},
-		"408":                              {long, simulator.Fault{Kind: simulator.Answer, Status: 408}, nil, "answered 408", 0},
-		"429":                              {long, simulator.Fault{Kind: simulator.Answer, Status: 429}, nil, "answered 429", 0},
-		"429 with patience":                {long, simulator.Fault{Kind: simulator.Answer, Status: 429, RetryAfter: "7"}, nil, "answered 429", 7 * time.Second},
-		"429 for longer than is sensible":  {long, simulator.Fault{Kind: simulator.Answer, Status: 429, RetryAfter: "9999999999999"}, nil, "answered 429", time.Hour},
-		"429 for longer than durations go": {long, simulator.Fault{Kind: simulator.Answer, Status: 429, RetryAfter: "10000000000"}, nil, "answered 429", time.Hour},
-		"429 for longer than numbers go":   {long, simulator.Fault{Kind: simulator.Answer, Status: 429, RetryAfter: "99999999999999999999999"}, nil, "answered 429", time.Hour},
-		"429 until a far day":              {long, simulator.Fault{Kind: simulator.Answer, Status: 429, RetryAfter: "Wed, 05 Mar 2126 12:00:00 GMT"}, nil, "answered 429", time.Hour},
-		"429 until a past day":             {long, simulator.Fault{Kind: simulator.Answer, Status: 429, RetryAfter: "Wed, 05 Mar 1986 12:00:00 GMT"}, nil, "answered 429", 0},
-		"429 with a negative wait":         {long, simulator.Fault{Kind: simulator.Answer, Status: 429, RetryAfter: "-7"}, nil, "answered 429", 0},
-		"403":                              {long, simulator.Fault{Kind: simulator.Answer, Status: 403}, media.ErrRefused, "answered 403", 0},
-		"404":                              {long, simulator.Fault{Kind: simulator.Answer, Status: 404}, media.ErrRefused, "answered 404", 0},
-		"410":                              {long, simulator.Fault{Kind: simulator.Answer, Status: 410}, media.ErrRefused, "answered 410", 0},
-		"redirects without end":            {long, simulator.Fault{Kind: simulator.Redirect, Times: -1}, media.ErrRefused, "redirects", 0},
-		"a partial answer nobody asked":    {long, simulator.Fault{Kind: simulator.Answer, Status: 206, Body: string(wav(1000))}, media.ErrInvalid, "answered 206", 0},
-		"no content":                       {long, simulator.Fault{Kind: simulator.Answer, Status: 204}, media.ErrInvalid, "answered 204", 0},
-		"a sign-in page":                   {long, simulator.Fault{Kind: simulator.HTML}, media.ErrInvalid, "text/html", 0},
-		"JSON":                             {long, simulator.Fault{Kind: simulator.JSON}, media.ErrInvalid, "no audio", 0},
-		"JSON called audio":                {long, simulator.Fault{Kind: simulator.JSON, ContentType: "audio/wav"}, media.ErrInvalid, "no audio", 0},
-		"JSON without measure":             {long, simulator.Fault{Kind: simulator.Huge}, media.ErrInvalid, "no audio", 0},
-		"nothing":                          {long, simulator.Fault{Kind: simulator.Empty}, media.ErrInvalid, "empty", 0},
-		"gzip":                             {long, simulator.Fault{Kind: simulator.Gzip}, media.ErrInvalid, "content encoding", 0},
-		"shorter than its header says":     {long, simulator.Fault{Kind: simulator.Short}, media.ErrInvalid, "promises", 0},
-		"a byte shorter":                   {long, simulator.Fault{Kind: simulator.Short, Bytes: 1}, media.ErrInvalid, "promises", 0},
-		"longer than its header says":      {long, simulator.Fault{Kind: simulator.Long}, media.ErrInvalid, "promises", 0},
-		"chunked and ended early":          {long, simulator.Fault{Kind: simulator.Chunked, After: 200_000}, media.ErrInvalid, "promises", 0},
-		"chunked and a byte short":         {long, simulator.Fault{Kind: simulator.Chunked, After: 1 << 40}, media.ErrInvalid, "promises", 0},
-		"closed early":                     {long, simulator.Fault{Kind: simulator.CloseDelimited, After: 200_000}, media.ErrInvalid, "promises", 0},
-		"closed a byte early":              {long, simulator.Fault{Kind: simulator.CloseDelimited, After: 1 << 40}, media.ErrInvalid, "promises", 0},
-		"FLAC that ends by the connection": {flac, simulator.Fault{Kind: simulator.CloseDelimited}, media.ErrInvalid, "does not say its length", 0},
-		"no audio in the file":             {simulator.File{Raw: []byte("just a text"), Name: "a.wav"}, simulator.Fault{Kind: simulator.None}, media.ErrInvalid, "text/plain", 0},
-		"an empty file":                    {simulator.File{Raw: []byte{}}, simulator.Fault{Kind: simulator.None}, media.ErrInvalid, "empty", 0},
+		"cut before the first byte":       {long, simulator.Fault{Kind: simulator.Cut}, nil, "", 0},
+		"cut in the head":                 {long, simulator.Fault{Kind: simulator.Cut, After: 100}, nil, "cut the file short", 0},
+		"cut later":                       {long, simulator.Fault{Kind: simulator.Cut, After: 200_000}, nil, "cut the file short", 0},
+		"cut before the last byte":        {long, simulator.Fault{Kind: simulator.Cut, After: 1 << 40}, nil, "cut the file short", 0},
+		"reset before the response":       {long, simulator.Fault{Kind: simulator.Reset, After: -1}, nil, "reading from the media server failed", 0},
+		"reset in the head":               {long, simulator.Fault{Kind: simulator.Reset, After: 100}, nil, "", 0},
+		"reset later":                     {long, simulator.Fault{Kind: simulator.Reset, After: 200_000}, nil, "", 0},
+		"silent before the response":      {long, simulator.Fault{Kind: simulator.Stall, After: -1}, nil, "no byte moved", 0},
+		"silent in the head":              {long, simulator.Fault{Kind: simulator.Stall, After: 100}, nil, "no byte moved", 0},
+		"silent later":                    {long, simulator.Fault{Kind: simulator.Stall, After: 200_000}, nil, "no byte moved", 0},
+		"silent before the last byte":     {long, simulator.Fault{Kind: simulator.Stall, After: 1 << 40}, nil, "no byte moved", 0},
+		"500":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 500}, nil, "returned 500", 0},
+		"502":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 502}, nil, "returned 502", 0},
+		"503 with Retry-After":            {long, simulator.Fault{Kind: simulator.Respond, Status: 503, RetryAfter: "9"}, nil, "returned 503", 9 * time.Second},
+		"408":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 408}, nil, "returned 408", 0},
+		"429":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 429}, nil, "returned 429", 0},
+		"429 with Retry-After":            {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "7"}, nil, "returned 429", 7 * time.Second},
+		"429 with a very long wait":       {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "9999999999999"}, nil, "returned 429", time.Hour},
+		"429 beyond time.Duration":        {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "10000000000"}, nil, "returned 429", time.Hour},
+		"429 beyond int64":                {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "99999999999999999999999"}, nil, "returned 429", time.Hour},
+		"429 until a distant date":        {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "Wed, 05 Mar 2126 12:00:00 GMT"}, nil, "returned 429", time.Hour},
+		"429 until a past date":           {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "Wed, 05 Mar 1986 12:00:00 GMT"}, nil, "returned 429", 0},
+		"429 with a negative wait":        {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "-7"}, nil, "returned 429", 0},
+		"403":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 403}, media.ErrRefused, "returned 403", 0},
+		"404":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 404}, media.ErrRefused, "returned 404", 0},
+		"410":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 410}, media.ErrRefused, "returned 410", 0},
+		"redirects without end":           {long, simulator.Fault{Kind: simulator.Redirect, Times: -1}, media.ErrRefused, "redirects", 0},
+		"an unrequested partial response": {long, simulator.Fault{Kind: simulator.Respond, Status: 206, Body: string(wav(1000))}, media.ErrInvalid, "returned 206", 0},
+		"no content":                      {long, simulator.Fault{Kind: simulator.Respond, Status: 204}, media.ErrInvalid, "returned 204", 0},
+		"a sign-in page":                  {long, simulator.Fault{Kind: simulator.HTML}, media.ErrInvalid, "text/html", 0},
+		"JSON":                            {long, simulator.Fault{Kind: simulator.JSON}, media.ErrInvalid, "not audio", 0},
+		"JSON called audio":               {long, simulator.Fault{Kind: simulator.JSON, ContentType: "audio/wav"}, media.ErrInvalid, "not audio", 0},
+		"endless JSON":                    {long, simulator.Fault{Kind: simulator.Huge}, media.ErrInvalid, "not audio", 0},
+		"nothing":                         {long, simulator.Fault{Kind: simulator.Empty}, media.ErrInvalid, "empty", 0},
+		"gzip":                            {long, simulator.Fault{Kind: simulator.Gzip}, media.ErrInvalid, "content encoding", 0},
+		"shorter than its header says":    {long, simulator.Fault{Kind: simulator.Short}, media.ErrInvalid, "WAV header states", 0},
+		"a byte shorter":                  {long, simulator.Fault{Kind: simulator.Short, Bytes: 1}, media.ErrInvalid, "WAV header states", 0},
+		"longer than its header says":     {long, simulator.Fault{Kind: simulator.Long}, media.ErrInvalid, "WAV header states", 0},
+		"chunked and ended early":         {long, simulator.Fault{Kind: simulator.Chunked, After: 200_000}, media.ErrInvalid, "WAV header states", 0},
+		"chunked and a byte short":        {long, simulator.Fault{Kind: simulator.Chunked, After: 1 << 40}, media.ErrInvalid, "WAV header states", 0},
+		"closed early":                    {long, simulator.Fault{Kind: simulator.CloseDelimited, After: 200_000}, media.ErrInvalid, "WAV header states", 0},
+		"closed a byte early":             {long, simulator.Fault{Kind: simulator.CloseDelimited, After: 1 << 40}, media.ErrInvalid, "WAV header states", 0},
+		"close-delimited FLAC":            {flac, simulator.Fault{Kind: simulator.CloseDelimited}, media.ErrInvalid, "does not state its length", 0},
+		"no audio in the file":            {simulator.File{Raw: []byte("just a text"), Name: "a.wav"}, simulator.Fault{Kind: simulator.None}, media.ErrInvalid, "text/plain", 0},
+		"an empty file":                   {simulator.File{Raw: []byte{}}, simulator.Fault{Kind: simulator.None}, media.ErrInvalid, "empty", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			v := newVendor(t)
 			whole := len(v.original(t, c.file))
 			if c.fault.Times == 0 {
-				c.fault.Times = -1 // The transport repeats a GET by itself that was reset.
+				c.fault.Times = -1 // The transport repeats a GET that was reset.
 			}
 			c.file.Faults = []simulator.Fault{c.fault}
-			limit := patience
+			limit := generousLimit
 			if c.fault.Kind == simulator.Stall {
 				limit = stall
 			}
@@ -142,19 +142,19 @@ func TestAFaultyAnswerIsNeverTakenForARecording(t *testing.T) {
 				require.ErrorIs(t, got.err, c.want)
 			}
 			if whole > 0 {
-				require.Less(t, len(got.content), whole, "the last byte is never given out")
+				require.Less(t, len(got.content), whole, "the last byte is never returned")
 			}
 		})
 	}
 }
 
-func TestAnExpiredURLNeedsAnotherOne(t *testing.T) {
+func TestExpiredURLIsRefused(t *testing.T) {
 	v := newVendor(t)
 	require.NoError(t, v.AddSession(simulator.Session{
 		BotID: botID, SessionID: sessionID, Files: []simulator.File{{}},
 		Script: []simulator.Step{{Status: "success", URLLifetime: -time.Second}},
 	}))
-	got := fetch(t, v.fetcher, v.askURL(t), patience)
+	got := fetch(t, v.fetcher, v.askURL(t), generousLimit)
 	require.ErrorIs(t, got.err, media.ErrRefused)
 	require.Equal(t, 1, v.Counts().MediaRefused[simulator.ReasonURLExpired])
 }

@@ -1,5 +1,5 @@
-// Package media opens the signed URLs under which the vendor serves
-// recordings, and makes sure that what comes out is one whole recording.
+// Package media downloads recordings from the vendor's signed URLs and ensures
+// that each of them is complete.
 package media
 
 import (
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/callvault/callvault/internal/audio"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/retryafter"
 )
 
@@ -32,22 +33,28 @@ const (
 )
 
 var (
-	// ErrRefused says that the media server refuses this URL, because it has expired or
-	// for another reason that only a new URL can change.
-	ErrRefused = errors.New("the media URL is refused")
-	// ErrInvalid says that what came is not one whole recording.
-	ErrInvalid = errors.New("not a whole recording")
+	// ErrRefused means that the media server refuses this URL: it has expired, or there
+	// is another reason that only a new URL can resolve.
+	ErrRefused = failure.New(failure.MediaRefused, "the media URL is refused")
+	// ErrInvalid means that the response is not one complete recording.
+	ErrInvalid = failure.New(failure.MediaInvalid, "not a complete recording")
 )
 
-// UnavailableError says that the media server is out of order or asks for patience; the
-// same URL may work later.
+// UnavailableError means that the media server is unavailable or busy; the same URL may
+// work later.
 type UnavailableError struct {
-	// Wait is how long the server asks to stay away; 0 if it does not say.
+	// Wait is how long the server asks to wait, at most 1 hour; 0 if it does not say.
 	Wait time.Duration
 	Text string
 }
 
 func (e *UnavailableError) Error() string { return e.Text }
+
+// FailureKind implements [failure.Failure].
+func (e *UnavailableError) FailureKind() failure.Kind { return failure.MediaUnavailable }
+
+// RetryAfter implements [failure.Failure].
+func (e *UnavailableError) RetryAfter() time.Duration { return e.Wait }
 
 // Fetcher opens media URLs. It is safe for concurrent use.
 type Fetcher struct {
@@ -55,9 +62,9 @@ type Fetcher struct {
 	client *http.Client
 }
 
-// NewFetcher returns a Fetcher that keeps to the hosts of policy, redirects
-// included. It honours the standard proxy variables; behind a proxy it is the
-// proxy that resolves names, so addresses are then the proxy's to guard.
+// NewFetcher returns a Fetcher that contacts only hosts that policy allows,
+// redirects included. It honours the standard proxy variables; a proxy resolves
+// names itself, so it is then the proxy that has to check addresses.
 func NewFetcher(policy *HostPolicy) *Fetcher {
 	direct := &http.Transport{
 		DialContext: (&net.Dialer{
@@ -80,7 +87,7 @@ func NewFetcher(policy *HostPolicy) *Fetcher {
 		client: &http.Client{
 			Transport: transportChoice{direct: direct, proxied: proxied},
 			CheckRedirect: func(request *http.Request, via []*http.Request) error {
-				// The Referer would hand the signed URL to the next host.
+				// The Referer would reveal the signed URL to the next host.
 				request.Header.Del("Referer")
 				if len(via) > maxRedirects {
 					return fmt.Errorf("%w: more than %d redirects", ErrRefused, maxRedirects)
@@ -91,7 +98,7 @@ func NewFetcher(policy *HostPolicy) *Fetcher {
 	}
 }
 
-// transportChoice guards every connection but those to a configured proxy.
+// transportChoice checks the address of every connection except to a proxy.
 type transportChoice struct{ direct, proxied http.RoundTripper }
 
 func (t transportChoice) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -101,12 +108,13 @@ func (t transportChoice) RoundTrip(request *http.Request) (*http.Response, error
 	return t.direct.RoundTrip(request)
 }
 
-// Open starts the download of one recording. It has read and judged the first
-// bytes when it returns; the rest is judged as it is read. The caller closes
-// the stream.
+// Open starts the download of one recording. When it returns, the first bytes
+// have been read and checked; the rest is checked as it is read. The caller
+// closes the stream.
 //
-// Its errors are [ErrHostRefused], [ErrRefused], [ErrInvalid] or an
-// *[UnavailableError]; none holds more of the URL than its host.
+// Its errors are [ErrHostRefused], [ErrRefused], [ErrInvalid], an
+// *[UnavailableError] or the cause that ended ctx; none contains more of the URL
+// than its host.
 func (f *Fetcher) Open(ctx context.Context, rawURL string) (*Stream, error) {
 	request, err := f.newRequest(ctx, rawURL)
 	if err != nil {
@@ -124,12 +132,12 @@ func (f *Fetcher) Open(ctx context.Context, rawURL string) (*Stream, error) {
 	return stream, nil
 }
 
-// newRequest leaves the URL's path and query as they are: the signature is over
-// the very form that the vendor chose, "$$" for padding included.
+// newRequest leaves the URL's path and query unchanged: the signature covers the
+// exact form that the vendor chose, including "$$" as padding.
 func (f *Fetcher) newRequest(ctx context.Context, rawURL string) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it is no URL", ErrRefused)
+		return nil, fmt.Errorf("%w: it is not a valid URL", ErrRefused)
 	}
 	if err := f.hosts.CheckURL(request.URL); err != nil {
 		return nil, err
@@ -144,7 +152,7 @@ func (f *Fetcher) newStream(response *http.Response) (*Stream, error) {
 		return nil, err
 	}
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, fmt.Errorf("%w: it came in a content encoding that was not asked for", ErrInvalid)
+		return nil, fmt.Errorf("%w: it has a content encoding that was not requested", ErrInvalid)
 	}
 	head, err := io.ReadAll(io.LimitReader(response.Body, audio.HeadBytes))
 	if err != nil {
@@ -176,34 +184,34 @@ func statusError(response *http.Response) error {
 	case status == http.StatusOK:
 		return nil
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
-		return &UnavailableError{Wait: retryafter.Parse(response.Header, time.Now(), maxRetryAfter), Text: fmt.Sprintf("the media server answered %d: it is out of order or busy", status)}
+		return &UnavailableError{Wait: retryafter.Parse(response.Header, time.Now(), maxRetryAfter), Text: fmt.Sprintf("the media server returned %d: it is unavailable or busy", status)}
 	case status >= 400:
-		return fmt.Errorf("%w: the media server answered %d", ErrRefused, status)
+		return fmt.Errorf("%w: the media server returned %d", ErrRefused, status)
 	default:
-		return fmt.Errorf("%w: the media server answered %d, not 200", ErrInvalid, status)
+		return fmt.Errorf("%w: the media server returned %d, not 200", ErrInvalid, status)
 	}
 }
 
-// lengthOf is the length of the file in bytes as far as it can be known before
-// the end: from the Content-Length, which must agree with a WAV header, or
-// from the WAV header alone; otherwise -1. A body that just ends when the
-// connection does proves nothing, so there the header is needed.
+// lengthOf returns the Content-Length in bytes, which must agree with a WAV
+// header, or -1 if there is none. A body that ends with the connection may have
+// been cut off, so it needs a WAV header that states its length.
 func lengthOf(response *http.Response, head []byte) (int64, error) {
-	promised, known := audio.WAVBytes(head)
+	stated, known := audio.WAVBytes(head)
 	declared := response.ContentLength
 	switch {
-	case declared >= 0 && known && !audio.IsWAVLength(declared, promised):
-		return 0, fmt.Errorf("%w: it has %d bytes, but its WAV header promises %d", ErrInvalid, declared, promised)
+	case declared >= 0 && known && !audio.IsWAVLength(declared, stated):
+		return 0, fmt.Errorf("%w: it has %d bytes, but its WAV header states %d", ErrInvalid, declared, stated)
 	case declared >= 0:
 		return declared, nil
 	case !known && response.ProtoMajor == 1 && len(response.TransferEncoding) == 0:
-		return 0, fmt.Errorf("%w: the media server does not say its length, and nothing else would show a cut", ErrInvalid)
+		return 0, fmt.Errorf("%w: the media server does not state its length, so a cut file could not be detected", ErrInvalid)
 	default:
 		return -1, nil
 	}
 }
 
-// declaredType is the media type alone: its parameters may hold anything.
+// declaredType returns the media type without its parameters, which may contain
+// anything.
 func declaredType(header http.Header) string {
 	declared, _, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil {
@@ -212,7 +220,7 @@ func declaredType(header http.Header) string {
 	return declared[:min(len(declared), maxTypeBytes)]
 }
 
-// transportError strips the URL, which is a credential, from an error of the
+// transportError removes the URL, which is a credential, from an error of the
 // HTTP client.
 func transportError(ctx context.Context, err error) error {
 	var wrapped *url.Error
@@ -227,12 +235,12 @@ func transportError(ctx context.Context, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &UnavailableError{Text: "the media server cut the file short"}
 	default:
-		return &UnavailableError{Text: "the media server cannot be read from: " + causeText(err)}
+		return &UnavailableError{Text: "reading from the media server failed: " + causeText(err)}
 	}
 }
 
-// causeText is the innermost cause, which names no URL: the errors around it
-// may quote a request or a Location header.
+// causeText returns the text of the innermost error, which contains no URL: the
+// errors around it may quote a request or a Location header.
 func causeText(err error) string {
 	var operation *net.OpError
 	var dns *net.DNSError
@@ -249,7 +257,7 @@ func causeText(err error) string {
 		}
 		err = inner
 	}
-	// A text with quotes quotes something that was received or configured.
+	// A text with these characters may quote received or configured data.
 	if text := err.Error(); !strings.ContainsAny(text, `?/@"`) {
 		return text
 	}

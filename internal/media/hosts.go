@@ -2,7 +2,6 @@ package media
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,13 +9,15 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"github.com/callvault/callvault/internal/failure"
 )
 
-// ErrHostRefused says that the URL leads to a host that recordings may not come from.
-// A person can allow it; the URL is never contacted before.
-var ErrHostRefused = errors.New("media host refused")
+// ErrHostRefused means that recordings may not come from the URL's host, which was not
+// contacted. An operator can allow it.
+var ErrHostRefused = failure.New(failure.Blocked, "media host refused")
 
-// HostPolicy says where media may come from.
+// HostPolicy decides which hosts media may come from.
 type HostPolicy struct {
 	api      *url.URL
 	patterns []string
@@ -24,10 +25,9 @@ type HostPolicy struct {
 }
 
 // NewHostPolicy allows the API's own host and those that match patterns: a
-// host name, or "*." and a domain for all names below it. Addresses that are
-// not public (loopback, private, link-local and their like) stay refused,
-// whatever name leads there, unless the API itself has an address of that
-// kind.
+// host name, or "*." and a domain for all its subdomains. Addresses that are
+// not public (loopback, private, link-local and similar) are refused for any
+// name, unless the API itself has an address of that kind.
 func NewHostPolicy(api *url.URL, patterns []string) *HostPolicy {
 	normalised := make([]string, 0, len(patterns))
 	for _, pattern := range patterns {
@@ -36,23 +36,23 @@ func NewHostPolicy(api *url.URL, patterns []string) *HostPolicy {
 	return &HostPolicy{api: api, patterns: normalised, resolver: net.DefaultResolver}
 }
 
-// CheckURL tells whether media may be fetched from u. Its errors hold no more
-// of u than the host.
+// CheckURL returns [ErrHostRefused] if media may not be fetched from u. Its
+// errors contain no more of u than the host.
 func (p *HostPolicy) CheckURL(u *url.URL) error {
 	host := normalHost(u.Hostname())
 	switch {
 	case host == "":
 		return fmt.Errorf("%w: the media URL has no host", ErrHostRefused)
 	case strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf }):
-		// Folding the case of such a letter, and its form on the wire, may lead
-		// to two different names.
+		// Case folding and the encoding for DNS may turn such a name into two
+		// different names.
 		return fmt.Errorf("%w: the media host's name is not in ASCII", ErrHostRefused)
 	case u.User != nil:
-		return fmt.Errorf("%w: the media URL for %s holds a user name, which no URL of the vendor's does: ask the vendor", ErrHostRefused, host)
+		return fmt.Errorf("%w: the media URL for %s contains a user name, which the vendor's URLs never do: ask the vendor", ErrHostRefused, host)
 	case u.Scheme != "https" && (u.Scheme != "http" || p.api.Scheme != "http" || !isLoopbackHost(host)):
-		return fmt.Errorf("%w: the media URL for %s is %.20q, not https, so the call could be overheard on its way: ask the vendor", ErrHostRefused, host, u.Scheme)
+		return fmt.Errorf("%w: the media URL for %s has the scheme %.20q, not https, so the recording would be sent unencrypted: ask the vendor", ErrHostRefused, host, u.Scheme)
 	case !p.allowsHost(host):
-		return fmt.Errorf("%w: %s is not among the hosts that media may come from: if it is the vendor's, add it to SMARTASSIST_MEDIA_HOSTS", ErrHostRefused, host)
+		return fmt.Errorf("%w: %s is not an allowed media host: if it is the vendor's, add it to SMARTASSIST_MEDIA_HOSTS", ErrHostRefused, host)
 	}
 	return nil
 }
@@ -63,8 +63,8 @@ func (p *HostPolicy) allowsHost(host string) bool {
 		return true
 	}
 	if strings.ContainsAny(host, ":%") {
-		// A name holds neither; an IPv6 address does, and its zone may end in
-		// any domain.
+		// A host name contains neither; an IPv6 address does, and its zone may
+		// end in any domain.
 		return false
 	}
 	for _, pattern := range p.patterns {
@@ -76,19 +76,19 @@ func (p *HostPolicy) allowsHost(host string) bool {
 	return false
 }
 
-// control refuses, at the moment of connecting, an address that the name
-// should not have led to. Checking the name before would leave the time
-// between to a name server that changes its mind.
+// control refuses a forbidden address at the time of connecting. Resolving the
+// name before that would not be safe: a name server may return another address
+// the next time (DNS rebinding).
 func (p *HostPolicy) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	target, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("%w: %q is no address", ErrHostRefused, address)
+		return fmt.Errorf("%w: %q is not a valid address", ErrHostRefused, address)
 	}
 	class := classOf(target.Addr())
 	if class == public || p.apiIs(ctx, class) {
 		return nil
 	}
-	return fmt.Errorf("%w: the media host's name leads to a %s address, where the API is not", ErrHostRefused, class)
+	return fmt.Errorf("%w: the media host's name resolves to a %s address, and the API's does not", ErrHostRefused, class)
 }
 
 func (p *HostPolicy) apiIs(ctx context.Context, class addressClass) bool {
@@ -156,7 +156,7 @@ func classOf(address netip.Addr) addressClass {
 	return public
 }
 
-// IsLoopbackHost tells whether host names this machine itself.
+// IsLoopbackHost reports whether host names this machine itself.
 func IsLoopbackHost(host string) bool { return isLoopbackHost(normalHost(host)) }
 
 func isLoopbackHost(host string) bool {

@@ -13,19 +13,19 @@ import (
 	"github.com/callvault/callvault/internal/audio"
 )
 
-// Stream is the body of one recording on its way. It gives out the last bytes
-// only after it has seen that the file ends there and is as long as it should
-// be: whoever copies it to its end has the whole recording, and whoever gets
-// an error has not.
+// Stream is the body of one recording while it is downloaded. Read returns the
+// last bytes only after it has checked that the file ends there and has the
+// expected length: a copy that ends without an error is complete, and one that
+// ends with an error is not.
 type Stream struct {
-	// Length of the recording in bytes, or -1 if only the end will tell.
+	// Length of the recording in bytes, or -1 if it is not known before the end.
 	Length int64
 
-	// Format was found by the first bytes.
+	// Format was detected from the first bytes.
 	Format audio.Format
 
-	// DeclaredContentType is what the media server said, at most 100 bytes of
-	// it; empty if nothing.
+	// DeclaredContentType is the media type that the media server declared, at
+	// most 100 bytes of it; empty if none.
 	DeclaredContentType string
 
 	ctx    context.Context
@@ -50,7 +50,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	}
 	switch {
 	case err == nil && s.Length >= 0 && read >= s.Length:
-		return 0, fmt.Errorf("%w: it goes on behind its %d bytes", ErrInvalid, s.Length)
+		return 0, fmt.Errorf("%w: it continues after its %d bytes", ErrInvalid, s.Length)
 	case err == nil:
 		return n, nil
 	case !errors.Is(err, io.EOF):
@@ -67,21 +67,21 @@ func (s *Stream) checkLength(read int64) error {
 	if s.Length >= 0 && read != s.Length {
 		return fmt.Errorf("%w: it has %d bytes, not the declared %d", ErrInvalid, read, s.Length)
 	}
-	if promised, known := audio.WAVBytes(s.head); known && !audio.IsWAVLength(read, promised) {
-		return fmt.Errorf("%w: it has %d bytes, but its WAV header promises %d", ErrInvalid, read, promised)
+	if stated, known := audio.WAVBytes(s.head); known && !audio.IsWAVLength(read, stated) {
+		return fmt.Errorf("%w: it has %d bytes, but its WAV header states %d", ErrInvalid, read, stated)
 	}
 	return nil
 }
 
-// BytesRead is how many bytes have been read so far. It may be called while
+// BytesRead returns how many bytes have been read so far. It may be called while
 // another goroutine reads.
 func (s *Stream) BytesRead() int64 { return s.read.Load() }
 
-// Whole tells whether the stream was read to its end and found whole. It may
+// Whole reports whether the stream was read to its end and is complete. It may
 // be called while another goroutine reads.
 func (s *Stream) Whole() bool { return s.whole.Load() }
 
-// SHA256 is the hex digest of the bytes, once the stream is [Stream.Whole].
+// SHA256 returns the hex digest of the bytes, once the stream is [Stream.Whole].
 func (s *Stream) SHA256() string { return hex.EncodeToString(s.hash.Sum(nil)) }
 
 // Close ends the download.

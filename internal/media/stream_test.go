@@ -16,7 +16,7 @@ import (
 	"github.com/callvault/callvault/internal/media"
 )
 
-func TestTheURLArrivesByteForByte(t *testing.T) {
+func TestURLIsSentByteForByte(t *testing.T) {
 	for _, tail := range []string{
 		"/a.wav?e=1709706278&n=6398115875&s=InpqMWpnVzRkajFl$$",
 		"/a.wav?e=1&n=2&s=abc%24%24",
@@ -32,13 +32,13 @@ func TestTheURLArrivesByteForByte(t *testing.T) {
 			seen <- r.RequestURI
 			_, _ = w.Write(wav(1000))
 		})
-		got := fetch(t, fetcher, address+tail, patience)
+		got := fetch(t, fetcher, address+tail, generousLimit)
 		require.NoError(t, got.err)
 		require.Equal(t, strings.ReplaceAll(tail, "/é", "/%C3%A9"), <-seen, "a path in UTF-8 has to be escaped on the wire, everything else stays")
 	}
 }
 
-func TestTheMediaHostGetsNoCredentialAndNoReferer(t *testing.T) {
+func TestMediaHostGetsNoCredentialAndNoReferer(t *testing.T) {
 	var second string
 	requests := make(chan *http.Request, 2)
 	handler := func(w http.ResponseWriter, r *http.Request) {
@@ -52,21 +52,20 @@ func TestTheMediaHostGetsNoCredentialAndNoReferer(t *testing.T) {
 	}
 	second, _ = local(t, handler)
 	first, fetcher := local(t, handler)
-	require.NoError(t, fetch(t, fetcher, first+"/first?s=canary$$", patience).err)
+	require.NoError(t, fetch(t, fetcher, first+"/first?s=canary$$", generousLimit).err)
 	for _, path := range []string{"/first", "/second"} {
 		request := <-requests
 		require.Equal(t, path, request.URL.Path)
 		for _, name := range []string{"Authorization", "Auth", "Cookie", "Referer", "Proxy-Authorization"} {
 			require.Empty(t, request.Header.Values(name), "%s at %s", name, path)
 		}
-		require.Equal(t, "identity", request.Header.Get("Accept-Encoding"), "the bytes as they are")
+		require.Equal(t, "identity", request.Header.Get("Accept-Encoding"), "the bytes must not be compressed")
 		require.Empty(t, request.Header.Get("Range"))
 	}
 }
 
-// TestNobodyGetsTheLastByteOfAFileThatIsNotWhole reads broken files in pieces
-// of every size.
-func TestNobodyGetsTheLastByteOfAFileThatIsNotWhole(t *testing.T) {
+// The files are incomplete, and are read in pieces of random sizes.
+func TestLastByteOfAnIncompleteFileIsNotReturned(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -76,13 +75,13 @@ func TestNobodyGetsTheLastByteOfAFileThatIsNotWhole(t *testing.T) {
 		cut := random.IntN(2) == 0
 		address, fetcher := local(t, func(w http.ResponseWriter, _ *http.Request) {
 			if cut {
-				w.Header().Set("Content-Length", strconv.Itoa(size)) // and the connection ends before
+				w.Header().Set("Content-Length", strconv.Itoa(size)) // and the connection is closed before that
 			}
 			_, _ = w.Write(wav(size)[:sent])
 			_ = http.NewResponseController(w).Flush()
 		})
 		stream, err := fetcher.Open(t.Context(), address)
-		if err != nil { // A small body without a flush would have got its length.
+		if err != nil { // A small body may have been sent with a Content-Length.
 			require.ErrorIs(t, err, media.ErrInvalid)
 			continue
 		}
@@ -97,13 +96,13 @@ func TestNobodyGetsTheLastByteOfAFileThatIsNotWhole(t *testing.T) {
 		require.Less(t, given, sent)
 		require.False(t, stream.Whole())
 		_, again := stream.Read(buffer)
-		require.Error(t, again, "an error stays one")
+		require.Error(t, again, "the error persists")
 		require.NotErrorIs(t, again, io.EOF)
 		require.NoError(t, stream.Close())
 	}
 }
 
-func TestAWholeStreamStaysAtItsEnd(t *testing.T) {
+func TestCompleteStreamStaysAtEOF(t *testing.T) {
 	address, fetcher := local(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(wav(1000)) })
 	stream, err := fetcher.Open(t.Context(), address)
 	require.NoError(t, err)
@@ -119,7 +118,7 @@ func TestAWholeStreamStaysAtItsEnd(t *testing.T) {
 	require.Equal(t, sha(wav(1000)), stream.SHA256())
 }
 
-func TestACancelledDownloadEndsWithItsCause(t *testing.T) {
+func TestCancelledDownloadReturnsTheCause(t *testing.T) {
 	reached, release := make(chan struct{}), make(chan struct{})
 	address, fetcher := local(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000000")
@@ -133,19 +132,19 @@ func TestACancelledDownloadEndsWithItsCause(t *testing.T) {
 	stream, err := fetcher.Open(ctx, address)
 	require.NoError(t, err)
 	<-reached
-	because := errors.New("the worker is stopping")
-	cancel(because)
+	cause := errors.New("the worker is stopping")
+	cancel(cause)
 	_, err = io.Copy(io.Discard, stream)
-	require.ErrorIs(t, err, because)
+	require.ErrorIs(t, err, cause)
 	require.NoError(t, stream.Close())
 	requireNoLeak(t)
 }
 
-func TestADeclaredTypeIsKeptWithoutItsParameters(t *testing.T) {
+func TestDeclaredTypeIsKeptWithoutParameters(t *testing.T) {
 	for declared, want := range map[string]string{
 		"":          "",
 		"audio/wav": "audio/wav",
-		"audio/wav; name=\"f.wav?s=SIGNATURE$$\"": "audio/wav", // parameters may hold anything
+		"audio/wav; name=\"f.wav?s=SIGNATURE$$\"": "audio/wav", // parameters may contain anything
 		"audio/\tw\xe9v":         "",
 		strings.Repeat("a", 500): strings.Repeat("a", 100),
 	} {
@@ -153,45 +152,45 @@ func TestADeclaredTypeIsKeptWithoutItsParameters(t *testing.T) {
 			w.Header()["Content-Type"] = []string{declared}
 			_, _ = w.Write(wav(1000))
 		})
-		got := fetch(t, fetcher, address, patience)
+		got := fetch(t, fetcher, address, generousLimit)
 		require.NoError(t, got.err)
 		require.Equal(t, want, got.stream.DeclaredContentType)
 	}
 }
 
-func TestAServerThatCannotBeReachedIsUnavailable(t *testing.T) {
+func TestUnreachableServerIsUnavailable(t *testing.T) {
 	address, fetcher := local(t, func(http.ResponseWriter, *http.Request) {})
 	for name, c := range map[string]struct{ url, says string }{
-		"nobody listens": {"http://127.0.0.1:1/a?s=canary", "dial"},
-		"no TLS there":   {strings.Replace(address, "http:", "https:", 1) + "/a?s=canary", ""},
+		"nothing listens": {"http://127.0.0.1:1/a?s=canary", "dial"},
+		"no TLS there":    {strings.Replace(address, "http:", "https:", 1) + "/a?s=canary", ""},
 	} {
-		got := fetch(t, fetcher, c.url, patience)
+		got := fetch(t, fetcher, c.url, generousLimit)
 		var unavailable *media.UnavailableError
 		require.ErrorAs(t, got.err, &unavailable, name)
 		require.Contains(t, got.err.Error(), c.says, name)
 	}
 }
 
-func TestAnOddLocationIsNotQuoted(t *testing.T) {
+func TestMalformedLocationIsNotQuoted(t *testing.T) {
 	for _, location := range []string{":%zz-canary", "http://user:canary@%zz", "https://127.0.0.1:canary/?s=canary", "\x01canary"} {
 		address, fetcher := local(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["Location"] = []string{location}
 			w.WriteHeader(http.StatusFound)
 		})
-		require.Error(t, fetch(t, fetcher, address+"/a?s=canary", patience).err, location)
+		require.Error(t, fetch(t, fetcher, address+"/a?s=canary", generousLimit).err, location)
 	}
 }
 
-func TestAStallIsMeasuredFromTheLastByte(t *testing.T) {
-	// See watchdog_test.go for the clock; here it is the wire: a file that drips
-	// for longer than the limit, but never stops for that long.
-	const limit, drops = time.Second, 30
-	content := wav(drops * 1000)
+func TestStallIsMeasuredFromTheLastByte(t *testing.T) {
+	// watchdog_test.go uses a fake clock; this is a real connection, on which a
+	// file takes longer than the limit, but never pauses for that long.
+	const limit, pieces = time.Second, 30
+	content := wav(pieces * 1000)
 	address, fetcher := local(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 		ticker := time.NewTicker(limit / 20)
 		defer ticker.Stop()
-		for i := range drops {
+		for i := range pieces {
 			_, _ = w.Write(content[i*1000 : (i+1)*1000])
 			_ = http.NewResponseController(w).Flush()
 			select {

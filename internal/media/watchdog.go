@@ -7,20 +7,24 @@ import (
 )
 
 const (
-	// minBytesPerSecond is what a transfer has to achieve over a window of some
-	// limits: less than a tenth of the slowest speech codec.
+	// minBytesPerSecond is the minimum rate of a transfer over windowLimits times
+	// the limit: less than a tenth of the slowest speech codec.
 	minBytesPerSecond = 64
 	windowLimits      = 5
 
-	// endLimits is how many limits the store may take after the last byte, to
-	// put together and label what may be gigabytes.
+	// endLimits times the limit is how long the store may take after the last
+	// byte, to assemble and label what may be gigabytes.
 	endLimits = 20
 )
 
-// Watch ends ctx when a transfer makes no progress for longer than limit, when
-// it makes next to none over five times limit, or when it has not ended twenty
-// times limit after its last byte. moved answers the number of bytes moved so
-// far and whether that was all. The returned function stops watching.
+// Watch cancels ctx, with an *[UnavailableError] as the cause, when a transfer
+// moves no byte for limit, when it moves fewer than 64 bytes per second over five
+// times limit, or when it has not ended twenty times limit after its last byte.
+// moved returns the number of bytes moved so far and whether that was all. The
+// returned function stops watching.
+//
+// It is written here because no library checks these three together, and the
+// timeouts of net/http would end slow but healthy transfers.
 func Watch(ctx context.Context, limit time.Duration, moved func() (bytes int64, over bool)) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {

@@ -12,10 +12,10 @@ import (
 	"github.com/callvault/callvault/internal/media"
 )
 
-// The clock of these tests is synctest's: it moves when everybody waits, and a
-// goroutine that is left behind fails the test.
+// These tests use synctest's fake clock, which advances when every goroutine is
+// blocked. A goroutine that does not end fails the test.
 
-func TestATransferWithoutAByteIsEnded(t *testing.T) {
+func TestTransferWithoutProgressIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 7, false })
@@ -29,12 +29,12 @@ func TestATransferWithoutAByteIsEnded(t *testing.T) {
 	})
 }
 
-func TestASlowTransferIsNotEnded(t *testing.T) {
+func TestSlowTransferIsNotCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var moved atomic.Int64
 		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return moved.Load(), false })
 		for range 100 {
-			time.Sleep(59 * time.Second) // a little in almost the limit, for more than an hour and a half
+			time.Sleep(59 * time.Second) // some bytes just within the limit, for more than an hour and a half
 			moved.Add(5_000)
 			require.NoError(t, ctx.Err())
 		}
@@ -43,19 +43,19 @@ func TestASlowTransferIsNotEnded(t *testing.T) {
 	})
 }
 
-func TestATransferThatTricklesIsEnded(t *testing.T) {
+func TestTransferBelowTheMinimumRateIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var moved atomic.Int64
 		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return moved.Add(1), false })
 		defer stop()
 		began := time.Now()
 		<-ctx.Done()
-		require.LessOrEqual(t, time.Since(began), 6*time.Minute, "a byte at each look is no progress")
+		require.LessOrEqual(t, time.Since(began), 6*time.Minute, "one byte per check is not progress")
 		require.ErrorContains(t, context.Cause(ctx), "only")
 	})
 }
 
-func TestTheStoreHasTimeAfterTheLastByteButNotForEver(t *testing.T) {
+func TestTimeAfterTheLastByteIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 7, true })
 		defer stop()
@@ -66,7 +66,7 @@ func TestTheStoreHasTimeAfterTheLastByteButNotForEver(t *testing.T) {
 	})
 }
 
-func TestAWatchEndsWithWhatItWatches(t *testing.T) {
+func TestWatchEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithCancel(t.Context())
 		ctx, stop := media.Watch(parent, time.Minute, func() (int64, bool) { return 0, false })

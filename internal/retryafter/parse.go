@@ -1,4 +1,6 @@
-// Package retryafter reads the HTTP header Retry-After (RFC 9110, 10.2.3).
+// Package retryafter parses the HTTP header Retry-After (RFC 9110, section
+// 10.2.3). Its two forms take a dozen lines; an upper bound and safety from
+// overflow matter more here than what a dependency would save.
 package retryafter
 
 import (
@@ -8,14 +10,14 @@ import (
 	"time"
 )
 
-// Parse answers how long the header asks to stay away, in seconds or until a
-// date, from now on and for limit at most. It answers 0 if there is none, if it
-// cannot be read, or if it asks for nothing.
+// Parse returns how long the header asks to wait from now, in seconds or until a
+// date, and at most limit. It returns 0 if there is no header, if it cannot be
+// parsed, or if it asks for no wait.
 func Parse(header http.Header, now time.Time, limit time.Duration) time.Duration {
 	value := header.Get("Retry-After")
 	seconds, err := strconv.ParseInt(value, 10, 64)
 	if err == nil || errors.Is(err, strconv.ErrRange) {
-		// Bounded before it is multiplied, which would overflow.
+		// Bound it before multiplying, which would overflow.
 		return time.Duration(min(max(seconds, 0), int64(limit/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {

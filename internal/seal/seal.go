@@ -1,10 +1,13 @@
-// Package seal encrypts what has to cross Temporal's histories unread: tokens
-// and media URLs, which are bearer credentials.
+// Package seal encrypts the secrets that are passed through Temporal's histories:
+// tokens and media URLs, which are bearer credentials.
 //
 // A sealed text can be opened only by a worker that has the same client
 // secret, only for the workflow and the purpose it was sealed for, and only
-// until it expires. The key follows from the client secret, so there is
-// nothing to configure.
+// until it expires.
+//
+// The key is derived from the client secret, so there is nothing to configure; a
+// payload codec, which would encrypt everything, would need key management. The
+// primitives are the standard library's HKDF-SHA-256 and AES-256-GCM.
 package seal
 
 import (
@@ -20,8 +23,8 @@ import (
 	"time"
 )
 
-// version leads every sealed text and every key derivation, so that a later
-// scheme can stand beside this one.
+// version begins every sealed text and every key derivation, so that a later
+// scheme can coexist with this one.
 const version = "cv1"
 
 // Purpose keeps one kind of secret from being opened as another.
@@ -34,11 +37,11 @@ const (
 )
 
 var (
-	// ErrExpired says that the text was sealed for a time that is over.
+	// ErrExpired means that the text was sealed until an earlier time.
 	ErrExpired = errors.New("the sealed text has expired")
-	// ErrNotOurs says that the text was altered, or sealed for another workflow or
-	// purpose, or under another client secret.
-	ErrNotOurs = errors.New("the sealed text does not open: it was sealed under another client secret, or altered; give all workers of the namespace the same SMARTASSIST_CLIENT_SECRET")
+	// ErrNotOurs means that the text was altered, or sealed for another workflow or
+	// purpose, or with another client secret.
+	ErrNotOurs = errors.New("the sealed text cannot be opened: it was sealed with another client secret, or altered; give all workers of the namespace the same SMARTASSIST_CLIENT_SECRET")
 )
 
 // Sealer seals and opens. It is safe for concurrent use.
@@ -46,7 +49,7 @@ type Sealer struct {
 	secret []byte
 }
 
-// New returns a Sealer whose keys follow from secret.
+// New returns a Sealer whose keys are derived from secret.
 func New(secret string) *Sealer {
 	return &Sealer{secret: []byte(secret)}
 }
@@ -63,7 +66,7 @@ func (s *Sealer) Seal(purpose Purpose, workflowID, text string, expiresAt time.T
 	return header + "." + base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// Open decrypts what Seal returned. It answers [ErrNotOurs] or [ErrExpired].
+// Open decrypts what Seal returned. Its errors are [ErrNotOurs] and [ErrExpired].
 func (s *Sealer) Open(purpose Purpose, workflowID, sealed string, now time.Time) (string, error) {
 	last := strings.LastIndexByte(sealed, '.')
 	if last < 0 {
@@ -93,9 +96,9 @@ func (s *Sealer) Open(purpose Purpose, workflowID, sealed string, now time.Time)
 	return string(text), nil
 }
 
-// aead derives a key for each workflow and purpose. So the additional data of
-// the ciphertext need hold the expiry alone, and no key ever comes near the
-// number of texts that random nonces allow.
+// aead derives a key for each workflow and purpose. So the additional data needs
+// only the version and the expiry, and no key is used for nearly as many texts as
+// random nonces allow.
 func (s *Sealer) aead(purpose Purpose, workflowID string) (cipher.AEAD, error) {
 	info := version + "\x00" + string(purpose) + "\x00" + workflowID
 	key, err := hkdf.Key(sha256.New, s.secret, nil, info, 32)
@@ -104,7 +107,7 @@ func (s *Sealer) aead(purpose Purpose, workflowID string) (cipher.AEAD, error) {
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("make the sealing cipher: %w", err)
+		return nil, fmt.Errorf("create the sealing cipher: %w", err)
 	}
 	return cipher.NewGCMWithRandomNonce(block)
 }

@@ -14,7 +14,7 @@ const workflowID = "fetch-recording/st-1/65e7133a3242653c58d7aaaa"
 
 var now = time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
 
-func TestOnlyTheSameWorkflowPurposeAndSecretOpenASealedText(t *testing.T) {
+func TestOpenNeedsTheSameWorkflowPurposeAndSecret(t *testing.T) {
 	sealed, err := seal.New("secret").Seal(seal.Token, workflowID, "the token", now.Add(time.Minute))
 	require.NoError(t, err)
 	require.NotContains(t, sealed, "the token")
@@ -33,7 +33,7 @@ func TestOnlyTheSameWorkflowPurposeAndSecretOpenASealedText(t *testing.T) {
 	}
 }
 
-func TestASealedTextExpiresAndItsExpiryCannotBePutOff(t *testing.T) {
+func TestSealedTextExpiresAndExpiryCannotBeChanged(t *testing.T) {
 	sealer := seal.New("secret")
 	sealed, err := sealer.Seal(seal.Token, workflowID, "the token", now.Add(time.Minute))
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func TestASealedTextExpiresAndItsExpiryCannotBePutOff(t *testing.T) {
 	require.ErrorIs(t, err, seal.ErrNotOurs)
 }
 
-func TestSealingTwiceShowsNoPattern(t *testing.T) {
+func TestSealingTwiceReturnsDifferentTexts(t *testing.T) {
 	sealer := seal.New("secret")
 	first, err := sealer.Seal(seal.MediaURL, workflowID, "https://media/", now)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestSealingTwiceShowsNoPattern(t *testing.T) {
 	require.NotEqual(t, first, second)
 }
 
-func FuzzOpenNeverPanicsAndNeverOpensWhatItDidNotSeal(f *testing.F) {
+func FuzzOpenRefusesWhatWasNotSealed(f *testing.F) {
 	sealer := seal.New("secret")
 	good, err := sealer.Seal(seal.Token, workflowID, "the token", now.Add(time.Minute))
 	require.NoError(f, err)

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheCatalogueShowsEveryStatusAndMishap(t *testing.T) {
+func TestCatalogueCoversEveryStatusAndFault(t *testing.T) {
 	statuses, faults, most := map[string]bool{}, map[FaultKind]bool{}, 0
 	flacUnderWAV, expired := false, false
 	for _, e := range Catalogue(CatalogueOptions{Now: noon}) {
@@ -31,12 +31,12 @@ func TestTheCatalogueShowsEveryStatusAndMishap(t *testing.T) {
 	} {
 		require.True(t, statuses[s], s)
 	}
-	require.True(t, faults[Cut] && faults[Answer])
+	require.True(t, faults[Cut] && faults[Respond])
 	require.True(t, flacUnderWAV && expired)
 	require.Equal(t, 3, most)
 }
 
-func TestTheCatalogueIsRepeatableAndItsIDsTellTheTime(t *testing.T) {
+func TestCatalogueIsDeterministicAndIDsContainTheTime(t *testing.T) {
 	one := Catalogue(CatalogueOptions{Now: noon})
 	require.Equal(t, one, Catalogue(CatalogueOptions{Now: noon}))
 	seen := map[string]bool{}
@@ -49,23 +49,23 @@ func TestTheCatalogueIsRepeatableAndItsIDsTellTheTime(t *testing.T) {
 	}
 }
 
-// A client that asks every half hour and downloads everything ends where the catalogue says.
-func TestThePatientClientReachesEveryOutcome(t *testing.T) {
-	for name, scale := range map[string]float64{"as it is": 1, "a day in a minute": 1.0 / 1440} {
+// A client that polls every half hour and downloads every file gets the outcome in the catalogue.
+func TestPollingClientReachesEveryCatalogueOutcome(t *testing.T) {
+	for name, scale := range map[string]float64{"unscaled": 1, "a day in a minute": 1.0 / 1440} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, Config{CallsPerMinute: Unlimited, CallsPerHour: Unlimited})
-			entries, err := w.AddCatalogue(CatalogueOptions{Scale: scale, AudioLength: time.Second})
+			h := newHarness(t, Config{CallsPerMinute: Unlimited, CallsPerHour: Unlimited})
+			entries, err := h.AddCatalogue(CatalogueOptions{Scale: scale, AudioLength: time.Second})
 			require.NoError(t, err)
-			require.Len(t, w.Sessions(), len(entries))
+			require.Len(t, h.Sessions(), len(entries))
 			pause := time.Duration(float64(30*time.Minute) * scale)
 			outcomes := map[string]string{}
 			for range 100 {
 				for _, e := range entries {
 					if outcomes[e.Session.SessionID] == "" {
-						outcomes[e.Session.SessionID] = w.tryOnce(e.Session.SessionID)
+						outcomes[e.Session.SessionID] = h.archiveOnce(e.Session.SessionID)
 					}
 				}
-				w.clock.Move(pause)
+				h.clock.Advance(pause)
 			}
 			for _, e := range entries {
 				require.Equal(t, e.Outcome, outcomes[e.Session.SessionID], e.Description)
@@ -74,9 +74,9 @@ func TestThePatientClientReachesEveryOutcome(t *testing.T) {
 	}
 }
 
-func (w *world) tryOnce(id string) string {
-	w.t.Helper()
-	r := w.ask(id).recordings(w.t)
+func (h *harness) archiveOnce(id string) string {
+	h.t.Helper()
+	r := h.getStatus(id).recordings(h.t)
 	switch *r.Status {
 	case StatusFailed, StatusRetryFailedAfter24Hr:
 		return "failed"
@@ -84,7 +84,7 @@ func (w *world) tryOnce(id string) string {
 		return "unavailable"
 	case StatusSuccess:
 		for _, f := range r.Recording {
-			if a := w.get(f.FileURL); a.err != nil || a.status != 200 {
+			if resp := h.get(f.FileURL); resp.err != nil || resp.status != 200 {
 				return ""
 			}
 		}
@@ -93,7 +93,7 @@ func (w *world) tryOnce(id string) string {
 	return ""
 }
 
-func TestOnlyTheShortenedWaitsAreShortened(t *testing.T) {
+func TestCatalogueScaleShortensWaits(t *testing.T) {
 	day := func(scale float64) time.Duration {
 		for _, e := range Catalogue(CatalogueOptions{Now: noon, Scale: scale}) {
 			if e.Session.Script[0].Status == StatusPartialDownloadFailed {

@@ -22,7 +22,7 @@ const (
 	DefaultCallsPerHour = 1800
 )
 
-// Unlimited switches, as a number of calls, one of the two windows off.
+// Unlimited as CallsPerMinute or CallsPerHour switches that window off.
 const Unlimited = -1
 
 const (
@@ -30,9 +30,9 @@ const (
 	maxWindowCalls = 1_000_000
 )
 
-// Config says how a Simulator behaves. The zero value is a working simulator of one bot with the vendor's usual limits.
+// Config configures a Simulator. The zero value gives a working simulator of one bot with the vendor's usual limits.
 type Config struct {
-	// BotIDs are the bots (stream ids) that exist, at most 1,000. Any other answers as the vendor answers an unknown
+	// BotIDs are the bots (stream ids) that exist, at most 1,000. Any other gets the vendor's response for an unknown
 	// bot: 401, code 4002. Defaults to DefaultBotID alone.
 	BotIDs []string
 	// ClientID is the JWT app's client id, expected in the claim appId or iss. Defaults to DefaultClientID.
@@ -45,36 +45,36 @@ type Config struct {
 	// Algorithm is the one signature algorithm that the app accepts: HS256, HS512, RS256 or RS512. The RS ones need
 	// PublicKey. Defaults to HS256.
 	Algorithm string
-	// PublicKey verifies RS256 and RS512, as the key that a customer uploads to the app. Defaults to none.
+	// PublicKey verifies RS256 and RS512 signatures, like the key that a customer uploads to the app. Defaults to none.
 	PublicKey *rsa.PublicKey
-	// EnforceJTI is the app's setting of that name: every token needs a jti, an exp at most one hour ahead, and is good
-	// for one request. When off, jti is neither asked for nor remembered. Defaults to false.
+	// EnforceJTI is the app's setting of that name: every token needs a jti, an exp at most one hour ahead, and is valid
+	// for one request. When off, jti is neither required nor stored. Defaults to false.
 	EnforceJTI bool
 	// DecryptionKey switches the app's setting "Enforce JWE" on: a token must be a JWS nested in a compact JWE
 	// (RSA-OAEP with A256GCM or A128GCM) for this key. Defaults to none: tokens are plain JWS.
 	DecryptionKey *rsa.PrivateKey
-	// DecryptionKeyID is the kid that the JWE header must carry; it matters only with DecryptionKey.
+	// DecryptionKeyID is the kid that the JWE header must carry; it is used only with DecryptionKey.
 	// Defaults to "simulator-key-1".
 	DecryptionKeyID string
-	// RequireUserID refuses calls without userId with 412, as the vendor's page has it; the vendor's own samples leave it
-	// out. Defaults to false.
+	// RequireUserID refuses calls without userId with 412, as the vendor's page specifies; the vendor's own samples omit
+	// it. Defaults to false.
 	RequireUserID bool
 
 	// CallsPerMinute is each bot's budget in a rolling window of 60 s: 1 to 1,000,000, or Unlimited. Defaults to 60.
 	CallsPerMinute int
 	// CallsPerHour is each bot's budget in a rolling window of 1 h: 1 to 1,000,000, or Unlimited. Defaults to 1800.
 	CallsPerHour int
-	// RefusedCallsCount makes a call that is refused for the budget spend from it too, so that a client that hammers
-	// stays locked out. Defaults to false.
+	// RefusedCallsCount counts a call that is refused for the budget against it too, so that a client that retries without
+	// backoff stays locked out. Defaults to false.
 	RefusedCallsCount bool
 	// RetryAfter adds a Retry-After header, in whole seconds, to a call refused for the budget. The vendor documents none.
 	// Defaults to false.
 	RetryAfter bool
 
-	// URLLifetime is how long a media URL is good for. Defaults to 1h.
+	// URLLifetime is how long a media URL is valid. Defaults to 1h.
 	URLLifetime time.Duration
-	// MediaURL is the scheme and host of the media URLs that are handed out, for example "http://127.0.0.1:9001", when
-	// media is to come from another host than the API. Defaults to the scheme and host at which the API was called.
+	// MediaURL is the scheme and host of the returned media URLs, for example "http://127.0.0.1:9001", when media is to
+	// come from another host than the API. Defaults to the scheme and host of the API call.
 	MediaURL string
 	// Environment is the {ENV} segment of a media URL. Defaults to "UAT".
 	Environment string
@@ -82,33 +82,33 @@ type Config struct {
 	OrgID string
 	// DisableRange makes media ignore Range and not advertise it. Defaults to false.
 	DisableRange bool
-	// DisableETag leaves ETag and Last-Modified out of media answers. Defaults to false.
+	// DisableETag omits ETag and Last-Modified from media responses. Defaults to false.
 	DisableETag bool
-	// StallLimit ends a stalled answer, by the wall clock, when neither the client nor Close did. Defaults to 10m.
+	// StallLimit ends a stalled response, by the wall clock, when neither the client nor Close did. Defaults to 10m.
 	StallLimit time.Duration
 
-	// MaxSessions bounds how many sessions AddSession takes. Defaults to 10000.
+	// MaxSessions is the most sessions that AddSession accepts. Defaults to 10000.
 	MaxSessions int
-	// LedgerSize is how many calls the ledger remembers; older ones are forgotten, counters are not. Defaults to 10000.
+	// LedgerSize is how many calls the ledger stores; older ones are dropped but still counted. Defaults to 10000.
 	LedgerSize int
-	// Now is the clock of everything but socket-level waits. It is called from many goroutines. Defaults to time.Now.
+	// Now is the clock for everything except waits on a socket. It is called from many goroutines. Defaults to time.Now.
 	Now func() time.Time
 }
 
-// complete returns the configuration with every default filled in, or an error that names the field at fault.
-func (c Config) complete() (Config, error) {
-	orString(&c.ClientID, DefaultClientID)
-	orString(&c.ClientSecret, DefaultClientSecret)
-	orString(&c.Algorithm, "HS256")
-	orString(&c.DecryptionKeyID, "simulator-key-1")
-	orString(&c.Environment, "UAT")
-	orString(&c.OrgID, "o-ddda92ea-9174-5c0d-8938-4b5f13ab0001")
-	orInt(&c.CallsPerMinute, DefaultCallsPerMinute)
-	orInt(&c.CallsPerHour, DefaultCallsPerHour)
-	orInt(&c.MaxSessions, 10_000)
-	orInt(&c.LedgerSize, 10_000)
-	orDuration(&c.URLLifetime, time.Hour)
-	orDuration(&c.StallLimit, 10*time.Minute)
+// withDefaults returns the configuration with all defaults set, or an error that names the invalid field.
+func (c Config) withDefaults() (Config, error) {
+	defaultString(&c.ClientID, DefaultClientID)
+	defaultString(&c.ClientSecret, DefaultClientSecret)
+	defaultString(&c.Algorithm, "HS256")
+	defaultString(&c.DecryptionKeyID, "simulator-key-1")
+	defaultString(&c.Environment, "UAT")
+	defaultString(&c.OrgID, "o-ddda92ea-9174-5c0d-8938-4b5f13ab0001")
+	defaultInt(&c.CallsPerMinute, DefaultCallsPerMinute)
+	defaultInt(&c.CallsPerHour, DefaultCallsPerHour)
+	defaultInt(&c.MaxSessions, 10_000)
+	defaultInt(&c.LedgerSize, 10_000)
+	defaultDuration(&c.URLLifetime, time.Hour)
+	defaultDuration(&c.StallLimit, 10*time.Minute)
 	if len(c.BotIDs) == 0 {
 		c.BotIDs = []string{DefaultBotID}
 	}
@@ -120,18 +120,18 @@ func (c Config) complete() (Config, error) {
 
 func (c Config) check() error {
 	if len(c.BotIDs) > maxBots {
-		return fmt.Errorf("simulator: BotIDs holds %d bots, at most %d are served: leave some out", len(c.BotIDs), maxBots)
+		return fmt.Errorf("simulator: BotIDs holds %d bots, at most %d are allowed: remove some", len(c.BotIDs), maxBots)
 	}
 	for _, bot := range c.BotIDs {
 		if !isPathSegment(bot) {
-			return fmt.Errorf("simulator: BotIDs holds %q, which is no segment of a URL path: use letters, digits, '-' and '_'", bot)
+			return fmt.Errorf("simulator: BotIDs holds %q, which is not a URL path segment: use letters, digits, '-' and '_'", bot)
 		}
 	}
 	switch c.Algorithm {
 	case "HS256", "HS512":
 	case "RS256", "RS512":
 		if c.PublicKey == nil {
-			return fmt.Errorf("simulator: Algorithm %s has no key to verify with: set PublicKey", c.Algorithm)
+			return fmt.Errorf("simulator: Algorithm %s has no key to verify signatures: set PublicKey", c.Algorithm)
 		}
 	default:
 		return fmt.Errorf("simulator: Algorithm %q is not one of HS256, HS512, RS256, RS512", c.Algorithm)
@@ -170,7 +170,7 @@ func checkMediaBase(name, base string) error {
 	return nil
 }
 
-// isPathSegment tells whether s can stand in a URL path as it is, with nothing to encode.
+// isPathSegment reports whether s can be a segment of a URL path without escaping.
 func isPathSegment(s string) bool {
 	if s == "" || len(s) > 128 {
 		return false
@@ -183,19 +183,19 @@ func isPathSegment(s string) bool {
 	return true
 }
 
-func orString(p *string, fallback string) {
+func defaultString(p *string, fallback string) {
 	if *p == "" {
 		*p = fallback
 	}
 }
 
-func orInt(p *int, fallback int) {
+func defaultInt(p *int, fallback int) {
 	if *p == 0 {
 		*p = fallback
 	}
 }
 
-func orDuration(p *time.Duration, fallback time.Duration) {
+func defaultDuration(p *time.Duration, fallback time.Duration) {
 	if *p == 0 {
 		*p = fallback
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheZeroConfigWorks(t *testing.T) {
+func TestZeroConfigIsValid(t *testing.T) {
 	s, err := New(Config{})
 	require.NoError(t, err)
 	require.Equal(t, []string{DefaultBotID}, s.config.BotIDs)
@@ -16,22 +16,22 @@ func TestTheZeroConfigWorks(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func TestConfigurationsThatCannotBe(t *testing.T) {
+func TestInvalidConfigIsRefused(t *testing.T) {
 	for says, config := range map[string]Config{
-		`"a/b", which is no segment`:   {BotIDs: []string{"a/b"}},
-		"BotIDs holds 1001 bots":       {BotIDs: make([]string, 1001)},
-		"CallsPerMinute is -2":         {CallsPerMinute: -2},
-		"CallsPerHour is 1000001":      {CallsPerHour: 1_000_001},
-		"MaxSessions is -1":            {MaxSessions: -1},
-		"LedgerSize is -1":             {LedgerSize: -1},
-		"URLLifetime is -1s":           {URLLifetime: -time.Second},
-		"StallLimit is -1s":            {StallLimit: -time.Second},
-		`MediaURL "ftp://x"`:           {MediaURL: "ftp://x"},
-		`MediaURL "http://u:p@x"`:      {MediaURL: "http://u:p@x"},
-		`MediaURL "media.example.org"`: {MediaURL: "media.example.org"},
-		`Algorithm "none"`:             {Algorithm: "none"},
-		"Algorithm RS256 has no key":   {Algorithm: "RS256"},
-		`Environment "a b"`:            {Environment: "a b"},
+		`"a/b", which is not a URL path segment`: {BotIDs: []string{"a/b"}},
+		"BotIDs holds 1001 bots":                 {BotIDs: make([]string, 1001)},
+		"CallsPerMinute is -2":                   {CallsPerMinute: -2},
+		"CallsPerHour is 1000001":                {CallsPerHour: 1_000_001},
+		"MaxSessions is -1":                      {MaxSessions: -1},
+		"LedgerSize is -1":                       {LedgerSize: -1},
+		"URLLifetime is -1s":                     {URLLifetime: -time.Second},
+		"StallLimit is -1s":                      {StallLimit: -time.Second},
+		`MediaURL "ftp://x"`:                     {MediaURL: "ftp://x"},
+		`MediaURL "http://u:p@x"`:                {MediaURL: "http://u:p@x"},
+		`MediaURL "media.example.org"`:           {MediaURL: "media.example.org"},
+		`Algorithm "none"`:                       {Algorithm: "none"},
+		"Algorithm RS256 has no key":             {Algorithm: "RS256"},
+		`Environment "a b"`:                      {Environment: "a b"},
 	} {
 		_, err := New(config)
 		require.ErrorContains(t, err, says)

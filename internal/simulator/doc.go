@@ -1,39 +1,39 @@
-// Package simulator is a stand-in for the vendor's "Fetch Call Recording (Version 2)" API: an HTTP server that a
-// client cannot tell from the real one as far as the real one is known, and that fails on demand.
+// Package simulator simulates the vendor's "Fetch Call Recording (Version 2)" API (SmartAssist), for tests and for
+// development: an HTTP server that behaves like the real one as far as that is known, and that injects faults on demand.
 //
-// It checks what the vendor checks and answers in the vendor's words. It never makes room for a client: a token
-// that the platform would refuse is refused, a media URL that was re-encoded on the way is refused, a call over the
-// budget is refused.
+// It is strict, so that the client is proven against the strictest settings of the vendor: it refuses a token that the
+// platform would refuse, a media URL that was re-encoded on the way and a call over the budget, with the vendor's texts.
 //
 // # Order of the checks
 //
-// A call of the recordings endpoint passes these in turn; the first that fails is the answer.
+// A call of the recordings endpoint passes these checks in order; the first that fails decides the response.
 //
-//  1. An outage that was set with SetOutage: nothing else is looked at.
-//  2. Path and method; anything else is a 404 as Express words it. DELETE, which the platform has, is not simulated.
+//  1. An outage set with SetOutage: nothing else is checked.
+//  2. Path and method; anything else gets a 404 as Express formats it. DELETE, which the platform has, is not simulated.
 //  3. The token: present, shaped like a JWT, bot known, signature, client id, exp/nbf/iat, the jti rules, the scope.
-//     The jti is burnt here, so a token that is refused for its scope or for the call budget cannot be used again.
+//     The jti is used up here, so a token that is refused for its scope or for the call budget cannot be used again.
 //  4. The call budget of the bot: the hour before the minute.
 //  5. The arguments.
 //  6. The script of the session.
 //
-// # What nobody documents, and what was chosen
+// # Undocumented behaviour and the choices made
 //
 //   - A call that fails its authentication (3) costs the bot nothing; a call that fails later (5, 6) costs one.
-//     A call refused for the budget (4) costs nothing unless Config.RefusedCallsCount says so.
-//   - A session that is not known answers "media_unavailable" with an empty list, not 404: the documented statuses
-//     have no word for it, and the platform tells nobody whether an id exists. So does a session asked for with
+//     A call refused for the budget (4) costs nothing unless Config.RefusedCallsCount is set.
+//   - An unknown session returns "media_unavailable" with an empty list, not 404: the documented statuses have no value
+//     for it, and the platform does not reveal whether an id exists. The same holds for a session requested with
 //     another user's id.
 //   - A 429 carries code 429 and no Retry-After; Config.RetryAfter adds one.
 //   - Every status other than success has an empty "recording" list.
-//   - Expired, not-yet-valid and mistyped time claims answer 401 with "error verifying the jwt: …".
-//   - An algorithm other than the app's, "none" included, answers as a bad signature does.
-//   - A media URL that is wrong or expired answers 403, a signed one for a file that is gone 404.
-//   - Media answers carry Content-Length, Last-Modified, an ETag and honour Range; each can be switched off.
+//   - Expired, not-yet-valid and mistyped time claims return 401 with "error verifying the jwt: …".
+//   - An algorithm other than the app's, "none" included, is handled like a bad signature.
+//   - A media URL that is wrong or expired returns 403, a signed one for a file that no longer exists 404.
+//   - Media responses carry Content-Length, Last-Modified, an ETag and honour Range; Range, and ETag with Last-Modified,
+//     can be switched off.
 //
 // # Time
 //
-// Tokens, call windows, scripts and URL expiry follow Config.Now, so that a test moves a day in no time. Delays, slow
+// Tokens, call windows, scripts and URL expiry follow Config.Now, so that a test can skip a day instantly. Delays, slow
 // bodies and stalls happen on a socket and follow the wall clock.
 //
 // Resets and cut bodies need a real connection: serve the simulator with net/http or httptest.Server. On a

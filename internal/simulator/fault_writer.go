@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// meet answers with the fault: instead of the good answer, or by letting the good answer through and spoiling it. Where the
-// connection is to break, it panics with http.ErrAbortHandler, which is how a handler says so.
-func (s *Simulator) meet(w http.ResponseWriter, r *http.Request, fault Fault, good func(http.ResponseWriter)) {
+// serveFault responds with the fault: instead of the normal response, or by damaging it on the way. To break the
+// connection it panics with http.ErrAbortHandler, as net/http requires.
+func (s *Simulator) serveFault(w http.ResponseWriter, r *http.Request, fault Fault, normal func(http.ResponseWriter)) {
 	if !s.pause(r.Context(), fault.Delay) {
 		panic(http.ErrAbortHandler)
 	}
 	switch fault.Kind {
 	case None, Short, Long:
-		good(w)
-	case Answer:
+		normal(w)
+	case Respond:
 		if fault.RetryAfter != "" {
 			w.Header().Set("Retry-After", fault.RetryAfter)
 		}
@@ -34,20 +34,20 @@ func (s *Simulator) meet(w http.ResponseWriter, r *http.Request, fault Fault, go
 	case Huge:
 		writeHuge(w, fault.Bytes)
 	case Redirect:
-		orString(&fault.To, r.URL.RequestURI())
+		defaultString(&fault.To, r.URL.RequestURI())
 		w.Header().Set("Location", fault.To)
 		writeBody(w, fault.Status, "text/plain; charset=utf-8", http.StatusText(fault.Status)+". Redirecting")
 	default:
-		spoiler := &faultWriter{ResponseWriter: w, simulator: s, request: r, fault: fault, limit: -1}
+		faulty := &faultWriter{ResponseWriter: w, simulator: s, request: r, fault: fault, limit: -1}
 		if fault.After < 0 {
-			spoiler.act()
+			faulty.trigger()
 		}
-		good(spoiler)
-		spoiler.finish()
+		normal(faulty)
+		faulty.finish()
 	}
 }
 
-// pause waits by the wall clock; false means that the client went away or the simulator was closed before.
+// pause waits by the wall clock. It returns false if the client disconnected or the simulator was closed first.
 func (s *Simulator) pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -63,46 +63,46 @@ func (s *Simulator) pause(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// writeHuge sends valid JSON of about the size, made on the way: a good beginning and then a string without end.
+// writeHuge sends valid JSON of size bytes without holding it in memory: a normal beginning, then a very long string.
 func writeHuge(w http.ResponseWriter, size int64) {
 	const head, tail = `{"status":"success","recording":[],"padding":"`, `"}`
 	w.Header().Set("Content-Type", jsonType)
 	w.Header().Set("Content-Length", strconv.FormatInt(max(size, int64(len(head+tail))), 10))
 	w.WriteHeader(http.StatusOK)
 	if _, err := io.WriteString(w, head); err != nil {
-		return // the client had enough
+		return // the client disconnected
 	}
-	if _, err := io.CopyN(w, letters{}, size-int64(len(head+tail))); err != nil {
+	if _, err := io.CopyN(w, filler{}, size-int64(len(head+tail))); err != nil {
 		return
 	}
 	_, _ = io.WriteString(w, tail)
 }
 
-// letters is an endless string.
-type letters struct{}
+// filler is an endless reader of the letter x.
+type filler struct{}
 
 // Read fills p.
-func (letters) Read(p []byte) (int, error) {
+func (filler) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = 'x'
 	}
 	return len(p), nil
 }
 
-// faultWriter lets a good answer through and spoils it on the way.
+// faultWriter passes a normal response on and damages it.
 type faultWriter struct {
 	http.ResponseWriter
 	simulator *Simulator
 	request   *http.Request
 	fault     Fault
 	began     bool
-	ended     bool  // the body was ended early, in good order
-	limit     int64 // bytes of the body that may pass, negative for all
+	ended     bool  // the body was ended early, without an error
+	limit     int64 // bytes of the body to send, negative for all
 	sent      int64
 	zip       *gzip.Writer
 }
 
-// WriteHeader sends the headers as the fault wants them.
+// WriteHeader sends the headers as the fault requires.
 func (f *faultWriter) WriteHeader(status int) {
 	f.began = true
 	length, err := strconv.ParseInt(f.Header().Get("Content-Length"), 10, 64)
@@ -120,7 +120,7 @@ func (f *faultWriter) WriteHeader(status int) {
 	case Chunked, CloseDelimited:
 		f.Header().Del("Content-Length")
 		if f.fault.Kind == CloseDelimited {
-			f.Header().Set("Transfer-Encoding", "identity") // net/http's way of asking for it
+			f.Header().Set("Transfer-Encoding", "identity") // makes net/http close the connection after the body
 		}
 		if f.fault.After > 0 {
 			f.limit = within
@@ -128,11 +128,11 @@ func (f *faultWriter) WriteHeader(status int) {
 	}
 	f.ResponseWriter.WriteHeader(status)
 	if f.fault.Kind == Chunked || f.fault.Kind == CloseDelimited {
-		f.flush() // or a small body would get its length after all
+		f.flush() // otherwise net/http adds Content-Length to a small body
 	}
 }
 
-// Write passes on what the fault lets through.
+// Write sends the part of p that the fault allows.
 func (f *faultWriter) Write(p []byte) (int, error) {
 	if !f.began {
 		f.WriteHeader(http.StatusOK)
@@ -143,7 +143,7 @@ func (f *faultWriter) Write(p []byte) (int, error) {
 	case f.zip != nil:
 		return f.zip.Write(p)
 	case f.fault.Kind == Slow:
-		return f.drip(p)
+		return f.writeSlowly(p)
 	case f.limit < 0 || f.sent+int64(len(p)) <= f.limit:
 		n, err := f.ResponseWriter.Write(p)
 		f.sent += int64(n)
@@ -154,15 +154,15 @@ func (f *faultWriter) Write(p []byte) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	f.act()
+	f.trigger()
 	return len(p), nil
 }
 
-// drip writes p at the fault's pace, in twentieths of a second.
-func (f *faultWriter) drip(p []byte) (int, error) {
-	const beats = 20
-	portion := max(1, f.fault.BytesPerSecond/beats)
-	beat := time.Duration(portion) * time.Second / time.Duration(f.fault.BytesPerSecond)
+// writeSlowly writes p at the fault's rate, 20 portions a second.
+func (f *faultWriter) writeSlowly(p []byte) (int, error) {
+	const portionsPerSecond = 20
+	portion := max(1, f.fault.BytesPerSecond/portionsPerSecond)
+	interval := time.Duration(portion) * time.Second / time.Duration(f.fault.BytesPerSecond)
 	written := 0
 	for written < len(p) {
 		n, err := f.ResponseWriter.Write(p[written:min(len(p), written+portion)])
@@ -171,15 +171,15 @@ func (f *faultWriter) drip(p []byte) (int, error) {
 			return written, err
 		}
 		f.flush()
-		if !f.simulator.pause(f.request.Context(), beat) {
+		if !f.simulator.pause(f.request.Context(), interval) {
 			panic(http.ErrAbortHandler)
 		}
 	}
 	return written, nil
 }
 
-// act breaks the answer off where it stands.
-func (f *faultWriter) act() {
+// trigger ends the response at the current byte.
+func (f *faultWriter) trigger() {
 	if f.fault.Kind == Chunked || f.fault.Kind == CloseDelimited {
 		f.ended = true
 		return
@@ -196,8 +196,8 @@ func (f *faultWriter) act() {
 	panic(http.ErrAbortHandler)
 }
 
-// reset closes the TCP connection so that the kernel sends an RST. Where there is no TCP connection to be had, the panic that
-// follows is the next best.
+// reset closes the TCP connection so that the kernel sends an RST. Without access to one it does nothing, and the panic
+// that follows closes the connection.
 func (f *faultWriter) reset() {
 	conn, _, err := http.NewResponseController(f.ResponseWriter).Hijack()
 	if err != nil {
@@ -214,17 +214,17 @@ func (f *faultWriter) reset() {
 }
 
 func (f *faultWriter) flush() {
-	_ = http.NewResponseController(f.ResponseWriter).Flush() // a writer that cannot flush has nothing to hold back
+	_ = http.NewResponseController(f.ResponseWriter).Flush() // a writer that cannot flush does not buffer
 }
 
-// finish ends an answer that the fault let through, and acts where there was no body to act upon.
+// finish ends a response that was passed on, and triggers the fault if the body did not.
 func (f *faultWriter) finish() {
 	switch f.fault.Kind {
 	case Gzip:
 		if f.zip != nil {
-			_ = f.zip.Close() // a client that went away is no error of the server
+			_ = f.zip.Close() // a client that disconnected is not a server error
 		}
 	case Cut, Reset, Stall:
-		f.act()
+		f.trigger()
 	}
 }

@@ -9,47 +9,47 @@ import (
 	"time"
 )
 
-// Format is what a file really is, whatever its name says.
+// Format is the actual audio format of a file, independent of its name.
 type Format string
 
 const (
 	// WAV is RIFF/WAVE with 16-bit PCM at 8 kHz.
 	WAV Format = "wav"
-	// RF64 is WAV with 64-bit sizes, as writers of very long recordings use it.
+	// RF64 is WAV with 64-bit sizes, used for very long recordings.
 	RF64 Format = "rf64"
 	// FLAC is a FLAC stream of the same audio.
 	FLAC Format = "flac"
 )
 
 const (
-	maxFLAC    = 10 * time.Minute // it is encoded in memory
+	maxFLAC    = 10 * time.Minute // because it is encoded in memory
 	maxRIFF    = int64(1)<<32 - 1
 	maxAudio   = int64(1) << 40
 	maxNameLen = 4096
 )
 
-// File is one recording of a session. The zero value is half a minute of mono WAV with a name like the vendor's sample.
+// File is one recording of a session. The zero value is 30 s of mono WAV with a name like the vendor's sample.
 type File struct {
-	// Name is the fileName of the answer, any string up to 4,096 bytes, hostile ones included. The extension of the media URL
-	// is taken from it where it is a plain one. Defaults to "<32 hex digits>-merged.wav".
+	// Name is the fileName in the response, any string up to 4,096 bytes, including hostile ones. The extension of the media
+	// URL is taken from it if it is at most 8 letters, digits, '-' and '_'. Defaults to "<32 hex digits>-merged.wav".
 	Name string
 	// Format of the bytes. Defaults to WAV.
 	Format Format
 	// Duration of the audio, rounded down to a sample; FLAC at most 10 minutes. Defaults to 30s.
 	Duration time.Duration
-	// Size of the whole file in bytes, up to 1 TiB, instead of Duration; rounded down to a sample. Not for FLAC.
-	// Nothing of that size is held in memory. WAV ends at 4 GiB, RF64 does not. Defaults to what Duration gives.
+	// Size of the whole file in bytes, up to 1 TiB, instead of Duration; rounded down to a sample. Not for FLAC. The file is
+	// not held in memory. WAV is limited to 4 GiB, RF64 is not. Defaults to the size that Duration gives.
 	Size int64
 	// Channels is 1, both speakers mixed, or 2, the caller left and the agent right. Defaults to 1.
 	Channels int
-	// Seed chooses voices and words. Defaults to one that follows from the session and the position of the file.
+	// Seed selects voices and words. Defaults to one derived from the session and the position of the file.
 	Seed uint64
-	// Raw, when not nil, is the file, byte for byte, and Format, Duration, Size, Channels and Seed are ignored.
+	// Raw, when not nil, is the exact content of the file, and Format, Duration, Size, Channels and Seed are ignored.
 	Raw []byte
-	// ContentType of the media answer. Defaults to "audio/wav", or "audio/flac" where the name ends in .flac.
+	// ContentType of the media response. Defaults to "audio/wav", or "audio/flac" if the name ends in .flac.
 	ContentType string
-	// Faults are met by successive GETs of the media URL, each as often as its Times says; after the last one all is well.
-	// Defaults to none.
+	// Faults apply to successive GETs of the media URL, each for as many as its Times; after the last one responses are
+	// normal. Defaults to none.
 	Faults []Fault
 }
 
@@ -60,19 +60,19 @@ type fileState struct {
 	path     string // of the media URL, without scheme, host and query
 	etag     string
 	modified time.Time
-	fault    int // index of the fault that the next GET meets
-	met      int // how often it was met
+	fault    int // index of the fault for the next GET
+	hits     int // how many GETs had it
 }
 
 func newFileState(st *sessionState, index int, config *Config) (*fileState, error) {
 	key := sessionKey{st.BotID, st.SessionID}
 	identity := sha256.Sum256([]byte(fmt.Sprintf("%s/%s/%d", key.botID, key.sessionID, index)))
 	f := &fileState{File: st.Files[index], session: key, modified: st.begin.Add(10 * time.Minute)}
-	orString(&f.Name, hex.EncodeToString(identity[16:])+"-merged.wav")
+	defaultString(&f.Name, hex.EncodeToString(identity[16:])+"-merged.wav")
 	if f.Seed == 0 {
 		f.Seed = binary.BigEndian.Uint64(identity[8:]) | 1
 	}
-	if err := f.completeAudio(fmt.Sprintf("session %s, file %d", key.sessionID, index)); err != nil {
+	if err := f.prepareAudio(fmt.Sprintf("session %s, file %d", key.sessionID, index)); err != nil {
 		return nil, err
 	}
 	f.path = mediaPath(config, key.botID, st.begin, uuid5(identity[:16]), extension(f.Name))
@@ -80,12 +80,12 @@ func newFileState(st *sessionState, index int, config *Config) (*fileState, erro
 	return f, nil
 }
 
-func (f *fileState) completeAudio(where string) error {
+func (f *fileState) prepareAudio(where string) error {
 	if f.Format == "" {
 		f.Format = WAV
 	}
-	orInt(&f.Channels, 1)
-	orDuration(&f.Duration, 30*time.Second)
+	defaultInt(&f.Channels, 1)
+	defaultDuration(&f.Duration, 30*time.Second)
 	if f.ContentType == "" {
 		f.ContentType = "audio/wav"
 		if extension(f.Name) == "flac" {
@@ -95,13 +95,13 @@ func (f *fileState) completeAudio(where string) error {
 	f.Faults = append([]Fault(nil), f.Faults...)
 	for i, fault := range f.Faults {
 		var err error
-		if f.Faults[i], err = fault.complete(fmt.Sprintf("%s, fault %d", where, i)); err != nil {
+		if f.Faults[i], err = fault.withDefaults(fmt.Sprintf("%s, fault %d", where, i)); err != nil {
 			return err
 		}
 	}
 	switch {
 	case len(f.Name) > maxNameLen:
-		return fmt.Errorf("simulator: %s has a name of %d bytes: at most %d", where, len(f.Name), maxNameLen)
+		return fmt.Errorf("simulator: %s has a name of %d bytes: use at most %d", where, len(f.Name), maxNameLen)
 	case f.Raw != nil:
 		return nil
 	case f.Channels != 1 && f.Channels != 2:
@@ -142,20 +142,20 @@ func (f *fileState) entityTag() string {
 	return `"` + hex.EncodeToString(h.Sum(nil)[:16]) + `"`
 }
 
-// nextFault says which fault a GET meets, and counts it. The simulator's mutex guards it.
+// nextFault returns the fault for a GET, and counts it. The caller holds the simulator's mutex.
 func (f *fileState) nextFault() Fault {
 	if f.fault >= len(f.Faults) {
 		return Fault{Kind: None}
 	}
 	fault := f.Faults[f.fault]
-	f.met++
-	if fault.Times > 0 && f.met >= fault.Times {
-		f.fault, f.met = f.fault+1, 0
+	f.hits++
+	if fault.Times > 0 && f.hits >= fault.Times {
+		f.fault, f.hits = f.fault+1, 0
 	}
 	return fault
 }
 
-// extension is what the media URL ends in: that of the name where it is short and plain, else wav.
+// extension returns the extension of the media URL: that of the name if it is short and needs no escaping, else wav.
 func extension(name string) string {
 	_, after, found := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ".")
 	after = strings.ToLower(after[strings.LastIndexByte(after, '.')+1:])
@@ -165,7 +165,7 @@ func extension(name string) string {
 	return after
 }
 
-// uuid5 lays 16 bytes out as a name-based UUID, which is what the vendor's sample carries.
+// uuid5 formats 16 bytes as a name-based UUID, the kind in the vendor's sample.
 func uuid5(b []byte) string {
 	u := [16]byte(b)
 	u[6] = u[6]&0x0f | 0x50

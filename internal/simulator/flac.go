@@ -13,17 +13,17 @@ import (
 	"github.com/mewkiz/flac/meta"
 )
 
-// flacBlock is the number of samples of a FLAC frame, the usual one.
+// flacBlock is the number of samples in a FLAC frame; 4096 is the usual size.
 const flacBlock = 4096
 
-// encodeFLAC encodes that many frames (samples of each channel) of the looped PCM.
+// encodeFLAC encodes the repeated PCM loop to a length of frames samples per channel.
 func encodeFLAC(loop []byte, channels int, frames int64) ([]byte, error) {
 	pcm := make([]byte, frames*int64(2*channels))
 	source := waveFile{loop: loop, data: int64(len(pcm))}
 	if _, err := source.ReadAt(pcm, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("simulator: reading PCM for FLAC: %w", err)
 	}
-	// Everything in the stream's header is known beforehand, so nothing has to be patched afterwards.
+	// The stream header is complete from the start, so it need not be rewritten at the end.
 	info := &meta.StreamInfo{
 		BlockSizeMin: flacBlock, BlockSizeMax: flacBlock, SampleRate: sampleRate,
 		NChannels: uint8(channels), BitsPerSample: 16, NSamples: uint64(frames), MD5sum: md5.Sum(pcm),
@@ -31,7 +31,7 @@ func encodeFLAC(loop []byte, channels int, frames int64) ([]byte, error) {
 	var out bytes.Buffer
 	encoder, err := flac.NewEncoder(&out, info)
 	if err != nil {
-		return nil, fmt.Errorf("simulator: beginning FLAC: %w", err)
+		return nil, fmt.Errorf("simulator: starting FLAC: %w", err)
 	}
 	for at := int64(0); at < frames; at += flacBlock {
 		n := min(flacBlock, frames-at)
@@ -40,7 +40,7 @@ func encodeFLAC(loop []byte, channels int, frames int64) ([]byte, error) {
 		}
 	}
 	if err := encoder.Close(); err != nil {
-		return nil, fmt.Errorf("simulator: ending FLAC: %w", err)
+		return nil, fmt.Errorf("simulator: finishing FLAC: %w", err)
 	}
 	return out.Bytes(), nil
 }

@@ -1,57 +1,31 @@
 package simulator
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rsa"
-	"crypto/sha1"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"strings"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
-var errNotOurJWE = errors.New("simulator: not a compact JWE for this app's key")
-
 // openJWE decrypts a compact JWE (RFC 7516) of RSA-OAEP with A256GCM or A128GCM, the combinations of the app's setting
-// "Enforce JWE" that are simulated; the header must name the key (vendor docs). The error tells no more than the answer may.
-func openJWE(compact string, key *rsa.PrivateKey, kid string) (string, error) {
-	parts := strings.Split(compact, ".")
-	if len(parts) != 5 {
-		return "", errNotOurJWE
+// "Enforce JWE" that are simulated. The header must name the key with kid (vendor docs) and must not have zip or crit.
+func openJWE(compact string, key *rsa.PrivateKey, kid string) (signed string, ok bool) {
+	jwe, err := jose.ParseEncryptedCompact(compact, []jose.KeyAlgorithm{jose.RSA_OAEP}, []jose.ContentEncryption{jose.A256GCM, jose.A128GCM})
+	if err != nil || !isStrictJWE(compact) || jwe.Header.KeyID != kid || jwe.Header.ExtraHeaders["zip"] != nil {
+		return "", false
 	}
-	var raw [5][]byte
-	for i, part := range parts {
-		var err error
-		if raw[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
-			return "", errNotOurJWE
+	plain, err := jwe.Decrypt(key) // refuses crit
+	return string(plain), err == nil
+}
+
+// isStrictJWE reports what the library does not check: canonical base64url, and a tag of exactly 128 bits (RFC 7518, 5.3).
+func isStrictJWE(compact string) bool {
+	parts := strings.Split(compact, ".")
+	for _, part := range parts {
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return false
 		}
 	}
-	// A map, because encoding/json would take a field spelt in another case.
-	header := map[string]any{}
-	if json.Unmarshal(raw[0], &header) != nil || header["alg"] != "RSA-OAEP" || header["kid"] != kid || header["zip"] != nil || header["crit"] != nil {
-		return "", errNotOurJWE
-	}
-	keyBytes, known := map[any]int{"A256GCM": 32, "A128GCM": 16}[header["enc"]]
-	if !known {
-		return "", errNotOurJWE
-	}
-	// SHA-1 is what the name RSA-OAEP means (RFC 7518, 4.3).
-	cek, err := rsa.DecryptOAEP(sha1.New(), nil, key, raw[1], nil)
-	if err != nil || len(cek) != keyBytes {
-		return "", errNotOurJWE
-	}
-	block, err := aes.NewCipher(cek)
-	if err != nil {
-		return "", errNotOurJWE
-	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil || len(raw[2]) != gcm.NonceSize() || len(raw[4]) != gcm.Overhead() {
-		return "", errNotOurJWE
-	}
-	signed, err := gcm.Open(nil, raw[2], append(raw[3], raw[4]...), []byte(parts[0]))
-	if err != nil {
-		return "", errNotOurJWE
-	}
-	return string(signed), nil
+	return len(parts[len(parts)-1]) == base64.RawURLEncoding.EncodedLen(16)
 }

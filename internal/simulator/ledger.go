@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// CallKind tells what a request was for.
+// CallKind is the kind of a request.
 type CallKind string
 
 // The kinds of requests.
@@ -17,15 +17,15 @@ const (
 	KindOther CallKind = "other" // no such route
 )
 
-// Call is one request as the simulator saw it. It holds no token, no signature and no query.
+// Call is one request as the simulator received it. It contains no token, signature or query.
 type Call struct {
-	// At is when the request came, by Config.Now.
+	// At is when the request arrived, by Config.Now.
 	At time.Time
-	// Kind, Method and Path (without query) say what was asked for.
+	// Kind, Method and Path (without query) identify what was requested.
 	Kind   CallKind
 	Method string
 	Path   string
-	// BotID and SessionID are those of the path and the query of an API call, or of the file of a media request.
+	// BotID and SessionID come from the path and the query of an API call, or from the file of a media request.
 	BotID     string
 	SessionID string
 	// UserID is the userId of an API call.
@@ -34,45 +34,45 @@ type Call struct {
 	FileName string
 	// Range is the request's Range header.
 	Range string
-	// Token is a fingerprint of the auth header, empty when there was none: two calls with the same one used the same token.
+	// Token is a fingerprint of the auth header, empty without one: calls with the same fingerprint used the same token.
 	Token string
-	// Credential tells whether a media request brought an auth or Authorization header, which must never happen.
+	// Credential reports whether a media request had an auth or Authorization header, which must never happen.
 	Credential bool
-	// Reason is why the call was refused; empty when it was not.
+	// Reason is why the call was refused; empty if it was not.
 	Reason Reason
-	// Fault is the kind of fault that the call met; empty when it met none.
+	// Fault is the kind of fault in the response; empty if there was none.
 	Fault FaultKind
-	// RecordingStatus is the status that an accepted API call was told.
+	// RecordingStatus is the status returned to an accepted API call.
 	RecordingStatus string
-	// HTTPStatus is what was answered; 0 when no answer began.
+	// HTTPStatus is the status of the response; 0 if none began.
 	HTTPStatus int
 	// Bytes is how much of the body was written.
 	Bytes int64
-	// Done tells that the request is over, well or not.
+	// Done reports whether the request has ended, successfully or not.
 	Done bool
 }
 
-// Counts are totals since the start. Unlike Calls they forget nothing.
+// Counts are totals since the start. Unlike Calls they are not limited by Config.LedgerSize.
 type Counts struct {
 	// API is all calls of the recordings endpoint, Accepted those that reached a session's script (or an unknown
-	// session), Refused the others by reason, Outages those that met SetOutage.
+	// session), Refused the others by reason, Outages those that failed because of SetOutage.
 	API      int
 	Accepted int
 	Refused  map[Reason]int
 	Outages  int
-	// Media is all media requests, MediaServed those whose URL was good (faults included), MediaRefused the others by reason.
+	// Media is all media requests, MediaServed those with a valid URL (faults included), MediaRefused the others by reason.
 	Media        int
 	MediaServed  int
 	MediaRefused map[Reason]int
-	// CredentialsAtMedia is how many media requests brought an auth or Authorization header. Anything but 0 is a leak.
+	// CredentialsAtMedia is how many media requests had an auth or Authorization header. Anything but 0 is a leak.
 	CredentialsAtMedia int
-	// Faults is how often each kind of fault was met.
+	// Faults is how often each kind of fault was injected.
 	Faults map[FaultKind]int
 	// Other is requests that no route matched.
 	Other int
-	// InFlight is requests that are not over.
+	// InFlight is requests that have not ended.
 	InFlight int
-	// Bytes is all that was written in bodies.
+	// Bytes is the total size of all bodies written.
 	Bytes int64
 }
 
@@ -80,17 +80,17 @@ type Counts struct {
 type SessionCounts struct {
 	// StatusCalls is accepted status calls, faults included.
 	StatusCalls int
-	// MediaRequests is requests for the session's files whose URL was good.
+	// MediaRequests is requests for the session's files with a valid URL.
 	MediaRequests int
 }
 
-// ledger remembers the last calls and counts all of them.
+// ledger stores the last calls and counts all of them.
 type ledger struct {
 	mu      sync.Mutex
 	size    int
 	calls   []*Call
 	counts  Counts
-	changed chan struct{} // closed and replaced whenever something is written
+	changed chan struct{} // closed and replaced at every update
 }
 
 func newLedger(size int) *ledger {
@@ -99,12 +99,12 @@ func newLedger(size int) *ledger {
 	}}
 }
 
-// open enters a call that just came.
-func (l *ledger) open(c Call) *Call {
+// add stores a call that has just arrived.
+func (l *ledger) add(c Call) *Call {
 	entry := &c
-	l.write(func() {
+	l.update(func() {
 		if len(l.calls) >= l.size {
-			l.calls[0] = nil // the backing array moves on, the entry must not be kept by it
+			l.calls[0] = nil // otherwise the backing array keeps the entry in memory
 			l.calls = l.calls[1:]
 		}
 		l.calls = append(l.calls, entry)
@@ -124,9 +124,9 @@ func (l *ledger) open(c Call) *Call {
 	return entry
 }
 
-// refuse enters why the call is refused.
+// refuse records why the call is refused.
 func (l *ledger) refuse(c *Call, reason Reason) {
-	l.write(func() {
+	l.update(func() {
 		c.Reason = reason
 		switch c.Kind {
 		case KindMedia:
@@ -137,9 +137,9 @@ func (l *ledger) refuse(c *Call, reason Reason) {
 	})
 }
 
-// accept enters that the call goes on, and what it meets.
+// accept records that the call passed all checks, and its fault.
 func (l *ledger) accept(c *Call, fault FaultKind, fill func(c *Call)) {
-	l.write(func() {
+	l.update(func() {
 		fill(c)
 		if fault != None {
 			c.Fault = fault
@@ -153,25 +153,25 @@ func (l *ledger) accept(c *Call, fault FaultKind, fill func(c *Call)) {
 	})
 }
 
-// outage enters that the call met SetOutage.
+// outage records that the call failed because of SetOutage.
 func (l *ledger) outage(c *Call, fault FaultKind) {
-	l.write(func() {
+	l.update(func() {
 		c.Fault = fault
 		l.counts.Outages++
 		l.counts.Faults[fault]++
 	})
 }
 
-// finish enters that the call is over.
+// finish records that the call has ended.
 func (l *ledger) finish(c *Call, httpStatus int, bytes int64) {
-	l.write(func() {
+	l.update(func() {
 		c.HTTPStatus, c.Bytes, c.Done = httpStatus, bytes, true
 		l.counts.InFlight--
 		l.counts.Bytes += bytes
 	})
 }
 
-func (l *ledger) write(change func()) {
+func (l *ledger) update(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
@@ -198,7 +198,7 @@ func (l *ledger) read() (Counts, <-chan struct{}) {
 	return c, l.changed
 }
 
-// Calls returns the last Config.LedgerSize requests, oldest first, those that are still under way included.
+// Calls returns the last Config.LedgerSize requests, oldest first, including those in flight.
 func (s *Simulator) Calls() []Call { return s.ledger.list() }
 
 // Counts returns the totals since the start.
@@ -207,8 +207,8 @@ func (s *Simulator) Counts() Counts {
 	return c
 }
 
-// Await returns once until is true of the totals, looking again at every change, or with the context's error. It is how a
-// test waits for a request to arrive without sleeping.
+// Await blocks until the predicate returns true for the totals, checking it at every change, or returns the context's
+// error. Tests use it to wait for a request without sleeping.
 func (s *Simulator) Await(ctx context.Context, until func(Counts) bool) error {
 	for {
 		counts, changed := s.ledger.read()

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// sound is the content of a file, at whatever size without holding it in memory.
+// sound is the content of a file of any size, not held in memory as a whole.
 type sound interface {
 	io.ReaderAt
 	Size() int64
 }
 
-// serveMedia answers a request for a media URL.
+// serveMedia handles a request for a media URL.
 func (s *Simulator) serveMedia(w http.ResponseWriter, r *http.Request, call *Call) {
 	path := r.URL.EscapedPath()
 	if reason := s.checkQuery(path, r.URL.RawQuery, s.now()); reason != "" {
 		s.refuseMedia(w, call, reason, http.StatusForbidden, msgMediaRefused)
 		return
 	}
-	file, fault := s.visit(path, r.Method)
+	file, fault := s.findFile(path, r.Method)
 	if file == nil {
 		s.refuseMedia(w, call, ReasonNoFile, http.StatusNotFound, "File not found")
 		return
@@ -29,7 +29,7 @@ func (s *Simulator) serveMedia(w http.ResponseWriter, r *http.Request, call *Cal
 	s.ledger.accept(call, fault.Kind, func(c *Call) {
 		c.BotID, c.SessionID, c.FileName = file.session.botID, file.session.sessionID, file.Name
 	})
-	s.meet(w, r, fault, func(w http.ResponseWriter) { s.sendFile(w, r, file, fault) })
+	s.serveFault(w, r, fault, func(w http.ResponseWriter) { s.sendFile(w, r, file, fault) })
 }
 
 func (s *Simulator) refuseMedia(w http.ResponseWriter, call *Call, reason Reason, status int, msg string) {
@@ -37,8 +37,8 @@ func (s *Simulator) refuseMedia(w http.ResponseWriter, call *Call, reason Reason
 	(&refusal{reason: reason, httpStatus: status, code: status, msg: msg}).write(w)
 }
 
-// visit finds the file of a path and says which fault the request meets. Only a GET uses a fault up.
-func (s *Simulator) visit(path, method string) (*fileState, Fault) {
+// findFile returns the file of a path and the fault for the request. Only a GET consumes a fault.
+func (s *Simulator) findFile(path, method string) (*fileState, Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	file := s.files[path]
@@ -52,14 +52,14 @@ func (s *Simulator) visit(path, method string) (*fileState, Fault) {
 	return file, file.nextFault()
 }
 
-// sendFile is the good answer: the whole file, or the range that was asked for.
+// sendFile sends the normal response: the whole file, or the requested range.
 func (s *Simulator) sendFile(w http.ResponseWriter, r *http.Request, file *fileState, fault Fault) {
 	content, err := s.sounds.open(file)
 	if err != nil {
 		writeBody(w, http.StatusInternalServerError, jsonType, envelope(http.StatusInternalServerError, "Internal server error: "+err.Error()))
 		return
 	}
-	content = distort(content, fault)
+	content = changeLength(content, fault)
 	w.Header().Set("Content-Type", file.ContentType)
 	var modified time.Time // zero sends no Last-Modified
 	if !s.config.DisableETag {
@@ -76,18 +76,18 @@ func (s *Simulator) sendFile(w http.ResponseWriter, r *http.Request, file *fileS
 	http.ServeContent(w, r, "", modified, io.NewSectionReader(content, 0, content.Size()))
 }
 
-// sendWhole knows nothing of Range and conditions.
+// sendWhole ignores Range and conditional headers.
 func sendWhole(w http.ResponseWriter, r *http.Request, content sound) {
 	w.Header().Set("Content-Length", strconv.FormatInt(content.Size(), 10))
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead {
 		return
 	}
-	_, _ = io.Copy(w, io.NewSectionReader(content, 0, content.Size())) // a client that went away is no error of the server
+	_, _ = io.Copy(w, io.NewSectionReader(content, 0, content.Size())) // a client that disconnected is not a server error
 }
 
-// distort makes the file shorter or longer than its header says.
-func distort(content sound, fault Fault) sound {
+// changeLength makes the file shorter or longer than its header says.
+func changeLength(content sound, fault Fault) sound {
 	switch fault.Kind {
 	case Short:
 		return io.NewSectionReader(content, 0, max(0, content.Size()-fault.Bytes))
@@ -97,27 +97,27 @@ func distort(content sound, fault Fault) sound {
 	return content
 }
 
-// extended is a sound with a tail of bytes that are no audio.
+// extended is a sound followed by tail bytes that are not audio.
 type extended struct {
 	sound
 	tail int64
 }
 
-// Size counts the tail in.
+// Size includes the tail.
 func (e extended) Size() int64 { return e.sound.Size() + e.tail }
 
-// ReadAt reads on into the tail.
+// ReadAt continues into the tail.
 func (e extended) ReadAt(p []byte, off int64) (int, error) {
 	return readParts(p, off, e.Size(), func(p []byte, off int64) int {
 		if off < e.sound.Size() {
-			n, _ := e.sound.ReadAt(p, off) // how far it got is all that counts
+			n, _ := e.sound.ReadAt(p, off) // readParts needs only the count
 			return n
 		}
 		return copy(p, bytes.Repeat([]byte("trailing garbage"), len(p)/16+1))
 	})
 }
 
-// readParts fills p from off on, by as many calls of read as it takes; read must put at least one byte anywhere below size.
+// readParts fills p from offset off with repeated calls of read, which must return at least one byte below size.
 func readParts(p []byte, off, size int64, read func(p []byte, off int64) int) (int, error) {
 	if off < 0 || off >= size {
 		return 0, io.EOF

@@ -16,19 +16,19 @@ const (
 	msgMediaRefused = "Access denied: the URL is not valid or has expired"
 )
 
-// mediaPath is laid out like the one in the vendor's sample; the day is the call's, in UTC.
+// mediaPath returns a path like the one in the vendor's sample; the date is the call's, in UTC.
 func mediaPath(config *Config, botID string, begin time.Time, id, extension string) string {
 	return fmt.Sprintf("%ssmartassistrecording/%s/%s/%s/%s/f-%s.%s",
 		mediaPrefix, config.Environment, config.OrgID, botID, begin.UTC().Format("2006/02-01-2006"), id, extension)
 }
 
-// signedQuery is the query of a media URL: the expiry as a Unix second, a nonce and the signature over path and both.
+// signedQuery returns the query of a media URL: the expiry as a Unix second, a nonce, and the signature of path and both.
 func (s *Simulator) signedQuery(path string, expires time.Time) string {
 	return s.query(path, expires.Unix(), 1_000_000_000+rand.Int64N(9_000_000_000))
 }
 
-// query writes the signature as the vendor's sample has it: a base64 HMAC in quotes, in base64 once more, with the padding
-// as "$$". Its length makes that padding two characters always.
+// query formats the signature as in the vendor's sample: a base64 HMAC in quotes, encoded in base64 again, with the padding
+// written as "$$". The length of the signature makes the padding always two characters.
 func (s *Simulator) query(path string, expires, nonce int64) string {
 	mac := hmac.New(sha256.New, s.urlKey)
 	fmt.Fprintf(mac, "%s\n%d\n%d", path, expires, nonce)
@@ -37,8 +37,8 @@ func (s *Simulator) query(path string, expires, nonce int64) string {
 	return fmt.Sprintf("e=%d&n=%d&s=%s", expires, nonce, signature)
 }
 
-// checkQuery verifies path and query as they were sent, byte for byte. The padding may stand as "$$" or as "%24%24", both
-// of which the vendor hands out; whatever else was re-encoded, reordered or added makes another URL.
+// checkQuery verifies path and query byte for byte as they were sent. The padding may be "$$" or "%24%24", since the
+// vendor returns both; a URL with anything else re-encoded, reordered or added is invalid.
 func (s *Simulator) checkQuery(path, rawQuery string, now time.Time) Reason {
 	expires, nonce, ok := readQuery(rawQuery)
 	if !ok {
@@ -55,7 +55,7 @@ func (s *Simulator) checkQuery(path, rawQuery string, now time.Time) Reason {
 	return ""
 }
 
-// readQuery takes the two numbers out of "e=…&n=…&s=…".
+// readQuery returns the two numbers in "e=…&n=…&s=…".
 func readQuery(raw string) (expires, nonce int64, ok bool) {
 	e, rest, found := strings.Cut(strings.TrimPrefix(raw, "e="), "&n=")
 	n, _, more := strings.Cut(rest, "&s=")

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// recordingsAnswer is the body of a good answer (the vendor's page).
-type recordingsAnswer struct {
+// recordingsResponse is the body of a normal response (vendor docs).
+type recordingsResponse struct {
 	Status    *string         `json:"status,omitempty"`
 	Recording []recordingItem `json:"recording"`
 }
@@ -17,11 +17,11 @@ type recordingItem struct {
 	FileURL  string `json:"fileUrl"`
 }
 
-// serveRecordings answers a call of the recordings endpoint; the order of the checks is the package's documentation.
+// serveRecordings handles a call of the recordings endpoint. The package documentation gives the order of the checks.
 func (s *Simulator) serveRecordings(w http.ResponseWriter, r *http.Request, call *Call) {
 	if outage := s.currentOutage(); outage != nil {
 		s.ledger.outage(call, outage.Kind)
-		s.meet(w, r, *outage, func(http.ResponseWriter) {})
+		s.serveFault(w, r, *outage, func(http.ResponseWriter) {})
 		return
 	}
 	now := s.now()
@@ -32,13 +32,13 @@ func (s *Simulator) serveRecordings(w http.ResponseWriter, r *http.Request, call
 		refused.write(w)
 		return
 	}
-	step, body := s.tell(sessionKey{botID, sessionID}, userID, apiBase(r), now)
+	step, body := s.nextResponse(sessionKey{botID, sessionID}, userID, apiBase(r), now)
 	fault := Fault{Kind: None}
 	if step.Fault != nil {
 		fault = *step.Fault
 	}
 	s.ledger.accept(call, fault.Kind, func(c *Call) { c.RecordingStatus = clip(step.Status) })
-	s.meet(w, r, fault, func(w http.ResponseWriter) { writeBody(w, http.StatusOK, jsonType, body) })
+	s.serveFault(w, r, fault, func(w http.ResponseWriter) { writeBody(w, http.StatusOK, jsonType, body) })
 }
 
 func (s *Simulator) currentOutage() *Fault {
@@ -47,7 +47,7 @@ func (s *Simulator) currentOutage() *Fault {
 	return s.outage
 }
 
-// admit takes a call through token, budget and arguments.
+// admit checks token, budget and arguments.
 func (s *Simulator) admit(r *http.Request, botID string, now time.Time) (sessionID, userID string, refused *refusal) {
 	if refused := s.authenticate(r.Header, botID, now); refused != nil {
 		return "", "", refused
@@ -62,7 +62,7 @@ func (s *Simulator) admit(r *http.Request, botID string, now time.Time) (session
 	return query.Get("sessionId"), query.Get("userId"), nil
 }
 
-// spend takes a call from the bot's budget.
+// spend deducts a call from the bot's budget, or returns why it cannot.
 func (s *Simulator) spend(botID string, now time.Time) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,35 +80,35 @@ func (s *Simulator) spend(botID string, now time.Time) *refusal {
 	return refused
 }
 
-// tell moves the session's script on and writes what its step says. A session that is not there, or not this user's, is
+// nextResponse advances the session's script and returns its step and body. An unknown session, or one of another user, is
 // media_unavailable.
-func (s *Simulator) tell(key sessionKey, userID, base string, now time.Time) (Step, string) {
+func (s *Simulator) nextResponse(key sessionKey, userID, base string, now time.Time) (Step, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.sessions[key]
 	if st == nil || st.UserID != "" && userID != "" && userID != st.UserID {
 		step := Step{Status: StatusMediaUnavailable}
-		return step, encode(recordingsAnswer{Status: &step.Status, Recording: []recordingItem{}})
+		return step, encode(recordingsResponse{Status: &step.Status, Recording: []recordingItem{}})
 	}
 	st.counts.StatusCalls++
 	step := st.nextStep(now)
 	if step.Body != "" {
 		return step, step.Body
 	}
-	answer := recordingsAnswer{Status: &step.Status, Recording: []recordingItem{}}
+	response := recordingsResponse{Status: &step.Status, Recording: []recordingItem{}}
 	if step.OmitStatus {
-		answer.Status = nil
+		response.Status = nil
 	}
 	if step.Status == StatusSuccess && !step.OmitFiles {
-		answer.Recording = s.items(st, step, base, now)
+		response.Recording = s.items(st, step, base, now)
 	}
-	return step, encode(answer)
+	return step, encode(response)
 }
 
-// items signs a new URL for each file of the session. The caller holds s.mu.
+// items returns the session's files with newly signed URLs. The caller holds s.mu.
 func (s *Simulator) items(st *sessionState, step Step, base string, now time.Time) []recordingItem {
-	life := step.URLLifetime
-	orDuration(&life, s.config.URLLifetime)
+	lifetime := step.URLLifetime
+	defaultDuration(&lifetime, s.config.URLLifetime)
 	if s.config.MediaURL != "" {
 		base = s.config.MediaURL
 	}
@@ -117,12 +117,12 @@ func (s *Simulator) items(st *sessionState, step Step, base string, now time.Tim
 	}
 	items := make([]recordingItem, len(st.files))
 	for i, f := range st.files {
-		items[i] = recordingItem{FileName: f.Name, FileURL: strings.TrimSuffix(base, "/") + f.path + "?" + s.signedQuery(f.path, now.Add(life))}
+		items[i] = recordingItem{FileName: f.Name, FileURL: strings.TrimSuffix(base, "/") + f.path + "?" + s.signedQuery(f.path, now.Add(lifetime))}
 	}
 	return items
 }
 
-// apiBase is the scheme and host at which the request came.
+// apiBase returns the scheme and host of the request.
 func apiBase(r *http.Request) string {
 	if r.TLS != nil {
 		return "https://" + r.Host

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Texts of the vendor, word for word (vendor docs and answers seen by public clients).
+// The vendor's texts, verbatim (vendor docs and responses that public clients received).
 const (
 	msgInvalidCredentials = "Invalid SDK credentials"
 	msgInvalidToken       = "Invalid JWT token"
@@ -22,10 +22,10 @@ const (
 	msgLimitHour          = "You've exceeded the hourly rate limit. Please wait for sometime before retrying."
 )
 
-// Reason says, in the ledger, why a call was refused. Clients never see it.
+// Reason is why a call was refused. Only the ledger shows it, never a response.
 type Reason string
 
-// The reasons that the ledger knows. A call that was accepted has the empty reason.
+// The reasons in the ledger. An accepted call has the empty reason.
 const (
 	ReasonNoToken     Reason = "no token"
 	ReasonNotJWT      Reason = "not a JWT"
@@ -50,7 +50,7 @@ const (
 	ReasonClosed      Reason = "simulator closed"
 )
 
-// refusal is an answer that says no: what the client is told, and why in the ledger's words.
+// refusal is an error response, and the reason for the ledger.
 type refusal struct {
 	reason     Reason
 	httpStatus int
@@ -63,7 +63,7 @@ func unauthorized(reason Reason, msg string) *refusal {
 	return &refusal{reason: reason, httpStatus: http.StatusUnauthorized, code: 4002, msg: msg}
 }
 
-// unverified is the form of the jti rules: the HTTP status again as the code.
+// unverified has the form of the jti errors: the code equals the HTTP status.
 func unverified(reason Reason, detail string) *refusal {
 	return &refusal{reason: reason, httpStatus: http.StatusUnauthorized, code: http.StatusUnauthorized, msg: msgVerifying + detail}
 }
@@ -80,7 +80,7 @@ const (
 	htmlType = "text/html; charset=utf-8"
 )
 
-// envelope is the vendor's error form.
+// envelope returns the vendor's error document.
 func envelope(code int, msg string) string {
 	type item struct {
 		Msg  string `json:"msg"`
@@ -91,14 +91,13 @@ func envelope(code int, msg string) string {
 	}{[]item{{msg, code}}})
 }
 
-// encode writes JSON as the platform's JavaScript does: an ampersand in a URL stays one, which encoding/json would
-// otherwise escape.
+// encode returns JSON as the platform's JavaScript writes it: without encoding/json's escape of an ampersand in a URL.
 func encode(v any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(fmt.Sprintf("simulator: encoding an answer made of strings and numbers: %v", err))
+		panic(fmt.Sprintf("simulator: encoding a response of strings and numbers: %v", err))
 	}
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
@@ -107,10 +106,10 @@ func writeBody(w http.ResponseWriter, status int, contentType, body string) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body)) // a client that went away is no error of the server
+	_, _ = w.Write([]byte(body)) // a client that disconnected is not a server error
 }
 
-// writeNotFound answers as Express does where no route matches.
+// writeNotFound responds as Express does if no route matches.
 func writeNotFound(w http.ResponseWriter, r *http.Request) {
 	writeBody(w, http.StatusNotFound, htmlType, fmt.Sprintf("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"+
 		"<title>Error</title>\n</head>\n<body>\n<pre>Cannot %s %s</pre>\n</body>\n</html>\n", html.EscapeString(r.Method), html.EscapeString(r.URL.EscapedPath())))

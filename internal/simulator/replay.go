@@ -5,12 +5,12 @@ import (
 	"crypto/sha256"
 )
 
-// maxJTIs bounds the memory for used tokens. It is far beyond what the windows of a test let through in the hour
-// that a jti lives.
+// maxJTIs limits the memory for used tokens. It is far more than the windows of a test accept in the hour that a jti is
+// valid.
 const maxJTIs = 1 << 18
 
-// replayMemory remembers the jti of every token that was used until that token has expired; after that its expiry
-// refuses it. It is not safe for concurrent use.
+// replayMemory stores the jti of every used token until the token expires; from then on the exp check refuses it. It is
+// not safe for concurrent use.
 type replayMemory struct {
 	used  map[[32]byte]struct{}
 	queue jtiQueue // next to expire first
@@ -18,7 +18,7 @@ type replayMemory struct {
 }
 
 type usedJTI struct {
-	digest [32]byte // of fixed size, whatever length the client chose
+	digest [32]byte // fixed size, independent of the client's jti
 	exp    float64  // Unix second
 }
 
@@ -26,9 +26,8 @@ func newReplayMemory(limit int) *replayMemory {
 	return &replayMemory{used: map[[32]byte]struct{}{}, limit: limit}
 }
 
-// burn remembers the jti and reports whether it was new. When the memory is full the entry that would be forgotten
-// first goes early.
-func (m *replayMemory) burn(jti string, exp, now float64) bool {
+// markUsed stores the jti and reports whether it was new. When the memory is full, it drops the entry that expires first.
+func (m *replayMemory) markUsed(jti string, exp, now float64) bool {
 	for len(m.queue) > 0 && m.queue[0].exp <= now {
 		m.drop()
 	}

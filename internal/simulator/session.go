@@ -31,51 +31,50 @@ const (
 	maxFiles = 64
 )
 
-// Session is a call with its recording, and the story of how the recording becomes available.
+// Session is a call with its recording, and the script of how the recording becomes available.
 type Session struct {
 	// BotID is the bot that took the call, one of Config.BotIDs.
 	BotID string
-	// SessionID is 24 lower-case hex digits, the first 8 being the Unix second of the call's begin; see NewSessionID.
+	// SessionID is 24 lower-case hex digits, the first 8 being the Unix second when the call began; see NewSessionID.
 	SessionID string
-	// UserID, when set, must match a userId that a caller gives; a caller may always leave it out. Defaults to none: any
-	// userId will do.
+	// UserID, when set, must match a userId in the request; a request may always omit it. Defaults to none: any userId is
+	// accepted.
 	UserID string
-	// Script is what successive status calls see, at most 1,000 steps; the last one stays. Defaults to success at once.
+	// Script is the sequence of steps that status calls see, at most 1,000; the last one stays. Defaults to success at once.
 	Script []Step
-	// Files are the recording, at most 64, handed out by the steps whose status is success.
+	// Files are the recording, at most 64, listed by the steps whose status is success.
 	Files []File
 }
 
 // Step is one stage of a session. It lasts for Calls status calls or for the duration For, whichever ends first; the last
-// step of a script stays whatever it says. Time runs from AddSession on, and only by Config.Now.
+// step of a script never ends. Time starts at AddSession and follows Config.Now.
 type Step struct {
-	// Status is the answer's status, any string.
+	// Status is the status in the response, any string.
 	Status string
-	// Calls is how many status calls see the step. Defaults to no such end.
+	// Calls is how many status calls see the step. Defaults to no limit.
 	Calls int
-	// For is how long the step lasts. Defaults to no such end.
+	// For is how long the step lasts. Defaults to no limit.
 	For time.Duration
-	// Body, when set, is sent with status 200 instead of the answer: wrong JSON, half a document, anything.
+	// Body, when set, is sent with HTTP status 200 instead of the normal response: wrong JSON, half a document, anything.
 	Body string
-	// OmitStatus leaves the key "status" out of the answer. Defaults to false.
+	// OmitStatus leaves the key "status" out of the response. Defaults to false.
 	OmitStatus bool
-	// OmitFiles makes success come with an empty list. Defaults to false.
+	// OmitFiles makes success return an empty list. Defaults to false.
 	OmitFiles bool
-	// URLLifetime is the life of the URLs that this step hands out; negative ones are expired at birth. Defaults to
-	// Config.URLLifetime.
+	// URLLifetime is the lifetime of the URLs that this step returns; with a negative one they are already expired.
+	// Defaults to Config.URLLifetime.
 	URLLifetime time.Duration
-	// MediaURL is the scheme and host of the URLs that this step hands out, to lead a client astray. Defaults to
+	// MediaURL is the scheme and host of the URLs that this step returns, to test a client with a wrong host. Defaults to
 	// Config.MediaURL.
 	MediaURL string
-	// Fault is what the call meets instead of, or on the way of, the answer. It still costs a call of the budget.
-	// Defaults to none.
+	// Fault replaces or damages the response. The call still counts against the budget. Defaults to none.
 	Fault *Fault
 }
 
 // sessionKey identifies a session within a simulator.
 type sessionKey struct{ botID, sessionID string }
 
-// sessionState is a session and how far it has come. The simulator's mutex guards it.
+// sessionState is a session and its progress. The simulator's mutex guards it.
 type sessionState struct {
 	Session
 	begin     time.Time
@@ -86,7 +85,7 @@ type sessionState struct {
 	counts    SessionCounts
 }
 
-// newSessionState checks the session, fills its defaults in and copies it.
+// newSessionState checks the session, sets its defaults and copies it.
 func newSessionState(in Session, config *Config, now time.Time) (*sessionState, error) {
 	begin, err := callBegin(in.SessionID)
 	if err != nil {
@@ -96,10 +95,10 @@ func newSessionState(in Session, config *Config, now time.Time) (*sessionState, 
 		return nil, fmt.Errorf("simulator: session %s has %d steps and %d files: at most %d and %d are allowed", in.SessionID, len(in.Script), len(in.Files), maxSteps, maxFiles)
 	}
 	st := &sessionState{Session: in, begin: begin, stepBegan: now}
-	if st.Script, err = completeScript(in); err != nil {
+	if st.Script, err = prepareScript(in); err != nil {
 		return nil, err
 	}
-	st.Files = append([]File(nil), in.Files...) // the caller's slice stays as it is
+	st.Files = append([]File(nil), in.Files...) // do not modify the caller's slice
 	for i := range in.Files {
 		file, err := newFileState(st, i, config)
 		if err != nil {
@@ -111,7 +110,7 @@ func newSessionState(in Session, config *Config, now time.Time) (*sessionState, 
 	return st, nil
 }
 
-func completeScript(in Session) ([]Step, error) {
+func prepareScript(in Session) ([]Step, error) {
 	if len(in.Script) == 0 {
 		return []Step{{Status: StatusSuccess}}, nil
 	}
@@ -119,10 +118,10 @@ func completeScript(in Session) ([]Step, error) {
 	for i := range script {
 		step, where := &script[i], fmt.Sprintf("session %s, step %d", in.SessionID, i)
 		if step.Calls < 0 || step.For < 0 {
-			return nil, fmt.Errorf("simulator: %s has a negative end: Calls %d, For %s", where, step.Calls, step.For)
+			return nil, fmt.Errorf("simulator: %s has a negative limit: Calls %d, For %s", where, step.Calls, step.For)
 		}
 		if step.Calls == 0 && step.For == 0 && i < len(script)-1 {
-			return nil, fmt.Errorf("simulator: %s never ends, so what follows is never seen: set Calls or For", where)
+			return nil, fmt.Errorf("simulator: %s never ends, so later steps are never reached: set Calls or For", where)
 		}
 		if err := checkMediaBase(where+": MediaURL", step.MediaURL); err != nil {
 			return nil, err
@@ -130,7 +129,7 @@ func completeScript(in Session) ([]Step, error) {
 		if step.Fault == nil {
 			continue
 		}
-		fault, err := step.Fault.complete(where)
+		fault, err := step.Fault.withDefaults(where)
 		if err = errors.Join(err, fault.forAPI(where)); err != nil {
 			return nil, err
 		}
@@ -139,9 +138,9 @@ func completeScript(in Session) ([]Step, error) {
 	return script, nil
 }
 
-// nextStep says what a status call at now sees, and counts it.
+// nextStep returns the step that a status call at now sees, and counts the call.
 func (st *sessionState) nextStep(now time.Time) Step {
-	st.elapse(now)
+	st.skipElapsed(now)
 	step := st.Script[st.step]
 	st.stepCalls++
 	if step.Calls > 0 && st.stepCalls >= step.Calls {
@@ -150,8 +149,8 @@ func (st *sessionState) nextStep(now time.Time) Step {
 	return step
 }
 
-// elapse leaves the steps behind whose time is over. Each begins when the one before it ended, however late that is noticed.
-func (st *sessionState) elapse(now time.Time) {
+// skipElapsed skips the steps whose time is over. Each begins when the previous one ended, not when the next call comes.
+func (st *sessionState) skipElapsed(now time.Time) {
 	for st.step < len(st.Script)-1 {
 		span := st.Script[st.step].For
 		if span == 0 || now.Before(st.stepBegan.Add(span)) {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Simulator stands in for the vendor. It is an http.Handler that works on any host and port, serves both the API and the
-// media, and is safe for concurrent use.
+// Simulator simulates the vendor's server. It is an http.Handler that works on any host and port, serves both the API and
+// the media, and is safe for concurrent use.
 type Simulator struct {
 	ledger *ledger
 	sounds *soundCache
@@ -21,7 +21,7 @@ type Simulator struct {
 	closed chan struct{}
 	once   sync.Once
 
-	mu           sync.Mutex // guards what follows, and the states of sessions and files
+	mu           sync.Mutex // guards the fields below and the states of sessions and files
 	config       Config
 	bots         map[string]*windows
 	replays      *replayMemory
@@ -31,10 +31,10 @@ type Simulator struct {
 	files        map[string]*fileState // by path of the media URL
 }
 
-// New returns a simulator without sessions, or an error that names the field of the configuration at fault. Close it when
-// it is done.
+// New returns a simulator without sessions, or an error that names the invalid field of the configuration. Close it after
+// use.
 func New(config Config) (*Simulator, error) {
-	config, err := config.complete()
+	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func New(config Config) (*Simulator, error) {
 		sessions: map[sessionKey]*sessionState{}, files: map[string]*fileState{},
 	}
 	if _, err := rand.Read(s.urlKey); err != nil {
-		return nil, fmt.Errorf("simulator: no randomness for the key of media URLs: %w", err)
+		return nil, fmt.Errorf("simulator: cannot read random bytes for the media URL key: %w", err)
 	}
 	for _, bot := range config.BotIDs {
 		s.bots[bot] = &windows{perMinute: config.CallsPerMinute, perHour: config.CallsPerHour, refusedCount: config.RefusedCallsCount}
@@ -52,35 +52,35 @@ func New(config Config) (*Simulator, error) {
 	return s, nil
 }
 
-// Config is the configuration in force, with every default filled in.
+// Config returns the current configuration, with all defaults set.
 func (s *Simulator) Config() Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.config
 }
 
-// Close lets every stalled and slow answer go and refuses what comes after with 503. It may be called more than once and
-// never fails; the error is there for io.Closer.
+// Close ends every stalled, slow and delayed response and refuses later requests with 503. It may be called more than once
+// and always returns nil; the error is there for io.Closer.
 func (s *Simulator) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	return nil
 }
 
-// ServeHTTP answers as the vendor would.
+// ServeHTTP responds as the vendor would.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	botID, isAPI := recordingsRoute(r)
 	isMedia := strings.HasPrefix(r.URL.Path, mediaPrefix)
-	call := s.ledger.open(s.describe(r, botID, isAPI, isMedia))
+	call := s.ledger.add(s.newCall(r, botID, isAPI, isMedia))
 	out := &recorder{ResponseWriter: w}
 	defer func() { s.ledger.finish(call, out.status, out.bytes) }()
 
 	switch {
 	case s.isClosed():
 		s.ledger.refuse(call, ReasonClosed)
-		writeBody(out, http.StatusServiceUnavailable, htmlType, Fault{Kind: Answer, Status: http.StatusServiceUnavailable}.usualBody())
+		writeBody(out, http.StatusServiceUnavailable, htmlType, Fault{Kind: Respond, Status: http.StatusServiceUnavailable}.defaultBody())
 	case isAPI:
 		s.serveRecordings(out, r, call)
-	case isMedia && isRead(r.Method):
+	case isMedia && isGetOrHead(r.Method):
 		s.serveMedia(out, r, call)
 	default:
 		s.ledger.refuse(call, ReasonRoute)
@@ -91,16 +91,16 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // recordingsRoute matches "GET /api/public/bot/{streamId}/v2/recordings"; like Express it serves HEAD with it.
 func recordingsRoute(r *http.Request) (botID string, ok bool) {
 	rest, ok := strings.CutPrefix(r.URL.Path, "/api/public/bot/")
-	if !ok || !isRead(r.Method) {
+	if !ok || !isGetOrHead(r.Method) {
 		return "", false
 	}
 	botID, ok = strings.CutSuffix(rest, "/v2/recordings")
 	return botID, ok && botID != "" && !strings.Contains(botID, "/")
 }
 
-func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+func isGetOrHead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
-func (s *Simulator) describe(r *http.Request, botID string, isAPI, isMedia bool) Call {
+func (s *Simulator) newCall(r *http.Request, botID string, isAPI, isMedia bool) Call {
 	call := Call{
 		At: s.now(), Kind: KindOther, Method: clip(r.Method), Path: clip(r.URL.EscapedPath()), BotID: clip(botID), Range: clip(r.Header.Get("Range")),
 	}
@@ -120,13 +120,13 @@ func (s *Simulator) describe(r *http.Request, botID string, isAPI, isMedia bool)
 	return call
 }
 
-// clip bounds what a client can make the ledger keep.
+// clip limits what a client can make the ledger store.
 func clip(s string) string {
-	const most = 512
-	if len(s) > most {
-		s = s[:most]
+	const maxLen = 512
+	if len(s) > maxLen {
+		s = s[:maxLen]
 	}
-	return strings.Clone(s) // a substring would keep the whole request alive
+	return strings.Clone(s) // a substring would keep the whole request in memory
 }
 
 func (s *Simulator) now() time.Time { return s.config.Now() } // Now is never changed after New
@@ -140,22 +140,21 @@ func (s *Simulator) isClosed() bool {
 	}
 }
 
-// AddSession adds a session and starts its script, or replaces the one of the same id, script, faults and counts included.
-// It fails when the session cannot be what it says, for a bot that the simulator does not serve, and when Config.MaxSessions is
-// reached.
+// AddSession adds a session and starts its script, or replaces the one with the same id, including script, faults and
+// counts. It fails for an invalid session, for a bot that is not in Config.BotIDs, and when Config.MaxSessions is reached.
 func (s *Simulator) AddSession(session Session) error {
-	st, err := newSessionState(session, &s.config, s.now()) // reads only what never changes
+	st, err := newSessionState(session, &s.config, s.now()) // reads only fields that never change
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.bots[session.BotID]; !known {
-		return fmt.Errorf("simulator: session %s is of bot %q, which Config.BotIDs does not name: add it there", session.SessionID, session.BotID)
+		return fmt.Errorf("simulator: session %s belongs to bot %q, which is not in Config.BotIDs: add it there", session.SessionID, session.BotID)
 	}
 	key := sessionKey{session.BotID, session.SessionID}
 	if _, replaced := s.sessions[key]; !replaced && len(s.sessions) >= s.config.MaxSessions {
-		return fmt.Errorf("simulator: there are %d sessions already, no room for %s: raise Config.MaxSessions or remove some", len(s.sessions), session.SessionID)
+		return fmt.Errorf("simulator: cannot add session %s, %d sessions exist already: raise Config.MaxSessions or remove some", session.SessionID, len(s.sessions))
 	}
 	s.remove(key)
 	s.sessions[key] = st
@@ -165,8 +164,8 @@ func (s *Simulator) AddSession(session Session) error {
 	return nil
 }
 
-// RemoveSession forgets a session and its files, as the vendor's retention does; URLs that were handed out answer 404.
-// A session that is not there is no error.
+// RemoveSession deletes a session and its files, as the vendor's retention does; URLs returned before then give 404.
+// It ignores an unknown session.
 func (s *Simulator) RemoveSession(botID, sessionID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,8 +183,8 @@ func (s *Simulator) remove(key sessionKey) {
 	delete(s.sessions, key)
 }
 
-// Sessions lists the sessions as they were added, defaults filled in, by bot and id. The audio of File.Raw is shared, not
-// copied: leave it as it is.
+// Sessions lists the sessions as they were added, with defaults set, sorted by bot and id. The audio of File.Raw is shared,
+// not copied: do not modify it.
 func (s *Simulator) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +204,7 @@ func (s *Simulator) Sessions() []Session {
 	return out
 }
 
-// SessionCounts returns the totals of a session; zero for one that is not there.
+// SessionCounts returns the totals of a session, zero for an unknown one.
 func (s *Simulator) SessionCounts(botID, sessionID string) SessionCounts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,17 +214,17 @@ func (s *Simulator) SessionCounts(botID, sessionID string) SessionCounts {
 	return SessionCounts{}
 }
 
-// SetClientID changes the client id that tokens must carry from now on; an empty one stands for the default.
+// SetClientID changes the client id that tokens must carry from now on; an empty one selects the default.
 func (s *Simulator) SetClientID(id string) {
-	orString(&id, DefaultClientID)
+	defaultString(&id, DefaultClientID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.config.ClientID = id
 }
 
-// SetClientSecret changes the secret that tokens must be signed with from now on; an empty one stands for the default.
+// SetClientSecret changes the secret that tokens must be signed with from now on; an empty one selects the default.
 func (s *Simulator) SetClientSecret(secret string) {
-	orString(&secret, DefaultClientSecret)
+	defaultString(&secret, DefaultClientSecret)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.config.ClientSecret = secret
@@ -238,23 +237,23 @@ func (s *Simulator) SetScope(granted bool) {
 	s.scopeGranted = granted
 }
 
-// SetEnforceJTI switches the app's setting "Enforce JTI". What was burnt while it was on stays burnt.
+// SetEnforceJTI switches the app's setting "Enforce JTI". A jti used while it was on stays used.
 func (s *Simulator) SetEnforceJTI(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.config.EnforceJTI = on
 }
 
-// SetOutage makes every API call meet the fault before anything else is looked at, so that no budget is spent and no jti is
-// burnt; nil ends it. Media is not affected. It takes the kinds that need no good answer: Answer, HTML, JSON, Empty, Huge,
-// Redirect, and Reset and Stall, which act before the first byte; it fails for any other.
+// SetOutage makes every API call fail with the fault before any check, so that no budget is spent and no jti is used; nil
+// ends it. Media is not affected. It accepts the kinds that need no normal response: Respond, HTML, JSON, Empty, Huge,
+// Redirect, and Reset and Stall, which act before the first byte. It returns an error for any other kind.
 func (s *Simulator) SetOutage(fault *Fault) error {
 	if fault != nil {
-		complete, err := fault.forOutage()
+		checked, err := fault.forOutage()
 		if err != nil {
 			return err
 		}
-		fault = &complete
+		fault = &checked
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -262,7 +261,7 @@ func (s *Simulator) SetOutage(fault *Fault) error {
 	return nil
 }
 
-// recorder notes what was answered.
+// recorder records the status and size of a response.
 type recorder struct {
 	http.ResponseWriter
 	status int

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// soundBytes bounds what the cache keeps. A loop has at most 384 kB, ten minutes of FLAC some 10 MB.
+// soundBytes limits the size of the cache. A loop has at most 384 kB, ten minutes of FLAC about 10 MB.
 const soundBytes = 64 << 20
 
-// soundCache keeps the audio that was made last, since making it costs some milliseconds and a file is often read in pieces.
+// soundCache keeps the latest audio, because generating it takes milliseconds and a file is often read in several ranges.
 type soundCache struct {
 	mu      sync.Mutex
 	entries map[soundKey]*soundEntry
@@ -16,7 +16,7 @@ type soundCache struct {
 	bytes   int
 }
 
-// soundKey says all that the bytes depend on. Frames is 0 for a loop, which serves files of any length.
+// soundKey identifies generated audio. Frames is 0 for a loop, which serves files of any length.
 type soundKey struct {
 	seed     uint64
 	channels int
@@ -37,10 +37,10 @@ func (c *soundCache) open(f *fileState) (sound, error) {
 		return bytes.NewReader(f.Raw), nil
 	}
 	loop := soundKey{f.Seed, f.Channels, 0}
-	speak := func() ([]byte, error) { return speechLoop(f.Seed, f.Channels), nil }
+	generate := func() ([]byte, error) { return speechLoop(f.Seed, f.Channels), nil }
 	if f.Format == FLAC {
 		encoded, err := c.get(soundKey{f.Seed, f.Channels, f.frames()}, func() ([]byte, error) {
-			pcm, err := c.get(loop, speak)
+			pcm, err := c.get(loop, generate)
 			if err != nil {
 				return nil, err
 			}
@@ -48,7 +48,7 @@ func (c *soundCache) open(f *fileState) (sound, error) {
 		})
 		return bytes.NewReader(encoded), err
 	}
-	pcm, err := c.get(loop, speak)
+	pcm, err := c.get(loop, generate)
 	header := wavHeader
 	if f.Format == RF64 {
 		header = rf64Header
@@ -56,7 +56,7 @@ func (c *soundCache) open(f *fileState) (sound, error) {
 	return waveFile{header(f.Channels, f.dataBytes()), pcm, f.dataBytes()}, err
 }
 
-// get makes the entry once, however many ask for it at the same time.
+// get returns the entry. Concurrent callers share one call of produce.
 func (c *soundCache) get(key soundKey, produce func() ([]byte, error)) ([]byte, error) {
 	c.mu.Lock()
 	entry := c.entries[key]
@@ -68,13 +68,13 @@ func (c *soundCache) get(key soundKey, produce func() ([]byte, error)) ([]byte, 
 
 	entry.once.Do(func() {
 		entry.bytes, entry.err = produce()
-		c.settle(key, len(entry.bytes))
+		c.evict(key, len(entry.bytes))
 	})
 	return entry.bytes, entry.err
 }
 
-// settle counts a finished entry and lets the oldest go. Who reads one of those goes on reading it.
-func (c *soundCache) settle(key soundKey, size int) {
+// evict counts a finished entry and removes the oldest ones over the limit. Their readers keep the bytes.
+func (c *soundCache) evict(key soundKey, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.order = append(c.order, key)

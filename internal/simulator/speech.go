@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// sampleRate is that of telephone speech, in Hz.
+	// sampleRate is the sample rate of telephone speech, in Hz.
 	sampleRate = 8000
-	// loopFrames is how much speech is made before it repeats: 12 s. It begins and ends in silence, so the seam cannot be
-	// heard.
+	// loopFrames is the length of the speech before it repeats: 12 s. It begins and ends in silence, so the repeat is
+	// inaudible.
 	loopFrames = 12 * sampleRate
 )
 
-// speechLoop makes 16-bit little-endian PCM of two people who take turns, the caller and the agent. One channel has both,
-// of two the left has the caller and the right the agent. The same seed makes the same bytes on the same kind of processor.
+// speechLoop returns 16-bit little-endian PCM of a caller and an agent who take turns. With one channel both are mixed, with
+// two the caller is left and the agent right. The same seed gives the same bytes on the same processor architecture.
 //
-// It is synthesis by source and filter: glottal pulses, or noise for consonants, through three resonators that glide from
-// vowel to vowel, in syllables with an envelope, in words with pauses between them. Nobody will understand it, but a player,
-// a level meter and a voice detector take it for speech.
+// It is source-filter synthesis: glottal pulses, or noise for consonants, through three resonators that glide from vowel to
+// vowel, in syllables with an envelope, in words with pauses between them. It is not intelligible, but a player, a level
+// meter and a voice detector treat it as speech.
 func speechLoop(seed uint64, channels int) []byte {
 	rng := rand.New(rand.NewPCG(seed, 0x5eed))
 	voices := []*voice{newVoice(rng, 165+50*rng.Float64()), newVoice(rng, 95+30*rng.Float64())}
@@ -39,7 +39,7 @@ func speechLoop(seed uint64, channels int) []byte {
 	return pcm(rng, tracks, channels)
 }
 
-// pcm interleaves or mixes the tracks and adds the faint noise of a line, because true silence is what a broken recording has.
+// pcm interleaves or mixes the tracks and adds faint line noise, because complete silence suggests a broken recording.
 func pcm(rng *rand.Rand, tracks [][]float64, channels int) []byte {
 	out := make([]byte, 0, loopFrames*2*channels)
 	put := func(x float64) {
@@ -57,7 +57,7 @@ func pcm(rng *rand.Rand, tracks [][]float64, channels int) []byte {
 	return out
 }
 
-// level scales a track to a peak.
+// level scales a track to the given peak.
 func level(track []float64, peak float64) {
 	loudest := 0.0
 	for _, x := range track {
@@ -71,7 +71,7 @@ func level(track []float64, peak float64) {
 	}
 }
 
-// vowel is the place of the first three formants, in Hz, as phonetics textbooks give them for an adult.
+// vowel is the frequencies of the first three formants, in Hz, from phonetics textbooks, for an adult.
 type vowel [3]float64
 
 var vowels = []vowel{
@@ -85,7 +85,7 @@ var vowels = []vowel{
 	{440, 1020, 2240}, // book
 }
 
-// voice is a speaker: a pitch, and a vocal tract that remembers where it is.
+// voice is a speaker: a pitch, and the state of the vocal tract.
 type voice struct {
 	rng   *rand.Rand
 	pitch float64 // mean, in Hz
@@ -99,7 +99,7 @@ func newVoice(rng *rand.Rand, pitch float64) *voice {
 	return &voice{rng: rng, pitch: pitch, place: vowels[rng.IntN(len(vowels))]}
 }
 
-// talk fills out with words. Pitch falls over the turn, as it does in a statement.
+// talk fills out with words. The pitch falls over the turn, as in a statement.
 func (v *voice) talk(out []float64) {
 	for at := 0; at < len(out); {
 		for range 1 + v.rng.IntN(4) {
@@ -115,7 +115,7 @@ func (v *voice) talk(out []float64) {
 func (v *voice) syllable(out []float64, pitch float64) int {
 	n := int((0.11 + 0.14*v.rng.Float64()) * sampleRate)
 	if n > len(out) {
-		return n // no room for it: the turn ends in silence rather than in a click
+		return n // it does not fit: the turn ends in silence, not in a click
 	}
 	from, to := v.place, vowels[v.rng.IntN(len(vowels))]
 	loud := 0.6 + 0.4*v.rng.Float64()
@@ -133,11 +133,11 @@ func (v *voice) syllable(out []float64, pitch float64) int {
 		}
 		out[i] = math.Pow(math.Sin(math.Pi*t), 0.6) * x
 	}
-	balance(out[:n], loud) // vowels differ widely in what the resonators let through, and little in how loud people say them
+	balance(out[:n], loud) // the resonators change the level of vowels far more than speakers do
 	return n
 }
 
-// consonant is a short breath of noise, sometimes none, and returns how many samples it took.
+// consonant writes a short burst of noise, sometimes none, and returns how many samples it took.
 func (v *voice) consonant(out []float64) int {
 	if v.rng.IntN(3) == 0 {
 		return 0
@@ -170,7 +170,7 @@ func balance(x []float64, rms float64) {
 	}
 }
 
-// pulse is the change of the glottal flow: a slow opening, a fast closing, a closed rest, with a little jitter in the pitch.
+// pulse returns the change of the glottal flow: a slow opening, a fast closing, then closed, with slight pitch jitter.
 func (v *voice) pulse(pitch float64) float64 {
 	v.phase += pitch * (1 + 0.02*v.rng.NormFloat64()) / sampleRate
 	v.phase -= math.Floor(v.phase)

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// samples undoes the interleaving: one slice for each channel.
+// samples splits interleaved PCM into one slice per channel.
 func samples(pcm []byte, channels int) [][]float64 {
 	out := make([][]float64, channels)
 	for i := 0; i+1 < len(pcm); i += 2 {
@@ -23,7 +23,7 @@ func samples(pcm []byte, channels int) [][]float64 {
 	return out
 }
 
-// loudness is the RMS of each 20 ms.
+// loudness returns the RMS of each 20 ms.
 func loudness(x []float64) []float64 {
 	const window = sampleRate / 50
 	var out []float64
@@ -37,7 +37,7 @@ func loudness(x []float64) []float64 {
 	return out
 }
 
-func TestTheAudioHasThePropertiesOfSpeech(t *testing.T) {
+func TestAudioHasThePropertiesOfSpeech(t *testing.T) {
 	for seed := range uint64(20) {
 		x := samples(speechLoop(seed, 1), 1)[0]
 		require.Len(t, x, loopFrames)
@@ -46,7 +46,7 @@ func TestTheAudioHasThePropertiesOfSpeech(t *testing.T) {
 		for _, s := range x {
 			peak = max(peak, math.Abs(s))
 		}
-		require.InDelta(t, 0.6, peak, 0.05, "seed %d: loud enough to hear, never clipped", seed)
+		require.InDelta(t, 0.6, peak, 0.05, "seed %d: audible and not clipped", seed)
 		frames := loudness(x)
 		for _, l := range frames {
 			if l < 0.005 {
@@ -59,15 +59,15 @@ func TestTheAudioHasThePropertiesOfSpeech(t *testing.T) {
 		require.Greater(t, quiet, len(frames)/20, "seed %d: there are pauses", seed)
 		require.Greater(t, loud, len(frames)/4, "seed %d: there are voices", seed)
 
-		// Zero crossings tell where the energy lies: a tone has one rate, noise crosses at every other sample, speech is low.
+		// The rate of zero crossings separates speech from noise: noise crosses zero at every other sample, speech rarely.
 		crossings := 0
 		for i := 1; i < len(x); i++ {
 			if math.Abs(x[i]) > 0.01 && x[i]*x[i-1] < 0 {
 				crossings++
 			}
 		}
-		require.Less(t, float64(crossings)/float64(len(x)), 0.25, "seed %d: it is no hiss", seed)
-		require.Less(t, frames[0]+frames[len(frames)-1], 0.01, "seed %d: the seam of the loop is silent", seed)
+		require.Less(t, float64(crossings)/float64(len(x)), 0.25, "seed %d: it is not noise", seed)
+		require.Less(t, frames[0]+frames[len(frames)-1], 0.01, "seed %d: the loop begins and ends in silence", seed)
 	}
 }
 
@@ -78,7 +78,7 @@ func TestVoicesHaveAPitch(t *testing.T) {
 	require.InDelta(t, 110, agent, 35)
 }
 
-// pitch is the most frequent best lag of the autocorrelation over loud pieces of 40 ms, in Hz.
+// pitch returns the most frequent best lag of the autocorrelation over loud sections of 40 ms, in Hz.
 func pitch(x []float64) float64 {
 	const window = sampleRate / 25
 	votes := map[int]int{}
@@ -126,15 +126,15 @@ func TestCallerAndAgentTakeTurns(t *testing.T) {
 		}
 	}
 	require.Greater(t, either, len(caller)/4)
-	require.Zero(t, both, "nobody interrupts")
+	require.Zero(t, both, "they never speak at the same time")
 }
 
-func TestTheSeedDecides(t *testing.T) {
+func TestSeedDeterminesTheAudio(t *testing.T) {
 	require.True(t, bytes.Equal(speechLoop(5, 1), speechLoop(5, 1)))
 	require.False(t, bytes.Equal(speechLoop(5, 1), speechLoop(6, 1)))
 }
 
-func TestAWAVFileIsWhatItsHeaderSays(t *testing.T) {
+func TestWAVHeaderMatchesTheFile(t *testing.T) {
 	for channels := 1; channels <= 2; channels++ {
 		body := download(t, File{Duration: 1500 * time.Millisecond, Channels: channels})
 		require.Equal(t, "RIFF", string(body[0:4]))
@@ -151,7 +151,7 @@ func TestAWAVFileIsWhatItsHeaderSays(t *testing.T) {
 	}
 }
 
-func TestAnRF64FileKeepsItsSizesInDS64(t *testing.T) {
+func TestRF64SizesAreInDS64(t *testing.T) {
 	body := download(t, File{Duration: time.Second, Channels: 2, Format: RF64})
 	require.Equal(t, "RF64\xff\xff\xff\xffWAVEds64", string(body[:16]))
 	require.EqualValues(t, len(body)-8, binary.LittleEndian.Uint64(body[20:]))
@@ -162,15 +162,15 @@ func TestAnRF64FileKeepsItsSizesInDS64(t *testing.T) {
 	require.Len(t, body, 80+32_000)
 }
 
-func TestAnRF64FileMayBeLargerThanRIFFAllows(t *testing.T) {
-	w := newWorld(t, Config{})
-	a := w.get(w.mediaURL(w.call(Session{Files: []File{{Format: RF64, Size: 6 << 30}}})), "Range", "bytes=-2")
-	require.Equal(t, "bytes 6442450942-6442450943/6442450944", a.header.Get("Content-Range"))
+func TestRF64FileCanExceed4GiB(t *testing.T) {
+	h := newHarness(t, Config{})
+	resp := h.get(h.mediaURL(h.addSession(Session{Files: []File{{Format: RF64, Size: 6 << 30}}})), "Range", "bytes=-2")
+	require.Equal(t, "bytes 6442450942-6442450943/6442450944", resp.header.Get("Content-Range"))
 }
 
 func TestFLACDecodesToTheSameAudio(t *testing.T) {
 	for channels := 1; channels <= 2; channels++ {
-		// 15 s go beyond one turn of the loop; 15.0003 s leave a last block of its own size.
+		// 15 s is longer than the loop; 15.0003 s leaves a shorter last block.
 		spec := File{Duration: 15*time.Second + 300*time.Microsecond, Channels: channels, Seed: 9}
 		wav := download(t, spec)
 		spec.Format = FLAC
@@ -201,16 +201,16 @@ func TestFLACDecodesToTheSameAudio(t *testing.T) {
 	}
 }
 
-func TestFLACUnderANameInWAV(t *testing.T) {
-	w := newWorld(t, Config{})
-	media := w.mediaURL(w.call(Session{Files: []File{{Name: "call.wav", Format: FLAC, Duration: time.Second}}}))
+func TestFLACWithAWAVName(t *testing.T) {
+	h := newHarness(t, Config{})
+	media := h.mediaURL(h.addSession(Session{Files: []File{{Name: "call.wav", Format: FLAC, Duration: time.Second}}}))
 	require.Contains(t, media, ".wav?")
-	a := w.get(media)
-	require.Equal(t, "audio/wav", a.header.Get("Content-Type"))
-	require.Equal(t, "fLaC", a.body[:4])
+	resp := h.get(media)
+	require.Equal(t, "audio/wav", resp.header.Get("Content-Type"))
+	require.Equal(t, "fLaC", resp.body[:4])
 }
 
-func TestTheSoundCacheIsBounded(t *testing.T) {
+func TestSoundCacheIsBounded(t *testing.T) {
 	c := newSoundCache()
 	const piece = 10 << 20
 	for seed := range uint64(20) {
@@ -224,9 +224,9 @@ func TestTheSoundCacheIsBounded(t *testing.T) {
 
 func download(t *testing.T, file File) []byte {
 	t.Helper()
-	w := newWorld(t, Config{})
-	a := w.get(w.mediaURL(w.call(Session{Files: []File{file}})))
-	require.NoError(t, a.err)
-	require.Equal(t, 200, a.status)
-	return []byte(a.body)
+	h := newHarness(t, Config{})
+	resp := h.get(h.mediaURL(h.addSession(Session{Files: []File{file}})))
+	require.NoError(t, resp.err)
+	require.Equal(t, 200, resp.status)
+	return []byte(resp.body)
 }

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// jtiLifetime is how far ahead exp may lie under "Enforce JTI" (vendor docs).
+	// jtiLifetime is how far ahead exp may be under "Enforce JTI" (vendor docs).
 	jtiLifetime = time.Hour
-	// iatTolerance lets a client's clock run a little ahead; an iat in milliseconds is still caught.
+	// iatTolerance allows for a client's clock that is slightly ahead; an iat in milliseconds is still refused.
 	iatTolerance = time.Minute
 )
 
-// authenticate checks the header "auth" of a call for botID and returns nil when the call may go on. It burns the jti.
+// authenticate checks the header "auth" of a call for botID and returns nil if the call may proceed. It uses up the jti.
 func (s *Simulator) authenticate(header http.Header, botID string, now time.Time) *refusal {
-	// The platform's server joins a header sent twice, which makes it no token at all.
+	// The platform's server joins repeated headers, and the result is not a valid token.
 	raw := strings.Join(header.Values("auth"), ", ")
 	if raw == "" {
 		return unauthorized(ReasonNoToken, msgInvalidCredentials)
@@ -59,20 +59,19 @@ func (s *Simulator) authenticate(header http.Header, botID string, now time.Time
 	return nil
 }
 
-// unwrap opens the JWE of an app that enforces one. What comes out is still to be verified.
+// unwrap decrypts the JWE if the app enforces one. The result is not verified yet.
 func (s *Simulator) unwrap(raw string) (string, *refusal) {
 	if s.config.DecryptionKey == nil {
 		return raw, nil
 	}
-	signed, err := openJWE(raw, s.config.DecryptionKey, s.config.DecryptionKeyID)
-	if err != nil {
+	signed, ok := openJWE(raw, s.config.DecryptionKey, s.config.DecryptionKeyID)
+	if !ok {
 		return "", unauthorized(ReasonNotJWT, msgInvalidToken)
 	}
 	return signed, nil
 }
 
-// verify checks the form and the signature; the error is jwt.ErrTokenMalformed when it is no JWT at all. The caller
-// holds s.mu.
+// verify checks the form and the signature; the error is jwt.ErrTokenMalformed if it is not a JWT. The caller holds s.mu.
 func (s *Simulator) verify(signed string) (jwt.MapClaims, error) {
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{s.config.Algorithm}), jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding(), jwt.WithJSONNumber())
 	claims := jwt.MapClaims{}
@@ -85,8 +84,8 @@ func (s *Simulator) verify(signed string) (jwt.MapClaims, error) {
 	return claims, err
 }
 
-// checkIdentity takes the documented form, appId spelt exactly so, and the one that a client in the field uses, iss. Where
-// appId is there it alone counts. Both need a sub; any will do (vendor docs).
+// checkIdentity accepts the documented claim appId, case-sensitive, and iss, which an existing client uses. If appId is
+// present, iss is ignored. Both forms need a sub, with any value (vendor docs).
 func checkIdentity(claims jwt.MapClaims, clientID string) *refusal {
 	client, documented := claims["appId"]
 	if !documented {
@@ -101,7 +100,7 @@ func checkIdentity(claims jwt.MapClaims, clientID string) *refusal {
 	return nil
 }
 
-// checkTimes applies exp, nbf and iat where they are present; without "Enforce JTI" a token needs none of them.
+// checkTimes checks exp, nbf and iat if they are present; without "Enforce JTI" a token needs none of them.
 func checkTimes(claims jwt.MapClaims, now time.Time) *refusal {
 	unix := unixSeconds(now)
 	for _, name := range []string{"exp", "nbf", "iat"} {
@@ -121,7 +120,7 @@ func checkTimes(claims jwt.MapClaims, now time.Time) *refusal {
 	return nil
 }
 
-// checkJTI applies "Enforce JTI" (vendor docs) and burns the jti. The caller holds s.mu.
+// checkJTI applies "Enforce JTI" (vendor docs) and uses up the jti. The caller holds s.mu.
 func (s *Simulator) checkJTI(claims jwt.MapClaims, now time.Time) *refusal {
 	jti, _ := claims["jti"].(string)
 	if jti == "" {
@@ -135,7 +134,7 @@ func (s *Simulator) checkJTI(claims jwt.MapClaims, now time.Time) *refusal {
 	if exp > unix+jtiLifetime.Seconds() {
 		return unverified(ReasonJTILifetime, "exp should not be more than 1 hour from the current time")
 	}
-	if !s.replays.burn(jti, exp, unix) {
+	if !s.replays.markUsed(jti, exp, unix) {
 		return unverified(ReasonReplay, "possibly a replay")
 	}
 	return nil
@@ -143,7 +142,7 @@ func (s *Simulator) checkJTI(claims jwt.MapClaims, now time.Time) *refusal {
 
 var errNotANumber = errors.New("not a number")
 
-// timeClaim reads a NumericDate: a JSON number of seconds, never a string.
+// timeClaim reads a NumericDate, which must be a JSON number of seconds, not a string.
 func timeClaim(claims jwt.MapClaims, name string) (seconds float64, present bool, err error) {
 	v, present := claims[name]
 	if !present {
@@ -160,5 +159,5 @@ func timeClaim(claims jwt.MapClaims, name string) (seconds float64, present bool
 	return seconds, true, err
 }
 
-// unixSeconds is whole, as the platform's clock is when it compares tokens.
+// unixSeconds returns whole seconds, as the platform uses when it checks tokens.
 func unixSeconds(t time.Time) float64 { return float64(t.Unix()) }

@@ -13,30 +13,33 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/status"
+	"github.com/callvault/callvault/internal/timing"
+	"github.com/callvault/callvault/workflows"
 )
 
 const (
-	// maxAnswerBytes bounds an answer. A real one has about 1 kB for each file.
-	maxAnswerBytes = 1 << 20
+	// maxResponseBytes bounds a response body. A real one has about 1 kB per file.
+	maxResponseBytes = 1 << 20
 
-	// maxFiles bounds the files of one call.
+	// maxFiles bounds the number of files of one call.
 	maxFiles = 100
 
-	// maxNameBytes and maxURLBytes bound what is taken over of a file.
+	// maxNameBytes and maxURLBytes bound the name and the URL of a file.
 	maxNameBytes = 1 << 10
 	maxURLBytes  = 8 << 10
-
-	callTimeout = 30 * time.Second
 )
 
-// Config says where the API is.
+// Config holds the address of the API and how to reach it.
 type Config struct {
 	// BaseURL is the environment's address without a path, for example
 	// https://smartassist.kore.ai. Required.
 	BaseURL *url.URL
 
-	// Transport carries the requests. It must send each of them once. Defaults to
-	// a clone of http.DefaultTransport that reuses no connection.
+	// Transport carries the requests. It must send each request exactly once.
+	// Defaults to a clone of http.DefaultTransport that reuses no connection.
 	Transport http.RoundTripper
 }
 
@@ -46,13 +49,13 @@ type Client struct {
 	http *http.Client
 }
 
-// NewClient returns a client of the API at config.BaseURL.
+// NewClient returns a client for the API at config.BaseURL.
 func NewClient(config Config) *Client {
 	transport := config.Transport
 	if transport == nil {
 		own := http.DefaultTransport.(*http.Transport).Clone()
-		// On a reused connection that turns out to be dead, Go sends a GET once
-		// more by itself: the same token twice, which the vendor takes for a
+		// Go repeats a GET by itself if a reused connection turns out to be
+		// dead. The token would be sent twice, which the vendor treats as a
 		// replay.
 		own.DisableKeepAlives = true
 		transport = own
@@ -61,19 +64,19 @@ func NewClient(config Config) *Client {
 		base: config.BaseURL,
 		http: &http.Client{
 			Transport: transport,
-			Timeout:   callTimeout,
-			// A redirect would carry the token to somebody else.
+			Timeout:   timing.CallTimeout,
+			// A redirect would send the token to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 }
 
-// Answer is the API's answer about one session.
-type Answer struct {
-	// Status is the vendor's word, at most 300 bytes, known or not.
+// Response is the API's response about one session.
+type Response struct {
+	// Status is the vendor's status, at most 300 bytes, documented or not.
 	Status string
 
-	// Files are the call's files, at most 100; never empty if the status is
+	// Files are the call's files, at most 100; never empty if Status is
 	// "success".
 	Files []File
 }
@@ -84,13 +87,13 @@ type File struct {
 	URL  string
 }
 
-// FetchRecordings asks for the recordings of one session, as the vendor's page
-// "Fetch Call Recording (Version 2)" has it. userID may be empty. Every error
-// is an *[Error].
-func (c *Client) FetchRecordings(ctx context.Context, token, botID, sessionID, userID string) (*Answer, error) {
-	request, err := c.newRequest(ctx, token, botID, sessionID, userID)
+// FetchRecordings requests the recordings of one session, as documented on the
+// vendor's page "Fetch Call Recording (Version 2)". userID may be empty. Every
+// error is an *[Error].
+func (c *Client) FetchRecordings(ctx context.Context, token string, session workflows.Session, userID string) (*Response, error) {
+	request, err := c.newRequest(ctx, token, session, userID)
 	if err != nil {
-		return nil, &Error{Permanent, 0, 0, "the request could not be made: check SMARTASSIST_URL and the ids"}
+		return nil, &Error{failure.Rejected, 0, 0, "the request could not be built: check SMARTASSIST_URL and the ids"}
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -98,35 +101,35 @@ func (c *Client) FetchRecordings(ctx context.Context, token, botID, sessionID, u
 	}
 	defer response.Body.Close()
 
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
 	switch {
 	case response.StatusCode != http.StatusOK:
-		// The status counts even if the text beside it broke off.
-		return nil, answerError(response.StatusCode, response.Header, body, time.Now(), token, userID)
+		// The status is used even if the body could not be read.
+		return nil, responseError(response.StatusCode, response.Header, body, time.Now(), token, userID)
 	case err != nil:
 		return nil, transportError(err, token, userID)
-	case len(body) > maxAnswerBytes:
-		return nil, &Error{Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's answer is longer than %d bytes", maxAnswerBytes)}
+	case len(body) > maxResponseBytes:
+		return nil, &Error{failure.Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
 	}
-	answer, err := parseAnswer(body, token, userID)
+	parsed, err := parseResponse(body, token, userID)
 	if err != nil {
-		// A spent budget may be told by its text alone.
-		if refused := answerError(response.StatusCode, response.Header, body, time.Now(), token, userID); refused.Kind == RateLimited {
-			return nil, refused
+		// A rate limit may be reported by the text alone.
+		if limited := responseError(response.StatusCode, response.Header, body, time.Now(), token, userID); limited.Kind == failure.RateLimited {
+			return nil, limited
 		}
-		return nil, &Error{Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's answer (%s) cannot be used: %s",
+		return nil, &Error{failure.Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's response (%s) cannot be used: %s",
 			contentType(response.Header), Redact(err.Error(), token, userID))}
 	}
-	return answer, nil
+	return parsed, nil
 }
 
-func (c *Client) newRequest(ctx context.Context, token, botID, sessionID, userID string) (*http.Request, error) {
-	// The id is one segment of the path, whatever it holds; JoinPath would
-	// resolve its dots and slashes.
+func (c *Client) newRequest(ctx context.Context, token string, session workflows.Session, userID string) (*http.Request, error) {
+	// The id must stay one segment of the path; JoinPath would resolve its dots
+	// and slashes.
 	address := *c.base
-	address.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/") + "/api/public/bot/" + url.PathEscape(botID) + "/v2/recordings"
-	address.Path = strings.TrimSuffix(c.base.Path, "/") + "/api/public/bot/" + botID + "/v2/recordings"
-	query := url.Values{"sessionId": {sessionID}}
+	address.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/") + "/api/public/bot/" + url.PathEscape(session.BotID) + "/v2/recordings"
+	address.Path = strings.TrimSuffix(c.base.Path, "/") + "/api/public/bot/" + session.BotID + "/v2/recordings"
+	query := url.Values{"sessionId": {session.SessionID}}
 	if userID != "" {
 		query.Set("userId", userID)
 	}
@@ -142,9 +145,9 @@ func (c *Client) newRequest(ctx context.Context, token, botID, sessionID, userID
 	return request, nil
 }
 
-// parseAnswer is strict about what a fetch relies on, a status and files with
-// a success, and tolerant about the rest.
-func parseAnswer(body []byte, secrets ...string) (*Answer, error) {
+// parseResponse is strict about what a fetch needs (a status, and files if it is
+// success) and tolerant of everything else.
+func parseResponse(body []byte, secrets ...string) (*Response, error) {
 	var raw struct {
 		Status    *string         `json:"status"`
 		Recording json.RawMessage `json:"recording"`
@@ -154,25 +157,25 @@ func parseAnswer(body []byte, secrets ...string) (*Answer, error) {
 		return nil, errors.New("it is not the JSON object that the API documents")
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something stands behind its JSON object")
+		return nil, errors.New("there is data after its JSON object")
 	}
 	if raw.Status == nil {
 		return nil, errors.New("it has no status")
 	}
-	// What is handed on is what is judged: a status that only white space tells
-	// from "success" is handed on as "success", so it needs files as well.
-	answer := &Answer{Status: Redact(*raw.Status, secrets...)}
-	switch answer.Status {
+	// Check the status that is returned: " success " is returned as "success",
+	// so it needs files as well.
+	parsed := &Response{Status: Redact(*raw.Status, secrets...)}
+	switch parsed.Status {
 	case "":
 		return nil, errors.New("it has no status")
-	case StatusSuccess:
+	case status.Success:
 		files, err := parseFiles(raw.Recording, secrets...)
 		if err != nil {
 			return nil, err
 		}
-		answer.Files = files
+		parsed.Files = files
 	}
-	return answer, nil
+	return parsed, nil
 }
 
 func parseFiles(raw json.RawMessage, secrets ...string) ([]File, error) {
@@ -182,14 +185,14 @@ func parseFiles(raw json.RawMessage, secrets ...string) ([]File, error) {
 	}
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &entries); err != nil {
-			return nil, errors.New("its recording is no list of fileName and fileUrl")
+			return nil, errors.New("its recording is not a list of fileName and fileUrl")
 		}
 	}
 	switch {
 	case len(entries) == 0:
-		return nil, errors.New("its status is success, but it names no file")
+		return nil, errors.New("its status is success, but it lists no files")
 	case len(entries) > maxFiles:
-		return nil, fmt.Errorf("it names %d files, more than %d", len(entries), maxFiles)
+		return nil, fmt.Errorf("it lists %d files, more than %d", len(entries), maxFiles)
 	}
 	files := make([]File, 0, len(entries))
 	for i, entry := range entries {
@@ -198,15 +201,15 @@ func parseFiles(raw json.RawMessage, secrets ...string) ([]File, error) {
 		case entry.FileURL == "":
 			return nil, fmt.Errorf("file %d has no fileUrl", i+1)
 		case err != nil || address.Host == "" || len(entry.FileURL) > maxURLBytes:
-			return nil, fmt.Errorf("the fileUrl of file %d is no URL of at most %d bytes", i+1, maxURLBytes)
+			return nil, fmt.Errorf("the fileUrl of file %d is not a valid URL of at most %d bytes", i+1, maxURLBytes)
 		}
 		files = append(files, File{Name: cleanName(entry.FileName, secrets...), URL: entry.FileURL})
 	}
 	return files, nil
 }
 
-// cleanName is the name as the vendor wrote it, at most 1 KiB of it, unless it
-// holds what must not be kept.
+// cleanName returns the vendor's name, cut to 1 KiB, and redacted if it
+// contains a credential.
 func cleanName(name string, secrets ...string) string {
 	name = strings.ToValidUTF8(name[:min(len(name), maxNameBytes)], "\uFFFD")
 	holdsSecret := slices.ContainsFunc(secrets, func(secret string) bool { return len(secret) >= minSecretBytes && strings.Contains(name, secret) })
@@ -219,7 +222,7 @@ func cleanName(name string, secrets ...string) string {
 func contentType(header http.Header) string {
 	mediaType, _, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil {
-		return "of no declared type"
+		return "no valid Content-Type"
 	}
 	return Redact(mediaType)
 }

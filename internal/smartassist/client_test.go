@@ -10,10 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/workflows"
 )
 
-func TestTheRequestIsTheOneOnTheVendorsPage(t *testing.T) {
+func TestRequestMatchesVendorDocumentation(t *testing.T) {
 	for name, c := range map[string]struct {
 		botID, sessionID, userID string
 		wantPath, wantQuery      string
@@ -33,7 +35,7 @@ func TestTheRequestIsTheOneOnTheVendorsPage(t *testing.T) {
 				seen <- r
 				_, _ = io.WriteString(w, `{"status":"call_in_progress","recording":[]}`)
 			})
-			_, err := client.FetchRecordings(t.Context(), "the.raw.token", c.botID, c.sessionID, c.userID)
+			_, err := client.FetchRecordings(t.Context(), "the.raw.token", workflows.Session{BotID: c.botID, SessionID: c.sessionID}, c.userID)
 			require.NoError(t, err)
 			request := <-seen
 			require.Equal(t, http.MethodGet, request.Method)
@@ -49,7 +51,7 @@ func TestTheRequestIsTheOneOnTheVendorsPage(t *testing.T) {
 	}
 }
 
-// sample is the answer on the vendor's page.
+// sample is the example response on the vendor's page.
 const sample = `{
    "status": "success",
    "recording": [
@@ -60,34 +62,34 @@ const sample = `{
    ]
 }`
 
-func TestTheSampleOnTheVendorsPageIsUnderstood(t *testing.T) {
-	answer, err := ask(t, serve(t, answering(200, sample)))
+func TestVendorSampleResponseIsParsed(t *testing.T) {
+	resp, err := ask(t, serve(t, responding(200, sample)))
 	require.NoError(t, err)
-	require.Equal(t, "success", answer.Status)
-	require.Len(t, answer.Files, 1)
-	require.Equal(t, "22d8ca62d5c430a03a8d06999289a7c0-merged.wav", answer.Files[0].Name)
-	require.Contains(t, sample, `"`+answer.Files[0].URL+`"`, "byte for byte")
-	require.True(t, strings.HasSuffix(answer.Files[0].URL, "Ig$$"))
+	require.Equal(t, "success", resp.Status)
+	require.Len(t, resp.Files, 1)
+	require.Equal(t, "22d8ca62d5c430a03a8d06999289a7c0-merged.wav", resp.Files[0].Name)
+	require.Contains(t, sample, `"`+resp.Files[0].URL+`"`, "byte for byte")
+	require.True(t, strings.HasSuffix(resp.Files[0].URL, "Ig$$"))
 }
 
-func TestAnAnswerIsTakenThatSaysMoreThanIsNeeded(t *testing.T) {
+func TestExtraFieldsAndOddFormattingAreAccepted(t *testing.T) {
 	for name, body := range map[string]string{
 		"extra keys":                     `{"status":"success","code":7,"meta":{"a":[1]},"recording":[{"fileName":"a.wav","fileUrl":"https://h/a","size":1}]}`,
 		"another order and white space":  "\n{\"recording\":[{\"fileUrl\":\"https://h/a\",\"fileName\":\"a.wav\"}],\"status\":\"success\"}\r\n\n",
 		"a space around the status":      `{"status":" success ","recording":[{"fileName":"a.wav","fileUrl":"https://h/a"}]}`,
 		"an escaped slash and ampersand": `{"status":"success","recording":[{"fileName":"a.wav","fileUrl":"https:\/\/h\/a"}]}`,
 	} {
-		answer, err := ask(t, serve(t, answering(200, body)))
+		resp, err := ask(t, serve(t, responding(200, body)))
 		require.NoError(t, err, name)
-		require.Equal(t, &smartassist.Answer{Status: "success", Files: []smartassist.File{{Name: "a.wav", URL: "https://h/a"}}}, answer, name)
+		require.Equal(t, &smartassist.Response{Status: "success", Files: []smartassist.File{{Name: "a.wav", URL: "https://h/a"}}}, resp, name)
 	}
 }
 
-func TestEveryFileOfACallIsHandedOn(t *testing.T) {
-	answer, err := ask(t, serve(t, answering(200, listing(100))))
+func TestAllFilesOfACallAreReturned(t *testing.T) {
+	resp, err := ask(t, serve(t, responding(200, listing(100))))
 	require.NoError(t, err)
-	require.Len(t, answer.Files, 100)
-	require.Equal(t, smartassist.File{Name: "99.wav", URL: "https://h/99.wav?s=1"}, answer.Files[99])
+	require.Len(t, resp.Files, 100)
+	require.Equal(t, smartassist.File{Name: "99.wav", URL: "https://h/99.wav?s=1"}, resp.Files[99])
 }
 
 func listing(files int) string {
@@ -98,15 +100,15 @@ func listing(files int) string {
 	return `{"status":"success","recording":[` + strings.Join(entries, ",") + `]}`
 }
 
-func TestAStatusOtherThanSuccessNeedsNoFiles(t *testing.T) {
+func TestStatusOtherThanSuccessNeedsNoFiles(t *testing.T) {
 	for _, recording := range []string{`[]`, `null`, `"none"`, `{}`, `[{"fileUrl":""}]`} {
-		answer, err := ask(t, serve(t, answering(200, `{"status":"media_in_progress","recording":`+recording+`}`)))
+		resp, err := ask(t, serve(t, responding(200, `{"status":"media_in_progress","recording":`+recording+`}`)))
 		require.NoError(t, err, recording)
-		require.Equal(t, &smartassist.Answer{Status: "media_in_progress"}, answer)
+		require.Equal(t, &smartassist.Response{Status: "media_in_progress"}, resp)
 	}
 }
 
-func TestAnAnswerThatCannotBeReliedOnIsAskedForAgain(t *testing.T) {
+func TestUnusableResponseIsTransient(t *testing.T) {
 	for name, c := range map[string]struct{ body, says string }{
 		"nothing":                    {``, "not the JSON object"},
 		"HTML":                       {`<html>sign in</html>`, "not the JSON object"},
@@ -120,50 +122,50 @@ func TestAnAnswerThatCannotBeReliedOnIsAskedForAgain(t *testing.T) {
 		"a status that is null":      {`{"status":null}`, "no status"},
 		"a status that is a number":  {`{"status":1}`, "not the JSON object"},
 		"a status that is an object": {`{"status":{}}`, "not the JSON object"},
-		"garbage behind":             {sample + "x", "behind"},
-		"two documents":              {`{"status":"failed"}{"status":"success"}`, "behind"},
-		"success without files":      {`{"status":"success"}`, "names no file"},
-		"success with an empty list": {`{"status":"success","recording":[]}`, "names no file"},
-		"success with null":          {`{"status":"success","recording":null}`, "names no file"},
-		"success in odd white space": {`{"status":"success\u0000","recording":[]}`, "names no file"},
-		"success with an object":     {`{"status":"success","recording":{"fileUrl":"https://h/a"}}`, "no list"},
-		"success with strings":       {`{"status":"success","recording":["data:audio/wav;base64,AA"]}`, "no list"},
-		"a name that is a number":    {`{"status":"success","recording":[{"fileName":1,"fileUrl":"https://h/a"}]}`, "no list"},
+		"trailing garbage":           {sample + "x", "data after"},
+		"two documents":              {`{"status":"failed"}{"status":"success"}`, "data after"},
+		"success without files":      {`{"status":"success"}`, "lists no files"},
+		"success with an empty list": {`{"status":"success","recording":[]}`, "lists no files"},
+		"success with null":          {`{"status":"success","recording":null}`, "lists no files"},
+		"success in odd white space": {`{"status":"success\u0000","recording":[]}`, "lists no files"},
+		"success with an object":     {`{"status":"success","recording":{"fileUrl":"https://h/a"}}`, "not a list"},
+		"success with strings":       {`{"status":"success","recording":["data:audio/wav;base64,AA"]}`, "not a list"},
+		"a name that is a number":    {`{"status":"success","recording":[{"fileName":1,"fileUrl":"https://h/a"}]}`, "not a list"},
 		"a URL that is missing":      {`{"status":"success","recording":[{"fileName":"a"}]}`, "file 1 has no fileUrl"},
 		"a second URL missing":       {`{"status":"success","recording":[{"fileUrl":"https://h/a"},{"fileUrl":null}]}`, "file 2 has no fileUrl"},
-		"a relative URL":             {`{"status":"success","recording":[{"fileUrl":"/api/getMediaStream/a.wav"}]}`, "no URL"},
-		"no URL at all":              {`{"status":"success","recording":[{"fileUrl":"https://h:port/%zz"}]}`, "no URL"},
-		"a URL beyond reason":        {`{"status":"success","recording":[{"fileUrl":"https://h/` + strings.Repeat("a", 9000) + `"}]}`, "no URL"},
+		"a relative URL":             {`{"status":"success","recording":[{"fileUrl":"/api/getMediaStream/a.wav"}]}`, "not a valid URL"},
+		"an unparsable URL":          {`{"status":"success","recording":[{"fileUrl":"https://h:port/%zz"}]}`, "not a valid URL"},
+		"an overlong URL":            {`{"status":"success","recording":[{"fileUrl":"https://h/` + strings.Repeat("a", 9000) + `"}]}`, "not a valid URL"},
 		"more files than a call has": {listing(101), "101 files"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			failure := refusal(t, serve(t, answering(200, c.body, "Content-Type", "text/html; charset=utf-8")))
-			require.Equal(t, smartassist.Transient, failure.Kind)
-			require.Equal(t, 200, failure.Status)
-			require.Contains(t, failure.Text, c.says)
-			require.Contains(t, failure.Text, "text/html", "the declared type helps to see what answered")
+			got := requireFailure(t, serve(t, responding(200, c.body, "Content-Type", "text/html; charset=utf-8")))
+			require.Equal(t, failure.Transient, got.Kind)
+			require.Equal(t, 200, got.Status)
+			require.Contains(t, got.Text, c.says)
+			require.Contains(t, got.Text, "text/html", "the declared type helps to see what responded")
 		})
 	}
 }
 
-func TestAnAnswerIsReadUpToItsBound(t *testing.T) {
+func TestResponseSizeIsBounded(t *testing.T) {
 	padded := func(length int) string {
 		const frame = `{"status":"failed","x":""}`
 		return `{"status":"failed","x":"` + strings.Repeat("x", length-len(frame)) + `"}`
 	}
-	answer, err := ask(t, serve(t, answering(200, padded(1<<20))))
+	resp, err := ask(t, serve(t, responding(200, padded(1<<20))))
 	require.NoError(t, err)
-	require.Equal(t, "failed", answer.Status)
+	require.Equal(t, "failed", resp.Status)
 
-	failure := refusal(t, serve(t, answering(200, padded(1<<20+1))))
-	require.Equal(t, smartassist.Transient, failure.Kind)
-	require.Contains(t, failure.Text, "longer than 1048576 bytes")
+	got := requireFailure(t, serve(t, responding(200, padded(1<<20+1))))
+	require.Equal(t, failure.Transient, got.Kind)
+	require.Contains(t, got.Text, "longer than 1048576 bytes")
 }
 
-func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
+func TestEndlessResponseIsAbandoned(t *testing.T) {
 	for _, status := range []int{200, 500} {
 		gone := make(chan struct{})
-		failure := refusal(t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		got := requireFailure(t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			defer close(gone)
 			w.WriteHeader(status)
 			for {
@@ -172,45 +174,45 @@ func TestAnAnswerWithoutEndIsGivenUp(t *testing.T) {
 				}
 			}
 		}))
-		require.Equal(t, smartassist.Transient, failure.Kind)
+		require.Equal(t, failure.Transient, got.Kind)
 		<-gone
 	}
 }
 
-func TestNoSecretComesBackInAStatusOrAName(t *testing.T) {
+func TestSecretsAreRedactedFromStatusAndName(t *testing.T) {
 	body := fmt.Sprintf(`{"status":"denied for %s","recording":[]}`, token)
-	answer, err := ask(t, serve(t, answering(200, body)))
+	resp, err := ask(t, serve(t, responding(200, body)))
 	require.NoError(t, err)
-	require.Equal(t, "denied for [redacted]", answer.Status)
+	require.Equal(t, "denied for [redacted]", resp.Status)
 
 	for _, name := range []string{token, "a-" + token + ".wav", "https://h/a.wav?e=1&s=canary", "a.wav?e=1&sig=canary", "eyJhbGciOiJIUzI1NiJ9.e30.canary"} {
-		answer, err = ask(t, serve(t, answering(200, fmt.Sprintf(`{"status":"success","recording":[{"fileName":%q,"fileUrl":"https://h/a"}]}`, name))))
+		resp, err = ask(t, serve(t, responding(200, fmt.Sprintf(`{"status":"success","recording":[{"fileName":%q,"fileUrl":"https://h/a"}]}`, name))))
 		require.NoError(t, err)
-		requireNothingSecret(t, answer.Files[0].Name)
+		requireNoSecret(t, resp.Files[0].Name)
 	}
 }
 
-func TestAnOddNameIsKeptAsTheVendorWroteIt(t *testing.T) {
+func TestUnusualFileNameIsKeptUnchanged(t *testing.T) {
 	for _, name := range []string{"Gespräch mit Anna (1).wav", "../../etc/passwd", "a?b.wav", `C:\x.wav`} {
-		answer, err := ask(t, serve(t, answering(200, fmt.Sprintf(`{"status":"success","recording":[{"fileName":%s,"fileUrl":"https://h/a"}]}`, quoted(name)))))
+		resp, err := ask(t, serve(t, responding(200, fmt.Sprintf(`{"status":"success","recording":[{"fileName":%s,"fileUrl":"https://h/a"}]}`, quoted(name)))))
 		require.NoError(t, err)
-		require.Equal(t, name, answer.Files[0].Name)
+		require.Equal(t, name, resp.Files[0].Name)
 	}
-	answer, err := ask(t, serve(t, answering(200, `{"status":"success","recording":[{"fileName":"`+strings.Repeat("é", 4096)+`","fileUrl":"https://h/a"}]}`)))
+	resp, err := ask(t, serve(t, responding(200, `{"status":"success","recording":[{"fileName":"`+strings.Repeat("é", 4096)+`","fileUrl":"https://h/a"}]}`)))
 	require.NoError(t, err)
-	require.Equal(t, strings.Repeat("é", 512), answer.Files[0].Name, "at most 1 KiB")
+	require.Equal(t, strings.Repeat("é", 512), resp.Files[0].Name, "at most 1 KiB")
 }
 
 func quoted(text string) string { return `"` + strings.ReplaceAll(text, `\`, `\\`) + `"` }
 
-func TestAStatusIsBounded(t *testing.T) {
-	answer, err := ask(t, serve(t, answering(200, `{"status":"`+strings.Repeat("é", 4096)+`"}`)))
+func TestStatusLengthIsBounded(t *testing.T) {
+	resp, err := ask(t, serve(t, responding(200, `{"status":"`+strings.Repeat("é", 4096)+`"}`)))
 	require.NoError(t, err)
-	require.LessOrEqual(t, len(answer.Status), 300)
-	require.True(t, strings.HasSuffix(answer.Status, "é…"))
+	require.LessOrEqual(t, len(resp.Status), 300)
+	require.True(t, strings.HasSuffix(resp.Status, "é…"))
 }
 
-func TestABaseURLWithAPathKeepsIt(t *testing.T) {
+func TestBaseURLPathIsKept(t *testing.T) {
 	seen := make(chan string, 1)
 	server := serveRaw(t, func(w http.ResponseWriter, r *http.Request) {
 		seen <- r.URL.Path

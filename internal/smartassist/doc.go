@@ -1,4 +1,4 @@
-// Package smartassist is the client of the vendor's public API: one token for
-// each request, the "Fetch Call Recording (Version 2)" call, what its statuses
-// mean and what its errors ask for.
+// Package smartassist is a client for the vendor's public API: it mints one
+// token for each request, makes the "Fetch Call Recording (Version 2)" call, and
+// classifies its statuses and errors.
 package smartassist

@@ -13,43 +13,31 @@ import (
 	"strings"
 	"time"
 
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/retryafter"
 )
 
-// Kind is what an error asks for.
-type Kind string
-
-// The kinds of errors.
-const (
-	// Permanent: the request itself is wrong.
-	Permanent Kind = "permanent"
-	// RateLimited: the call budget is spent; wait.
-	RateLimited Kind = "rate_limited"
-	// Blocked: a person has to mend something.
-	Blocked Kind = "blocked"
-	// Transient: out of order at the moment.
-	Transient Kind = "transient"
-)
-
-// How long to stay away from a spent budget if the upstream does not say. The
-// windows roll: a minute frees a minute's budget, whereas a spent hour frees
-// call by call.
+// How long to wait for call budget if the upstream does not say. Its windows
+// are rolling: the minute's budget is free again after a minute, whereas the
+// hour's budget frees up call by call.
 const (
 	minuteWait    = 60 * time.Second
 	hourWait      = 15 * time.Minute
 	maxRetryAfter = 24 * time.Hour
 )
 
-// Error is any failure of a call. Its text names the cause and the way out,
-// and holds no secret.
+// Error is any failure of a call. Its text names the cause and the remedy, and
+// contains no secret.
 type Error struct {
-	Kind Kind
+	// Kind says what the error asks for: failure.Rejected, RateLimited, Blocked
+	// or Transient.
+	Kind failure.Kind
 
-	// Status is the HTTP status, 0 if no answer came.
+	// Status is the HTTP status, 0 if there was no response.
 	Status int
 
-	// Wait is how long to stay away if the kind is RateLimited, or if the
-	// upstream asks for it beside a transient error.
+	// Wait is the minimum time until the next request. It is set if Kind is
+	// RateLimited, or if a transient error came with Retry-After.
 	Wait time.Duration
 
 	// Text is the whole message.
@@ -58,11 +46,17 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-// answerError maps an HTTP answer that is not 200 to an error. The texts and
-// codes are the vendor's documented ones where there are such.
-func answerError(status int, header http.Header, body []byte, now time.Time, secrets ...string) *Error {
+// FailureKind implements [failure.Failure].
+func (e *Error) FailureKind() failure.Kind { return e.Kind }
+
+// RetryAfter implements [failure.Failure].
+func (e *Error) RetryAfter() time.Duration { return e.Wait }
+
+// responseError maps an HTTP response to an error. The texts and codes it
+// recognises are the documented ones, where the vendor documents any.
+func responseError(status int, header http.Header, body []byte, now time.Time, secrets ...string) *Error {
 	text := Redact(messageOf(body), secrets...)
-	said := fmt.Sprintf("the upstream answered %d", status)
+	said := fmt.Sprintf("the upstream returned %d", status)
 	if text != "" {
 		said += fmt.Sprintf(" %q", text)
 	}
@@ -70,41 +64,25 @@ func answerError(status int, header http.Header, body []byte, now time.Time, sec
 	lower := strings.ToLower(text)
 	switch {
 	case status == http.StatusTooManyRequests || strings.Contains(lower, "rate limit"):
-		if wait == 0 { // Coming back at once would cost a call.
+		if wait == 0 { // Retrying at once would waste a call.
 			wait = minuteWait
 			if strings.Contains(lower, "hour") {
 				wait = hourWait
 			}
 		}
-		return &Error{RateLimited, status, wait, said + ": the call budget is spent"}
+		return &Error{failure.RateLimited, status, wait, said + ": the call budget is spent"}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return &Error{Blocked, status, 0, said + ": " + wayOut(lower)}
+		return &Error{failure.Blocked, status, 0, said + ": " + remedyFor(lower)}
 	case status == http.StatusNotFound || status >= 300 && status < 400:
-		return &Error{Blocked, status, 0, said + ": nothing answers to the API there: check SMARTASSIST_URL" + redirectHint(header)}
+		return &Error{failure.Blocked, status, 0, said + ": the API is not at this address: check SMARTASSIST_URL" + redirectHint(header)}
 	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status >= 500:
-		return &Error{Transient, status, wait, said + ": it is out of order"}
+		return &Error{failure.Transient, status, wait, said + ": it is unavailable"}
 	case isEnvelope(body) && (status == http.StatusBadRequest || status == http.StatusPreconditionFailed || status == http.StatusUnprocessableEntity):
-		return &Error{Permanent, status, 0, said + ": it takes the request for wrong: check botId, sessionId and userId"}
+		return &Error{failure.Rejected, status, 0, said + ": it rejects the request as invalid: check botId, sessionId and userId"}
 	case status >= 400:
-		return &Error{Blocked, status, 0, said + ": something other than the API answers: check SMARTASSIST_URL, and proxies and firewalls on the way"}
+		return &Error{failure.Blocked, status, 0, said + ": something other than the API responded: check SMARTASSIST_URL, and any proxy or firewall in between"}
 	default:
-		return &Error{Transient, status, wait, said + ", which the API does not document"}
-	}
-}
-
-// wayOut says what mends a refusal of the credentials.
-func wayOut(text string) string {
-	switch {
-	case strings.Contains(text, "scope"):
-		return `grant the JWT app the scope "SmartAssist Recordings" and publish the bot`
-	case strings.Contains(text, "replay"):
-		return "a token was used twice: look for another client that shares the JWT app, or for a proxy that repeats requests"
-	case strings.Contains(text, "error verifying the jwt"):
-		return `the app's "Enforce JTI" rules refuse the token: check this machine's clock, and that the app signs by HS256`
-	case strings.Contains(text, "invalid jwt token"):
-		return "the token did not arrive whole: look for a proxy that alters the header \"auth\""
-	default:
-		return "check SMARTASSIST_CLIENT_ID, SMARTASSIST_CLIENT_SECRET and that the JWT app belongs to this bot"
+		return &Error{failure.Transient, status, wait, said + ", which the API does not document"}
 	}
 }
 
@@ -113,10 +91,10 @@ func redirectHint(header http.Header) string {
 	if err != nil || location.Host == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (it redirects to the host %s; a token is never sent on)", Redact(location.Hostname()))
+	return fmt.Sprintf(" (it redirects to the host %s; a token is never sent there)", Redact(location.Hostname()))
 }
 
-// transportError maps the failure of a request that got no answer.
+// transportError maps the failure of a request that got no response.
 func transportError(err error, secrets ...string) *Error {
 	var urlError *url.Error
 	if errors.As(err, &urlError) {
@@ -130,21 +108,21 @@ func transportError(err error, secrets ...string) *Error {
 	var verification *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return &Error{Blocked, 0, 0, fmt.Sprintf("the host %s is not known: check SMARTASSIST_URL and this machine's DNS", dns.Name)}
+		return &Error{failure.Blocked, 0, 0, fmt.Sprintf("the host %s is not known: check SMARTASSIST_URL and this machine's DNS", dns.Name)}
 	case errors.As(err, &verification), errors.As(err, &unknownAuthority), errors.As(err, &wrongName), errors.As(err, &badCertificate):
-		return &Error{Blocked, 0, 0, fmt.Sprintf("the upstream's certificate is not trusted (%s): check SMARTASSIST_URL, this machine's clock and its certificate authorities", Redact(err.Error(), secrets...))}
+		return &Error{failure.Blocked, 0, 0, fmt.Sprintf("the upstream's certificate is not trusted (%s): check SMARTASSIST_URL, this machine's clock and its certificate authorities", Redact(err.Error(), secrets...))}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Transient, 0, 0, "the upstream did not answer in time"}
+		return &Error{failure.Transient, 0, 0, "the upstream did not respond in time"}
 	case strings.Contains(err.Error(), "invalid proxy address"):
 		// Its text quotes the variable, which may hold a password.
-		return &Error{Blocked, 0, 0, "the proxy variable of this machine's environment is no address: correct HTTPS_PROXY or HTTP_PROXY"}
+		return &Error{failure.Blocked, 0, 0, "the proxy variable in this machine's environment is not a valid address: correct HTTPS_PROXY or HTTP_PROXY"}
 	default:
-		return &Error{Transient, 0, 0, fmt.Sprintf("the upstream did not answer: %s", Redact(err.Error(), secrets...))}
+		return &Error{failure.Transient, 0, 0, fmt.Sprintf("the upstream did not respond: %s", Redact(err.Error(), secrets...))}
 	}
 }
 
-// isEnvelope tells whether body is an answer of the API's own rather than of
-// something on the way.
+// isEnvelope reports whether body is an error of the API itself rather than of
+// a proxy in between.
 func isEnvelope(body []byte) bool {
 	var envelope map[string]json.RawMessage
 	if json.Unmarshal(body, &envelope) != nil {
@@ -153,9 +131,9 @@ func isEnvelope(body []byte) bool {
 	return envelope["errors"] != nil || envelope["error"] != nil || envelope["message"] != nil
 }
 
-// messageOf finds the message in the envelopes that the vendor's endpoints
+// messageOf returns the message in the envelopes that the vendor's endpoints
 // use: {"errors": [{"msg", "code"}]}, {"error": "…"}, {"message": "…"}, or a
-// JSON string. Anything else is taken as it stands.
+// JSON string. Anything else is returned as it is.
 func messageOf(body []byte) string {
 	var envelope struct {
 		Errors []struct {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/smartassist"
 )
 
@@ -21,7 +22,7 @@ func envelope(code int, msg string) string {
 	return fmt.Sprintf(`{"errors":[{"msg":%q,"code":%d}]}`, msg, code)
 }
 
-func TestARefusalSaysWhatItAsksForAndTheWayOut(t *testing.T) {
+func TestErrorResponseIsMappedToKindAndRemedy(t *testing.T) {
 	const (
 		limit      = "Rate limit for this API has been reached. Please try again later"
 		minute     = "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
@@ -33,52 +34,52 @@ func TestARefusalSaysWhatItAsksForAndTheWayOut(t *testing.T) {
 		name   string
 		status int
 		body   string
-		kind   smartassist.Kind
+		kind   failure.Kind
 		wait   time.Duration
 		says   []string
 	}{
-		{"bad signature, no token or unknown bot", 401, envelope(4002, "Invalid SDK credentials"), smartassist.Blocked, 0, []string{"401", "Invalid SDK credentials", "SMARTASSIST_CLIENT_ID", credential, "belongs to this bot"}},
-		{"not a JWT", 401, envelope(4002, "Invalid JWT token"), smartassist.Blocked, 0, []string{"proxy that alters"}},
-		{"no scope", 401, envelope(4002, "Permission denied. Scope is incorrect!"), smartassist.Blocked, 0, []string{`scope "SmartAssist Recordings"`, "publish"}},
-		{"replay", 401, envelope(401, "error verifying the jwt: possibly a replay"), smartassist.Blocked, 0, []string{"used twice"}},
-		{"other jti rules", 401, envelope(401, "error verifying the jwt: jti missing"), smartassist.Blocked, 0, []string{"Enforce JTI", "clock", "HS256"}},
-		{"401 without a word", 401, "", smartassist.Blocked, 0, []string{credential}},
-		{"forbidden", 403, envelope(403, "Forbidden"), smartassist.Blocked, 0, []string{"403", credential}},
-		{"forbidden for the scope", 403, envelope(4002, "Permission denied. Scope is incorrect!"), smartassist.Blocked, 0, []string{"publish"}},
-		{"not found", 404, "<pre>Cannot GET /api</pre>", smartassist.Blocked, 0, []string{"404", "SMARTASSIST_URL"}},
-		{"a missing field", 412, envelope(412, "Validation errors/ Invalid arguments"), smartassist.Permanent, 0, []string{"Validation errors/ Invalid arguments", "userId"}},
-		{"a bad request", 400, `{"error":"bad id"}`, smartassist.Permanent, 0, []string{"bad id", "sessionId"}},
-		{"limit by status", 429, envelope(429, limit), smartassist.RateLimited, time.Minute, []string{"budget is spent"}},
-		{"limit by status alone", 429, "", smartassist.RateLimited, time.Minute, nil},
-		{"limit in HTML", 429, "<h1>Too Many Requests</h1>", smartassist.RateLimited, time.Minute, nil},
-		{"the minute", 429, envelope(429, minute), smartassist.RateLimited, time.Minute, []string{"per-minute"}},
-		{"the hour", 429, envelope(429, hour), smartassist.RateLimited, 15 * time.Minute, []string{"hourly"}},
-		{"limit by text beside 400", 400, envelope(400, minute), smartassist.RateLimited, time.Minute, nil},
-		{"limit by text beside 401", 401, `{"error":"` + hour + `"}`, smartassist.RateLimited, 15 * time.Minute, nil},
-		{"limit by text beside 200", 200, envelope(429, hour), smartassist.RateLimited, 15 * time.Minute, nil},
-		{"limit in capitals", 403, `"RATE LIMIT reached"`, smartassist.RateLimited, time.Minute, nil},
-		{"server error", 500, envelope(500, "Internal server error"), smartassist.Transient, 0, []string{"500", "out of order"}},
-		{"gateway's page", 502, gateway, smartassist.Transient, 0, []string{"502"}},
-		{"unavailable", 503, "", smartassist.Transient, 0, nil},
-		{"gateway timeout", 504, "", smartassist.Transient, 0, nil},
-		{"request timeout", 408, "", smartassist.Transient, 0, nil},
-		{"too early", 425, "", smartassist.Transient, 0, nil},
-		{"no content", 204, "", smartassist.Transient, 0, []string{"does not document"}},
-		{"another 2xx", 202, sample, smartassist.Transient, 0, nil},
+		{"bad signature, no token or unknown bot", 401, envelope(4002, "Invalid SDK credentials"), failure.Blocked, 0, []string{"401", "Invalid SDK credentials", "SMARTASSIST_CLIENT_ID", credential, "belongs to this bot"}},
+		{"not a JWT", 401, envelope(4002, "Invalid JWT token"), failure.Blocked, 0, []string{"proxy that alters"}},
+		{"no scope", 401, envelope(4002, "Permission denied. Scope is incorrect!"), failure.Blocked, 0, []string{`scope "SmartAssist Recordings"`, "publish"}},
+		{"replay", 401, envelope(401, "error verifying the jwt: possibly a replay"), failure.Blocked, 0, []string{"used twice"}},
+		{"other jti rules", 401, envelope(401, "error verifying the jwt: jti missing"), failure.Blocked, 0, []string{"Enforce JTI", "clock", "HS256"}},
+		{"401 without a body", 401, "", failure.Blocked, 0, []string{credential}},
+		{"forbidden", 403, envelope(403, "Forbidden"), failure.Blocked, 0, []string{"403", credential}},
+		{"forbidden for the scope", 403, envelope(4002, "Permission denied. Scope is incorrect!"), failure.Blocked, 0, []string{"publish"}},
+		{"not found", 404, "<pre>Cannot GET /api</pre>", failure.Blocked, 0, []string{"404", "SMARTASSIST_URL"}},
+		{"a missing field", 412, envelope(412, "Validation errors/ Invalid arguments"), failure.Rejected, 0, []string{"Validation errors/ Invalid arguments", "userId"}},
+		{"a bad request", 400, `{"error":"bad id"}`, failure.Rejected, 0, []string{"bad id", "sessionId"}},
+		{"limit by status", 429, envelope(429, limit), failure.RateLimited, time.Minute, []string{"budget is spent"}},
+		{"limit by status alone", 429, "", failure.RateLimited, time.Minute, nil},
+		{"limit in HTML", 429, "<h1>Too Many Requests</h1>", failure.RateLimited, time.Minute, nil},
+		{"the minute", 429, envelope(429, minute), failure.RateLimited, time.Minute, []string{"per-minute"}},
+		{"the hour", 429, envelope(429, hour), failure.RateLimited, 15 * time.Minute, []string{"hourly"}},
+		{"limit by text with 400", 400, envelope(400, minute), failure.RateLimited, time.Minute, nil},
+		{"limit by text with 401", 401, `{"error":"` + hour + `"}`, failure.RateLimited, 15 * time.Minute, nil},
+		{"limit by text with 200", 200, envelope(429, hour), failure.RateLimited, 15 * time.Minute, nil},
+		{"limit in capitals", 403, `"RATE LIMIT reached"`, failure.RateLimited, time.Minute, nil},
+		{"server error", 500, envelope(500, "Internal server error"), failure.Transient, 0, []string{"500", "it is unavailable"}},
+		{"gateway's page", 502, gateway, failure.Transient, 0, []string{"502"}},
+		{"unavailable", 503, "", failure.Transient, 0, nil},
+		{"gateway timeout", 504, "", failure.Transient, 0, nil},
+		{"request timeout", 408, "", failure.Transient, 0, nil},
+		{"too early", 425, "", failure.Transient, 0, nil},
+		{"no content", 204, "", failure.Transient, 0, []string{"does not document"}},
+		{"another 2xx", 202, sample, failure.Transient, 0, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			failure := refusal(t, serve(t, answering(row.status, row.body)))
-			require.Equal(t, row.kind, failure.Kind, failure.Text)
-			require.Equal(t, row.wait, failure.Wait)
-			require.Equal(t, row.status, failure.Status)
+			got := requireFailure(t, serve(t, responding(row.status, row.body)))
+			require.Equal(t, row.kind, got.Kind, got.Text)
+			require.Equal(t, row.wait, got.Wait)
+			require.Equal(t, row.status, got.Status)
 			for _, says := range row.says {
-				require.Contains(t, failure.Text, says)
+				require.Contains(t, got.Text, says)
 			}
 		})
 	}
 }
 
-func TestAMessageIsFoundInEveryEnvelope(t *testing.T) {
+func TestMessageIsFoundInEveryEnvelope(t *testing.T) {
 	for _, body := range []string{
 		envelope(4002, "the message"),
 		`{"errors":[{"msg":"the message","code":"4002"},{"msg":"another"}]}`,
@@ -93,11 +94,11 @@ func TestAMessageIsFoundInEveryEnvelope(t *testing.T) {
 		`{"errors":[],"message":"the message"}`,
 		"\n  the message\n",
 	} {
-		require.Contains(t, refusal(t, serve(t, answering(500, body))).Text, "the message", body)
+		require.Contains(t, requireFailure(t, serve(t, responding(500, body))).Text, "the message", body)
 	}
 }
 
-func TestRetryAfterIsObeyedWithinReason(t *testing.T) {
+func TestRetryAfterIsBounded(t *testing.T) {
 	in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
 	for _, row := range []struct {
 		name, value string
@@ -106,13 +107,13 @@ func TestRetryAfterIsObeyedWithinReason(t *testing.T) {
 	}{
 		{"seconds", "90", 429, 90 * time.Second, 90 * time.Second},
 		{"a date", in(10 * time.Minute), 429, 9 * time.Minute, 10 * time.Minute},
-		{"seconds beside 503", "90", 503, 90 * time.Second, 90 * time.Second},
-		{"a date beside 503", in(10 * time.Minute), 503, 9 * time.Minute, 10 * time.Minute},
-		{"a date in the past beside 503", in(-time.Hour), 503, 0, 0},
+		{"seconds with 503", "90", 503, 90 * time.Second, 90 * time.Second},
+		{"a date with 503", in(10 * time.Minute), 503, 9 * time.Minute, 10 * time.Minute},
+		{"a date in the past with 503", in(-time.Hour), 503, 0, 0},
 		{"beyond a day", "99999999", 429, 24 * time.Hour, 24 * time.Hour},
-		{"beyond every number", strings.Repeat("9", 30), 429, 24 * time.Hour, 24 * time.Hour},
+		{"beyond int64", strings.Repeat("9", 30), 429, 24 * time.Hour, 24 * time.Hour},
 		{"a date in a hundred years", "Wed, 05 Mar 2126 12:00:00 GMT", 429, 24 * time.Hour, 24 * time.Hour},
-		// A spent budget is never asked again at once: that would cost a call.
+		// Retrying a rate limit at once would waste a call.
 		{"zero", "0", 429, time.Minute, time.Minute},
 		{"a date in the past", in(-time.Hour), 429, time.Minute, time.Minute},
 		{"negative", "-5", 429, time.Minute, time.Minute},
@@ -121,39 +122,39 @@ func TestRetryAfterIsObeyedWithinReason(t *testing.T) {
 		{"empty", "", 429, time.Minute, time.Minute},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			failure := refusal(t, serve(t, answering(row.status, "", "Retry-After", row.value)))
-			require.GreaterOrEqual(t, failure.Wait, row.from)
-			require.LessOrEqual(t, failure.Wait, row.to)
+			got := requireFailure(t, serve(t, responding(row.status, "", "Retry-After", row.value)))
+			require.GreaterOrEqual(t, got.Wait, row.from)
+			require.LessOrEqual(t, got.Wait, row.to)
 		})
 	}
 }
 
-func TestATokenNeverFollowsARedirect(t *testing.T) {
+func TestRedirectIsNotFollowed(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("the other host was contacted")
 	}))
 	defer elsewhere.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		failure := refusal(t, serve(t, answering(status, "", "Location", elsewhere.URL+"/x?token=canary")))
-		require.Equal(t, smartassist.Blocked, failure.Kind)
-		require.Contains(t, failure.Text, "redirects to the host 127.0.0.1")
-		require.Contains(t, failure.Text, "SMARTASSIST_URL")
+		got := requireFailure(t, serve(t, responding(status, "", "Location", elsewhere.URL+"/x?token=canary")))
+		require.Equal(t, failure.Blocked, got.Kind)
+		require.Contains(t, got.Text, "redirects to the host 127.0.0.1")
+		require.Contains(t, got.Text, "SMARTASSIST_URL")
 	}
 	for _, location := range []string{"", "/sign-in?token=canary", "https://user:canary@host.example/"} {
-		require.Equal(t, smartassist.Blocked, refusal(t, serve(t, answering(302, "", "Location", location))).Kind)
+		require.Equal(t, failure.Blocked, requireFailure(t, serve(t, responding(302, "", "Location", location))).Kind)
 	}
-	refusal(t, serve(t, answering(302, "", "Location", "https://user:canary@%zz/?token=canary")))
+	requireFailure(t, serve(t, responding(302, "", "Location", "https://user:canary@%zz/?token=canary")))
 }
 
-func TestAnErrorThatEchoesTheRequestKeepsItsSecrets(t *testing.T) {
+func TestEchoedRequestIsRedactedInTheError(t *testing.T) {
 	echo := func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprintf(w, `{"error":"cannot GET http://%s%s with auth %s"}`, r.Host, r.RequestURI, r.Header.Get("auth"))
 	}
-	require.Contains(t, refusal(t, serve(t, echo)).Text, "[redacted]")
+	require.Contains(t, requireFailure(t, serve(t, echo)).Text, "[redacted]")
 }
 
-func TestAnAnswerIsJudgedByItsStatusEvenIfItsBodyBreaksOff(t *testing.T) {
+func TestStatusIsUsedIfTheBodyIsTruncated(t *testing.T) {
 	cut := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		w.WriteHeader(http.StatusTooManyRequests)
@@ -161,23 +162,23 @@ func TestAnAnswerIsJudgedByItsStatusEvenIfItsBodyBreaksOff(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	require.Equal(t, smartassist.RateLimited, refusal(t, serve(t, cut)).Kind)
+	require.Equal(t, failure.RateLimited, requireFailure(t, serve(t, cut)).Kind)
 }
 
-// failing is a network on which nothing can be reached.
+// failing is a network on which every connection fails with err.
 type failing struct{ err error }
 
 func (f failing) transport() *http.Transport {
 	return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, f.err }}
 }
 
-func TestANetworkThatFailsNamesTheCauseAndNoSecret(t *testing.T) {
+func TestNetworkErrorNamesTheCauseButNoSecret(t *testing.T) {
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
-	untrusted.Config.ErrorLog = quiet
+	untrusted.Config.ErrorLog = discardLog
 	defer untrusted.Close()
-	plain := serveRaw(t, answering(200, ""))
+	plain := serveRaw(t, responding(200, ""))
 	cut := serveRaw(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		_, _ = w.Write([]byte(`{"status":`))
@@ -202,30 +203,30 @@ func TestANetworkThatFailsNamesTheCauseAndNoSecret(t *testing.T) {
 	for _, row := range []struct {
 		name, address string
 		transport     http.RoundTripper
-		kind          smartassist.Kind
+		kind          failure.Kind
 		says          string
 	}{
-		{"unknown host", "https://nowhere.example", failing{&net.DNSError{Err: "no such host", Name: "nowhere.example", IsNotFound: true}}.transport(), smartassist.Blocked, "the host nowhere.example is not known: check SMARTASSIST_URL"},
-		{"name server out of order", "https://nowhere.example", failing{&net.DNSError{Err: "server misbehaving", Name: "nowhere.example", IsTemporary: true}}.transport(), smartassist.Transient, "server misbehaving"},
-		{"refused connection", closed.URL, nil, smartassist.Transient, "refused"},
-		{"reset", reset, nil, smartassist.Transient, "did not answer"},
-		{"body cut", cut, nil, smartassist.Transient, "unexpected EOF"},
-		{"untrusted certificate", untrusted.URL, nil, smartassist.Blocked, "certificate is not trusted"},
-		{"no TLS there", strings.Replace(plain, "http:", "https:", 1), nil, smartassist.Transient, "did not answer"},
-		{"unusable proxy variable", closed.URL, badProxy, smartassist.Blocked, "HTTPS_PROXY"},
-		{"dead proxy", "https://nowhere.example", deadProxy, smartassist.Transient, "proxyconnect"},
+		{"unknown host", "https://nowhere.example", failing{&net.DNSError{Err: "no such host", Name: "nowhere.example", IsNotFound: true}}.transport(), failure.Blocked, "the host nowhere.example is not known: check SMARTASSIST_URL"},
+		{"name server got", "https://nowhere.example", failing{&net.DNSError{Err: "server misbehaving", Name: "nowhere.example", IsTemporary: true}}.transport(), failure.Transient, "server misbehaving"},
+		{"refused connection", closed.URL, nil, failure.Transient, "refused"},
+		{"reset", reset, nil, failure.Transient, "did not respond"},
+		{"body cut", cut, nil, failure.Transient, "unexpected EOF"},
+		{"untrusted certificate", untrusted.URL, nil, failure.Blocked, "certificate is not trusted"},
+		{"no TLS there", strings.Replace(plain, "http:", "https:", 1), nil, failure.Transient, "did not respond"},
+		{"unusable proxy variable", closed.URL, badProxy, failure.Blocked, "HTTPS_PROXY"},
+		{"dead proxy", "https://nowhere.example", deadProxy, failure.Transient, "proxyconnect"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			failure := refusal(t, clientOf(t, row.address, row.transport))
-			require.Equal(t, row.kind, failure.Kind, failure.Text)
-			require.Zero(t, failure.Status)
-			require.Contains(t, failure.Text, row.says)
-			require.NotContains(t, failure.Text, "/api/", "no more of the URL than the host")
+			got := requireFailure(t, clientOf(t, row.address, row.transport))
+			require.Equal(t, row.kind, got.Kind, got.Text)
+			require.Zero(t, got.Status)
+			require.Contains(t, got.Text, row.says)
+			require.NotContains(t, got.Text, "/api/", "no more of the URL than the host")
 		})
 	}
 }
 
-func TestAnUpstreamThatIsSilentIsGivenUpInTime(t *testing.T) {
+func TestSilentUpstreamTimesOut(t *testing.T) {
 	release := make(chan struct{})
 	client := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -236,15 +237,15 @@ func TestAnUpstreamThatIsSilentIsGivenUpInTime(t *testing.T) {
 	t.Cleanup(func() { close(release) }) // before the server is closed
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err := client.FetchRecordings(ctx, token, botID, sessionID, userID)
-	var failure *smartassist.Error
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, &smartassist.Error{Kind: smartassist.Transient, Text: "the upstream did not answer in time"}, failure)
+	_, err := client.FetchRecordings(ctx, token, session, userID)
+	var got *smartassist.Error
+	require.ErrorAs(t, err, &got)
+	require.Equal(t, &smartassist.Error{Kind: failure.Transient, Text: "the upstream did not respond in time"}, got)
 }
 
-func TestAnUnusableRequestIsPermanent(t *testing.T) {
+func TestUnusableRequestIsPermanent(t *testing.T) {
 	base := &url.URL{Scheme: "https", Host: "bad host"}
-	failure := refusal(t, smartassist.NewClient(smartassist.Config{BaseURL: base}))
-	require.Equal(t, smartassist.Permanent, failure.Kind)
-	require.Contains(t, failure.Text, "SMARTASSIST_URL")
+	got := requireFailure(t, smartassist.NewClient(smartassist.Config{BaseURL: base}))
+	require.Equal(t, failure.Rejected, got.Kind)
+	require.Contains(t, got.Text, "SMARTASSIST_URL")
 }

@@ -9,12 +9,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/smartassist"
 )
 
-// A token serves one request, but Go's HTTP client sends a GET once more by
-// itself if a connection that it reused turns out to be dead.
-func TestATokenIsSentOnceThoughTheConnectionDies(t *testing.T) {
+// A token is valid for one request, but Go's HTTP client repeats a GET by itself
+// if a reused connection turns out to be dead.
+func TestTokenIsNotResentIfTheConnectionDies(t *testing.T) {
 	var mu sync.Mutex
 	requests := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -36,7 +37,7 @@ func TestATokenIsSentOnceThoughTheConnectionDies(t *testing.T) {
 
 	_, err = ask(t, client)
 	require.NoError(t, err)
-	require.Equal(t, smartassist.Transient, refusal(t, client).Kind)
+	require.Equal(t, failure.Transient, requireFailure(t, client).Kind)
 	mu.Lock()
 	defer mu.Unlock()
 	require.Equal(t, 2, requests)

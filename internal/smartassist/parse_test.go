@@ -6,9 +6,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/status"
 )
 
-func FuzzAnAnswerIsNeverASuccessWithoutFiles(f *testing.F) {
+func FuzzSuccessAlwaysHasFiles(f *testing.F) {
 	const secret = "hunter2-hunter2-hunter2"
 	for _, seed := range []string{
 		``, `null`, `{}`, `[]`, `""`, `{"status":"success"}`, `{"status":"success\u0000","recording":[]}`, `{"status":" "}`,
@@ -22,20 +24,20 @@ func FuzzAnAnswerIsNeverASuccessWithoutFiles(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		answer, err := parseAnswer(body, secret)
+		resp, err := parseResponse(body, secret)
 		if err != nil {
 			require.LessOrEqual(t, len(err.Error()), maxTextBytes)
 			return
 		}
-		require.NotEmpty(t, answer.Status)
-		require.Equal(t, answer.Status, Redact(answer.Status, secret), "it was redacted")
-		if answer.Status == StatusSuccess {
-			require.NotEmpty(t, answer.Files)
+		require.NotEmpty(t, resp.Status)
+		require.Equal(t, resp.Status, Redact(resp.Status, secret), "it was redacted")
+		if resp.Status == status.Success {
+			require.NotEmpty(t, resp.Files)
 		} else {
-			require.Empty(t, answer.Files)
+			require.Empty(t, resp.Files)
 		}
-		require.LessOrEqual(t, len(answer.Files), maxFiles)
-		for _, file := range answer.Files {
+		require.LessOrEqual(t, len(resp.Files), maxFiles)
+		for _, file := range resp.Files {
 			address, err := url.Parse(file.URL)
 			require.NoError(t, err)
 			require.NotEmpty(t, address.Host)

@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// minSecretBytes is the length from which a secret is looked for: a user id of
-// a digit or two stands in every text.
+// minSecretBytes is the length from which a secret is redacted: a user id of a
+// digit or two occurs in almost any text.
 const minSecretBytes = 4
 
-// maxTextBytes bounds what is kept of a text that the upstream wrote.
+// maxTextBytes bounds a redacted text.
 const maxTextBytes = 300
 
 var (
-	// A JWT's header and claims both begin with {" in base64; one of its parts
-	// may be cut off.
+	// A JWT's header and claims both begin with {", in base64 eyJ; a part may be
+	// cut off.
 	jwtPattern = regexp.MustCompile(`[A-Za-z0-9_-]*eyJ[A-Za-z0-9_-]*(\.[A-Za-z0-9_=-]*)*`)
 
 	// The signed query of a URL is a credential, and some servers echo only
@@ -27,9 +27,9 @@ var (
 	signedPattern = regexp.MustCompile(`(?i)\b(s|sig|signature|token|auth|key|secret|password|x-amz-[a-z-]+)=[^\s"'<>&]+`)
 )
 
-// Redact makes a text that the upstream wrote fit for errors, logs and
-// histories: without tokens, signed queries and control characters, without
-// the given secrets, and at most 300 bytes long.
+// Redact makes a text from the upstream safe for errors, logs and histories: it
+// removes tokens, signed queries, control characters and the given secrets (of
+// at least 4 bytes), and cuts the text to 300 bytes.
 func Redact(text string, secrets ...string) string {
 	for _, secret := range secrets {
 		if len(secret) >= minSecretBytes {

@@ -10,12 +10,12 @@ import (
 	"github.com/callvault/callvault/internal/smartassist"
 )
 
-func TestWhatTheUpstreamWroteIsMadeFitForALog(t *testing.T) {
+func TestRedactRemovesCredentialsAndControlCharacters(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
 		{"plain", "Invalid SDK credentials", "Invalid SDK credentials"},
 		{"a token", "token " + token + " refused", "token [redacted] refused"},
-		{"a token cut off in front", "…" + token[strings.IndexByte(token, '.')+1:], "…[redacted]"},
-		{"a token cut off behind", token[:30] + " …", "[redacted] …"},
+		{"a token cut off at the start", "…" + token[strings.IndexByte(token, '.')+1:], "…[redacted]"},
+		{"a token cut off at the end", token[:30] + " …", "[redacted] …"},
 		{"a token in an authorization", "Bearer " + token, "Bearer [redacted]"},
 		{"a token in a query", "/x?auth=" + token, "/x?[redacted]"},
 		{"a signed URL", "GET https://h/a.wav?e=1&n=2&s=abc$$ failed", "GET https://h/a.wav?[redacted] failed"},
@@ -32,7 +32,7 @@ func TestWhatTheUpstreamWroteIsMadeFitForALog(t *testing.T) {
 	}
 }
 
-func TestALongTextIsCutBetweenCharacters(t *testing.T) {
+func TestLongTextIsCutBetweenCharacters(t *testing.T) {
 	for shift := range 4 {
 		text := smartassist.Redact(strings.Repeat("a", shift) + strings.Repeat("€", 500))
 		require.LessOrEqual(t, len(text), 300)
@@ -43,7 +43,7 @@ func TestALongTextIsCutBetweenCharacters(t *testing.T) {
 	require.Equal(t, strings.Repeat("a", 300), smartassist.Redact(strings.Repeat("a", 300)))
 }
 
-func FuzzNoCredentialSurvivesRedact(f *testing.F) {
+func FuzzRedactRemovesCredentials(f *testing.F) {
 	const secret, signature = "hunter2-hunter2-hunter2", "InpqMWpnVzRkajFlc1RZeGVzaDBHM2pwWFFibzVwcEloTkkrSW5UbTZ0ek09Ig$$"
 	for _, seed := range [][2]string{
 		{"", ""},

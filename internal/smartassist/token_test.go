@@ -10,13 +10,15 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/workflows"
 )
 
 var noon = time.Date(2026, 3, 5, 12, 0, 0, 999, time.UTC)
 
-func TestATokenHoldsTheDocumentedClaimsAndNoMore(t *testing.T) {
+func TestTokenHoldsOnlyTheDocumentedClaims(t *testing.T) {
 	minted, expiresAt, err := smartassist.Credentials{ClientID: "cs-1", ClientSecret: "secret"}.Mint(botID, noon)
 	require.NoError(t, err)
 
@@ -29,7 +31,7 @@ func TestATokenHoldsTheDocumentedClaimsAndNoMore(t *testing.T) {
 	delete(claims, "jti")
 	second := noon.Truncate(time.Second).Unix()
 	require.Equal(t, jwt.MapClaims{
-		"appId": "cs-1", // spelt exactly so
+		"appId": "cs-1", // with this spelling
 		"sub":   botID,
 		"iat":   number(second - 30), // the vendor's clock may be behind
 		"exp":   number(second + 300),
@@ -39,14 +41,14 @@ func TestATokenHoldsTheDocumentedClaimsAndNoMore(t *testing.T) {
 
 func number(n int64) json.Number { raw, _ := json.Marshal(n); return json.Number(raw) }
 
-func TestATokenOfAnotherSecretIsRefused(t *testing.T) {
+func TestTokenOfAnotherSecretIsRefused(t *testing.T) {
 	minted, _, err := smartassist.Credentials{ClientID: "cs-1", ClientSecret: "secret"}.Mint(botID, time.Now())
 	require.NoError(t, err)
 	_, err = jwt.Parse(minted, func(*jwt.Token) (any, error) { return []byte("Secret"), nil })
 	require.ErrorIs(t, err, jwt.ErrTokenSignatureInvalid)
 }
 
-func TestNoTwoTokensAreAlike(t *testing.T) {
+func TestTokenIDsAreUnique(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 1000 {
 		minted, _, err := smartassist.Credentials{ClientID: "cs-1", ClientSecret: "secret"}.Mint(botID, noon)
@@ -59,7 +61,7 @@ func TestNoTwoTokensAreAlike(t *testing.T) {
 	}
 }
 
-func TestUnderEnforceJTIATokenServesOneRequest(t *testing.T) {
+func TestEnforceJTIAcceptsATokenOnlyOnce(t *testing.T) {
 	upstream, err := simulator.New(simulator.Config{EnforceJTI: true})
 	require.NoError(t, err)
 	require.NoError(t, upstream.AddSession(simulator.Session{BotID: simulator.DefaultBotID, SessionID: sessionID, Files: []simulator.File{{}}}))
@@ -73,14 +75,14 @@ func TestUnderEnforceJTIATokenServesOneRequest(t *testing.T) {
 	for range 3 {
 		minted, _, err := credentials.Mint(simulator.DefaultBotID, time.Now())
 		require.NoError(t, err)
-		answer, err := client.FetchRecordings(t.Context(), minted, simulator.DefaultBotID, sessionID, "")
+		resp, err := client.FetchRecordings(t.Context(), minted, workflows.Session{BotID: simulator.DefaultBotID, SessionID: sessionID}, "")
 		require.NoError(t, err)
-		require.Len(t, answer.Files, 1)
+		require.Len(t, resp.Files, 1)
 
-		_, err = client.FetchRecordings(t.Context(), minted, simulator.DefaultBotID, sessionID, "")
-		var failure *smartassist.Error
-		require.ErrorAs(t, err, &failure)
-		require.Equal(t, smartassist.Blocked, failure.Kind)
-		require.Contains(t, failure.Text, "used twice")
+		_, err = client.FetchRecordings(t.Context(), minted, workflows.Session{BotID: simulator.DefaultBotID, SessionID: sessionID}, "")
+		var got *smartassist.Error
+		require.ErrorAs(t, err, &got)
+		require.Equal(t, failure.Blocked, got.Kind)
+		require.Contains(t, got.Text, "used twice")
 	}
 }

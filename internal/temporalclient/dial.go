@@ -4,18 +4,23 @@ package temporalclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+
+	"github.com/callvault/callvault/internal/program"
 )
 
 const dialTimeout = 10 * time.Second
 
-// ConfigError says that what the environment says of Temporal cannot be used.
+// ConfigError means that what the environment says of Temporal is not valid.
 type ConfigError struct{ err error }
 
 func (e *ConfigError) Error() string {
@@ -24,8 +29,8 @@ func (e *ConfigError) Error() string {
 
 func (e *ConfigError) Unwrap() error { return e.err }
 
-// CheckEnvironment tells whether what the environment says of Temporal can be
-// used. It connects to nobody.
+// CheckEnvironment reports whether what the environment says of Temporal is
+// valid. It does not connect.
 func CheckEnvironment() error {
 	if _, err := envconfig.LoadDefaultClientOptions(); err != nil {
 		return &ConfigError{err}
@@ -33,7 +38,7 @@ func CheckEnvironment() error {
 	return nil
 }
 
-// Dial connects and answers the namespace in which the client works. The
+// Dial connects and returns the client and its namespace, which exists. The
 // caller closes the client.
 func Dial(ctx context.Context, logger *slog.Logger) (client.Client, string, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
@@ -51,7 +56,30 @@ func Dial(ctx context.Context, logger *slog.Logger) (client.Client, string, erro
 	defer cancel()
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
-		return nil, "", fmt.Errorf("no Temporal answers at %s (%w): start one, for example with \"go run ./dev up\", or set TEMPORAL_ADDRESS", options.HostPort, err)
+		return nil, "", fmt.Errorf("no Temporal server responds at %s (%w): start one%s, or set TEMPORAL_ADDRESS", options.HostPort, err, startHint())
+	}
+	if err := checkNamespace(ctx, c, options); err != nil {
+		c.Close()
+		return nil, "", err
 	}
 	return c, options.Namespace, nil
+}
+
+func startHint() string {
+	if program.FromSource() {
+		return ` with "` + program.Command("dev") + ` up"`
+	}
+	return ""
+}
+
+// checkNamespace fails only if the namespace does not exist. Whoever may not
+// describe it may still use it.
+func checkNamespace(ctx context.Context, c client.Client, options client.Options) error {
+	_, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: options.Namespace})
+	var missing *serviceerror.NamespaceNotFound
+	if errors.As(err, &missing) {
+		return fmt.Errorf("the namespace %q does not exist on the Temporal server at %s: correct TEMPORAL_NAMESPACE, or create it: temporal operator namespace create --namespace %s --retention 720h",
+			options.Namespace, options.HostPort, options.Namespace)
+	}
+	return nil
 }

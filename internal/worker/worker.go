@@ -15,9 +15,12 @@ import (
 	sdkworker "go.temporal.io/sdk/worker"
 
 	"github.com/callvault/callvault/activities"
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/config"
-	"github.com/callvault/callvault/internal/namespace"
+	"github.com/callvault/callvault/internal/program"
+	"github.com/callvault/callvault/internal/searchattr"
+	"github.com/callvault/callvault/internal/timing"
 )
 
 // prepareTimeout bounds what is done before the first task is taken.
@@ -56,28 +59,28 @@ func Run(ctx context.Context, options Options) error {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	store, err := openArchive(options)
+	served, err := account.Open(options.Settings.Account, options.ArchiveCredentials)
 	if err != nil {
 		return err
 	}
-	if err := prepare(ctx, options, store, logger); err != nil {
+	if err := prepare(ctx, options, served.Store, logger); err != nil {
 		return err
 	}
 	fatal := make(chan error, 1)
-	permits, work := newQueues(options.Client, options.Settings, store, options.Timing, func(err error) {
+	slots, work := newQueues(options.Client, served, options.Timing, func(err error) {
 		select {
 		case fatal <- err:
 		default: // The first one is enough.
 		}
 	})
 	// The server learns a queue's limit from the worker that polls it, so the
-	// permits' queues are started, and looked at, before there is any work.
-	stopPermits, err := startAll(permits)
-	defer stopPermits()
+	// call slots' queues are started and checked before there is any work.
+	stopSlots, err := startAll(slots)
+	defer stopSlots()
 	if err != nil {
 		return err
 	}
-	if err := checkBudgets(ctx, options, logger); err != nil {
+	if err := checkLimits(ctx, options, logger); err != nil {
 		return err
 	}
 	stopWork, err := startAll(work)
@@ -85,8 +88,8 @@ func Run(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	logger.Info("the worker serves", "namespace", options.Namespace, "bots", options.Settings.SmartAssist.BotIDs,
-		"upstream", options.Settings.SmartAssist.URL.Host, "bucket", store.Bucket())
+	logger.Info("the worker serves", "namespace", options.Namespace, "bots", served.BotIDs,
+		"upstream", served.API.Host, "bucket", served.Store.Bucket(), "version", program.Version())
 	if options.Ready != nil {
 		options.Ready()
 	}
@@ -95,24 +98,13 @@ func Run(ctx context.Context, options Options) error {
 	case err := <-fatal:
 		return fmt.Errorf("a task queue's worker had to stop: %w", err)
 	}
-	logger.Info("the worker is stopping: running transfers finish or hand over", "within", stopTimeout)
+	logger.Info("the worker is stopping: running transfers finish or hand over", "within", timing.WorkerStop)
 	return nil
 }
 
-func openArchive(options Options) (*archive.Store, error) {
-	settings := options.Settings.Archive
-	return archive.Open(archive.Config{
-		Endpoint:    settings.Endpoint,
-		Bucket:      settings.Bucket,
-		Region:      settings.Region,
-		Prefix:      settings.Prefix,
-		Credentials: options.ArchiveCredentials,
-	})
-}
-
 // prepare creates the bucket and registers the search attributes, where that
-// is allowed. Where it is not, what exists may still suffice for the one; for
-// the other, the error says the command that somebody else has to run.
+// is allowed. Where it is not, an existing bucket may still be writable; for the
+// search attributes, the error names the command for an administrator.
 func prepare(ctx context.Context, options Options, store *archive.Store, logger *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
@@ -121,11 +113,11 @@ func prepare(ctx context.Context, options Options, store *archive.Store, logger 
 	}
 	switch err := store.EnsureBucket(ctx); {
 	case errors.Is(err, archive.ErrBlocked):
-		logger.Warn("the bucket could not be looked at or created; fetches will show as blocked if it cannot be written either", "error", err)
+		logger.Warn("the bucket could not be checked or created; fetches will be blocked if it cannot be written either", "error", err)
 	case err != nil:
-		return fmt.Errorf("the archive at %s cannot be reached: %w: check S3_ENDPOINT", options.Settings.Archive.Endpoint, err)
+		return fmt.Errorf("the archive at %s cannot be reached: %w: check S3_ENDPOINT", options.Settings.Account.Archive.Endpoint, err)
 	}
-	added, err := namespace.RegisterSearchAttributes(ctx, options.Client, options.Namespace)
+	added, err := searchattr.Register(ctx, options.Client, options.Namespace)
 	if err != nil {
 		return err
 	}
@@ -135,8 +127,8 @@ func prepare(ctx context.Context, options Options, store *archive.Store, logger 
 	return nil
 }
 
-// startAll starts every queue. The returned function stops those that run,
-// side by side, so that the grace is one and not one for each.
+// startAll starts every queue. The returned function stops those that run, all
+// at once, so that the grace period is one and not one for each.
 func startAll(queues []sdkworker.Worker) (stop func(), err error) {
 	var started []sdkworker.Worker
 	stop = func() {

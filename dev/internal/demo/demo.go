@@ -1,5 +1,5 @@
-// Package demo shows the whole of callvault at work on the stack: a dozen
-// sessions, fetched by a real worker, and a table of how they ended.
+// Package demo shows the whole of callvault on the stack: fifteen sessions,
+// fetched by a real worker, and a table of how they ended.
 package demo
 
 import (
@@ -26,7 +26,7 @@ import (
 // limit bounds a whole demonstration.
 const limit = 3 * time.Minute
 
-// Upstream is how the stand-in behaves in the demonstration: as strict as the
+// Upstream is how the simulator behaves in the demonstration: as strict as the
 // vendor's strictest setting, with the larger of the vendor's call budgets.
 func Upstream() simulator.Config {
 	return simulator.Config{EnforceJTI: true, CallsPerMinute: 600, CallsPerHour: 18_000}
@@ -39,9 +39,9 @@ type Fetched struct {
 	Err    error
 }
 
-// Run fetches the sessions, prints how it goes and the table in the end, and
-// with keep stays up, worker included, until ctx ends. Its error says which
-// sessions did not end as they should.
+// Run fetches the sessions, prints their progress and a table of the outcomes,
+// and with keep stays up, worker included, until ctx ends. Its error names the
+// sessions whose outcome is not the expected one.
 func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer, keep bool) (err error) {
 	logFile, err := os.OpenFile(filepath.Join(data.Logs(), "worker.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -64,18 +64,18 @@ func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer, 
 		return err
 	}
 	if !keep {
-		fmt.Fprintln(out, "\nThe servers stop now; to look around in the Web UI: go run ./dev --keep")
+		fmt.Fprintln(out, "\nThe servers stop now. To keep them and the Web UI: go run ./dev --keep")
 		return nil
 	}
 	fmt.Fprintln(out, "\nEverything stays up until Ctrl-C.")
 	return s.Failed(ctx)
 }
 
-// show fetches the sessions and judges how they end.
+// show fetches the sessions and checks their outcomes.
 func show(ctx context.Context, s *stack.Stack, c client.Client, out io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demonstration took longer than %s", limit))
 	defer cancel()
-	entries, err := s.AddSessions()
+	entries, err := s.AddSessions(stack.DemoTime)
 	if err != nil {
 		return err
 	}
@@ -131,23 +131,30 @@ func fetchAll(ctx context.Context, c client.Client, entries []simulator.Entry, s
 }
 
 func fetch(ctx context.Context, c client.Client, session simulator.Session, show *ticker) (*workflows.FetchResult, error) {
-	request := workflows.FetchRequest{BotID: session.BotID, SessionID: session.SessionID, BatchID: "demo", Policy: stack.Policy()}
-	run, err := c.ExecuteWorkflow(ctx, workflows.StartOptions(request), workflows.FetchRecordingWorkflowName, request)
+	request := workflows.FetchRequest{
+		Session: workflows.Session{BotID: session.BotID, SessionID: session.SessionID},
+		BatchID: "demo",
+		Policy:  stack.Policy(),
+	}
+	run, err := workflows.StartFetch(ctx, c, request)
 	if err != nil {
 		return nil, err
 	}
-	stop := show.follow(ctx, c, run.GetID(), session.SessionID)
-	var result workflows.FetchResult
-	err = run.Get(ctx, &result)
+	stop := show.follow(ctx, run, session.SessionID)
+	result, err := run.Result(ctx)
 	stop()
 	if err != nil {
 		return nil, err
 	}
-	show.line(session.SessionID, string(result.Outcome), result.Reason)
-	return &result, nil
+	note := result.Reason
+	if result.Source == workflows.SourceManifest {
+		note = fmt.Sprintf("found in the archive, finished on %s", result.FinishedAt.Format(time.RFC3339))
+	}
+	show.line(session.SessionID, string(result.Outcome), note)
+	return result, nil
 }
 
-// judge compares each outcome with what the stand-in's script leads to.
+// judge compares each outcome with what the simulator's script leads to.
 func judge(fetched []Fetched) error {
 	var faults []error
 	for _, f := range fetched {

@@ -5,15 +5,17 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/callvault/callvault/dev/internal/stack"
 	"github.com/callvault/callvault/workflows"
 )
 
 func printHeader(out io.Writer, s *stack.Stack, sessions int) {
 	policy := stack.Policy()
-	fmt.Fprintf(out, `callvault fetches %d call recordings from a stand-in of SmartAssist into an S3 store on this machine.
-The waits are shortened: a call in progress is looked at every %s to %s instead of 1m to 30m,
-and what the vendor asks to retry after 24 hours is retried after %s.
+	fmt.Fprintf(out, `callvault fetches %d call recordings from a SmartAssist simulator into an S3 store on this machine.
+The waits are shortened: a call in progress is checked every %s to %s instead of every 1 to 30 minutes,
+and what the vendor says to retry after 24 hours is retried after %s.
 
 Web UI  %s/namespaces/%s/workflows
 
@@ -23,7 +25,7 @@ Web UI  %s/namespaces/%s/workflows
 func printTable(out io.Writer, s *stack.Stack, fetched []Fetched) {
 	fmt.Fprintln(out)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SESSION\tOUTCOME\tLAST STATUS\tCHECKS\tFILES\tBYTES\tWHAT IT SHOWS")
+	fmt.Fprintln(table, "SESSION\tOUTCOME\tLAST STATUS\tCHECKS\tFILES\tSIZE\tWHAT IT SHOWS")
 	files := 0
 	for _, f := range fetched {
 		if f.Err != nil {
@@ -35,10 +37,10 @@ func printTable(out io.Writer, s *stack.Stack, fetched []Fetched) {
 			bytes += recording.Bytes
 		}
 		files += len(f.Result.Recordings)
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", f.Result.SessionID, f.Result.Outcome, f.Result.Status,
-			f.Result.StatusChecks, len(f.Result.Recordings), bytes, f.Entry.Description)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\t%s\n", f.Result.SessionID, f.Result.Outcome, f.Result.Status,
+			f.Result.StatusChecks, len(f.Result.Recordings), humanize.Bytes(uint64(max(bytes, 0))), f.Entry.Description)
 	}
-	_ = table.Flush() // An error would have come from out, which the caller sees.
+	_ = table.Flush() // An error would come from out, which the caller sees.
 
 	fmt.Fprintf(out, "\nListen to them (%d files):\n", files)
 	for _, f := range fetched {
@@ -49,6 +51,6 @@ func printTable(out io.Writer, s *stack.Stack, fetched []Fetched) {
 		}
 	}
 	counts := s.Upstream.Counts()
-	fmt.Fprintf(out, "\nCalls of the upstream in this run: %d, downloads: %d\n", counts.API, counts.Media)
+	fmt.Fprintf(out, "\nCalls of the SmartAssist API in this run: %d, downloads: %d\n", counts.API, counts.Media)
 	fmt.Fprintf(out, "Web UI: %s/namespaces/%s/workflows\n", s.Temporal.UIURL(), stack.Namespace)
 }

@@ -7,15 +7,13 @@ import (
 	"sync"
 	"time"
 
-	"go.temporal.io/sdk/client"
-
 	"github.com/callvault/callvault/workflows"
 )
 
-// lookEvery is the pause between two looks at a running fetch.
-const lookEvery = 250 * time.Millisecond
+// followInterval is the time between two queries of a running fetch.
+const followInterval = 250 * time.Millisecond
 
-// ticker prints a line whenever a fetch gets into another phase.
+// ticker prints a line whenever a fetch enters another phase.
 type ticker struct {
 	mu      sync.Mutex
 	out     io.Writer
@@ -30,29 +28,36 @@ func (t *ticker) line(sessionID, what, reason string) {
 	fmt.Fprintf(t.out, "%6.1f s  %s  %-18s %s\n", time.Since(t.started).Seconds(), sessionID, what, reason)
 }
 
-// follow looks at a fetch until the returned function is called.
-func (t *ticker) follow(ctx context.Context, c client.Client, workflowID, sessionID string) (stop func()) {
+// follow queries a fetch until the returned function is called.
+func (t *ticker) follow(ctx context.Context, run *workflows.FetchRun, sessionID string) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		pause := time.NewTicker(lookEvery)
-		defer pause.Stop()
+		interval := time.NewTicker(followInterval)
+		defer interval.Stop()
 		last := workflows.PhaseChecking
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-pause.C:
+			case <-interval.C:
 			}
-			var progress workflows.Progress
-			answer, err := c.QueryWorkflow(ctx, workflowID, "", workflows.QueryProgress)
-			if err != nil || answer.Get(&progress) != nil || progress.Phase == last || progress.NextCheckAt.IsZero() {
+			progress, err := run.Progress(ctx)
+			if err != nil || progress.Phase == last || progress.NextCheckAt.IsZero() {
 				continue // Only waits are worth a line; the outcome gets its own.
 			}
 			last = progress.Phase
-			t.line(sessionID, string(last), fmt.Sprintf("%s; next look in %.0f s", progress.LastStatus, time.Until(progress.NextCheckAt).Seconds()))
+			t.line(sessionID, string(last), waitText(progress))
 		}
 	}()
 	return func() { cancel(); <-done }
+}
+
+func waitText(p workflows.FetchProgress) string {
+	text := fmt.Sprintf("next check in %.0f s", time.Until(p.NextCheckAt).Seconds())
+	if p.LastStatus != string(p.Phase) {
+		text = p.LastStatus + "; " + text
+	}
+	return text
 }

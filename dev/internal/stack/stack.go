@@ -1,5 +1,5 @@
 // Package stack runs everything that callvault talks to in this process:
-// Temporal with its Web UI, an S3 store and the stand-in of SmartAssist.
+// Temporal with its Web UI, an S3 store and the SmartAssist simulator.
 package stack
 
 import (
@@ -17,8 +17,11 @@ import (
 	"github.com/callvault/callvault/dev/internal/objectstore"
 	"github.com/callvault/callvault/dev/internal/ports"
 	"github.com/callvault/callvault/dev/internal/temporalserver"
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/config"
 	"github.com/callvault/callvault/internal/simulator"
+	"github.com/callvault/callvault/internal/smartassist"
 )
 
 // What the servers are called and protected with. They listen on 127.0.0.1
@@ -29,19 +32,19 @@ const (
 	Region    = "us-east-1"
 
 	accessKey = "callvault-dev"
-	secretKey = "callvault-dev-secret"
+	secretKey = "callvault-dev-secret" //nolint:gosec // made up, for a server on 127.0.0.1
 
-	// upstreamPort is where the stand-in listens if that is free.
+	// upstreamPort is the simulator's port if it is free.
 	upstreamPort = 8443
 
 	readHeaderTimeout = 10 * time.Second
 )
 
-// Options say where the data lie and how the stand-in behaves.
+// Options say where the data is stored and how the simulator behaves.
 type Options struct {
 	// Data is the data folder. Required.
 	Data *datadir.Dir
-	// Upstream configures the stand-in. Defaults to one bot with the vendor's
+	// Upstream configures the simulator. Defaults to one bot with the vendor's
 	// usual limits and "Enforce JTI" off.
 	Upstream simulator.Config
 	// TemporalPort, UIPort, StorePort and UpstreamPort default to the usual ones,
@@ -59,8 +62,7 @@ type Stack struct {
 	stops       []func() error
 }
 
-// Start starts the servers. The caller stops them, also after an error of its
-// own.
+// Start starts the servers. The caller stops them.
 func Start(ctx context.Context, options Options) (_ *Stack, err error) {
 	s := new(Stack)
 	defer func() {
@@ -126,7 +128,8 @@ func (s *Stack) Stop() error {
 	return errors.Join(errs...)
 }
 
-// Failed reports a server that ended by itself.
+// Failed waits until ctx ends and returns nil, or returns the error of a server
+// that ended by itself.
 func (s *Stack) Failed(ctx context.Context) error {
 	select {
 	case err := <-s.Temporal.Failed():
@@ -151,14 +154,12 @@ func (s *Stack) Settings() (*config.Config, error) {
 	}
 	upstream := s.Upstream.Config()
 	return &config.Config{
-		SmartAssist: config.SmartAssist{
-			URL:            s.upstreamURL,
-			BotIDs:         upstream.BotIDs,
-			ClientID:       upstream.ClientID,
-			ClientSecret:   upstream.ClientSecret,
-			CallsPerMinute: upstream.CallsPerMinute,
-			CallsPerHour:   upstream.CallsPerHour,
+		Account: account.Settings{
+			API:         s.upstreamURL,
+			BotIDs:      upstream.BotIDs,
+			Credentials: smartassist.Credentials{ClientID: upstream.ClientID, ClientSecret: upstream.ClientSecret},
+			Budget:      account.Budget{CallsPerMinute: upstream.CallsPerMinute, CallsPerHour: upstream.CallsPerHour},
+			Archive:     archive.Config{Endpoint: endpoint, Bucket: Bucket, Region: Region},
 		},
-		Archive: config.Archive{Endpoint: endpoint, Bucket: Bucket, Region: Region},
 	}, nil
 }

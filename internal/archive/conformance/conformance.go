@@ -1,5 +1,5 @@
-// Package conformance is the suite that every store has to pass to serve as
-// callvault's archive. It runs over real stores only.
+// Package conformance is the test suite that a store has to pass to serve as
+// callvault's archive. It runs on real stores only.
 package conformance
 
 import (
@@ -14,51 +14,58 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/workflows"
 )
 
-// Target is a store to judge.
+// Target is the store under test.
 type Target struct {
-	// Store is the archive over it.
+	// Store is the archive on it.
 	Store *archive.Store
 	// Config opens the same archive again.
 	Config archive.Config
-	// Client looks at the same store without the archive's help.
+	// Client accesses the same store directly.
 	Client *minio.Client
 }
 
-const (
-	botID     = "st-fd81a2b1-43af-544d-8082-831bc09c0001"
-	sessionID = "65e7133a3242653c58d7aaaa"
-)
-
-var (
-	callTime   = time.Unix(0x65e7133a, 0)
-	attributes = archive.Attributes{ContentType: "audio/wav", Format: "wav"}
-)
+var attributes = archive.Attributes{ContentType: "audio/wav", Format: "wav"}
 
 // Run runs the suite.
 func Run(t *testing.T, target Target) {
 	t.Run("a recording is stored with its digest", target.storesWithDigest)
-	t.Run("a recording of unknown length is stored too", target.storesUnknownLength)
-	t.Run("a recording that breaks off never becomes an object", target.leavesNothingOfABreak)
-	t.Run("a second try replaces what the first one left", target.replacesAnEarlierTry)
-	t.Run("versions are kept and the last one is whole", target.storesWithVersions)
-	t.Run("of two at a time one gets a conflict", target.refusesARace)
+	t.Run("a recording of unknown length is stored", target.storesUnknownLength)
+	t.Run("an interrupted recording leaves no object", target.leavesNothingIfInterrupted)
+	t.Run("a retry replaces leftovers of an earlier attempt", target.replacesLeftovers)
+	t.Run("a versioned bucket has a whole latest version", target.storesWithVersions)
+	t.Run("one of two concurrent writers gets a conflict", target.refusesConcurrentWrite)
 	t.Run("a manifest is written once", target.writesOneManifest)
-	t.Run("a manifest of another fetch is believed only if its objects are there", target.verifiesAnothersManifest)
-	t.Run("a manifest that cannot be relied on is no manifest", target.refusesABrokenManifest)
-	t.Run("verify notices what changed", target.verifies)
+	t.Run("the objects of another fetch's manifest are verified", target.verifiesOtherManifest)
+	t.Run("an invalid manifest is refused", target.refusesInvalidManifest)
+	t.Run("verify detects changes", target.verifies)
+}
+
+// newSession returns a session of its own for each test: a repeated run on the
+// same store must not find its own objects.
+func newSession() workflows.Session {
+	id := make([]byte, 8)
+	rand.Read(id)
+	return workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a" + hex.EncodeToString(id)}
 }
 
 func (target Target) key() string {
-	// A suite that runs again over the same store must not meet its own traces.
-	return archive.Folder(target.Store.Prefix(), botID, sessionID, callTime) + rand.Text() + ".wav"
+	folder, err := target.Store.Folder(newSession())
+	if err != nil {
+		panic(err)
+	}
+	return folder + "recording.wav"
+}
+
+func manifestOf(session workflows.Session, outcome, runID string) *archive.Manifest {
+	return &archive.Manifest{Session: session, Outcome: outcome, RunID: runID}
 }
 
 func (target Target) storesWithDigest(t *testing.T) {
@@ -108,21 +115,21 @@ func (target Target) requireNoUpload(t *testing.T, key string) {
 	}
 }
 
-func (target Target) leavesNothingOfABreak(t *testing.T) {
+func (target Target) leavesNothingIfInterrupted(t *testing.T) {
 	broken := errors.New("the media server cut the file short")
 	for _, length := range []int64{20 << 20, -1} {
 		source := newSource(20 << 20)
 		source.fail, source.failAt = broken, 19<<20
 		key := target.key() + fmt.Sprint(length)
 		_, err := target.Store.Put(t.Context(), key, source, length, attributes)
-		require.ErrorIs(t, err, broken, "the source's own error comes out")
+		require.ErrorIs(t, err, broken, "the source's own error is returned")
 		_, err = target.Client.StatObject(t.Context(), target.Store.Bucket(), key, minio.StatObjectOptions{})
 		require.Equal(t, "NoSuchKey", minio.ToErrorResponse(err).Code)
 		target.requireNoUpload(t, key)
 	}
 }
 
-func (target Target) replacesAnEarlierTry(t *testing.T) {
+func (target Target) replacesLeftovers(t *testing.T) {
 	key := target.key()
 	_, err := target.Client.PutObject(t.Context(), target.Store.Bucket(), key, bytes.NewReader([]byte("debris")), 6, minio.PutObjectOptions{})
 	require.NoError(t, err)
@@ -137,8 +144,8 @@ func (target Target) replacesAnEarlierTry(t *testing.T) {
 	target.requireStored(t, key, source.content, object)
 }
 
-// storesWithVersions shows that adding the digest to an object's metadata does
-// not cost the object where the bucket keeps versions.
+// storesWithVersions checks that adding the digest to an object's metadata does
+// not lose the object in a versioned bucket.
 func (target Target) storesWithVersions(t *testing.T) {
 	config := target.Config
 	config.Bucket += "-versions"
@@ -157,9 +164,9 @@ func (target Target) storesWithVersions(t *testing.T) {
 	}
 }
 
-// refusesARace plays the worker that was taken for dead: it had looked at the
-// key, then another one was faster.
-func (target Target) refusesARace(t *testing.T) {
+// refusesConcurrentWrite acts as a worker that was presumed dead: after it has
+// inspected the key, another one writes it.
+func (target Target) refusesConcurrentWrite(t *testing.T) {
 	key := target.key()
 	config := target.Config
 	config.Transport = &beforePut{next: http.DefaultTransport, act: func() {
@@ -173,10 +180,10 @@ func (target Target) refusesARace(t *testing.T) {
 	require.ErrorIs(t, err, archive.ErrConflict)
 	info, err := target.Client.StatObject(t.Context(), target.Store.Bucket(), key, minio.StatObjectOptions{})
 	require.NoError(t, err)
-	require.EqualValues(t, 10, info.Size, "the first to finish stays")
+	require.EqualValues(t, 10, info.Size, "the first to finish is kept")
 }
 
-// beforePut acts once, right before the first PUT leaves.
+// beforePut calls act once, right before the first PUT is sent.
 type beforePut struct {
 	next http.RoundTripper
 	once sync.Once
@@ -191,49 +198,50 @@ func (b *beforePut) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func (target Target) writesOneManifest(t *testing.T) {
-	folder := target.key() + "/"
-	none, err := target.Store.ReadManifest(t.Context(), folder, botID, sessionID)
+	session := newSession()
+	none, err := target.Store.ReadManifest(t.Context(), session)
 	require.NoError(t, err)
 	require.Nil(t, none)
 
-	first, err := target.Store.WriteManifest(t.Context(), folder, &archive.Manifest{BotID: botID, SessionID: sessionID, Outcome: "archived", RunID: "1"})
+	first, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "1"))
 	require.NoError(t, err)
 	require.Equal(t, "1", first.RunID)
 
-	second, err := target.Store.WriteManifest(t.Context(), folder, &archive.Manifest{BotID: botID, SessionID: sessionID, Outcome: "failed", RunID: "2"})
+	second, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "failed", "2"))
 	require.NoError(t, err)
-	require.Equal(t, "1", second.RunID, "the first manifest stays, and the second writer is told")
+	require.Equal(t, "1", second.RunID, "the first manifest is kept and returned to the second writer")
 	require.Equal(t, "archived", second.Outcome)
 }
 
-func (target Target) verifiesAnothersManifest(t *testing.T) {
-	key := target.key()
-	folder := key + "-folder/"
+func (target Target) verifiesOtherManifest(t *testing.T) {
+	session, key := newSession(), target.key()
 	object, err := target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
 	require.NoError(t, err)
-	theirs := &archive.Manifest{BotID: botID, SessionID: sessionID, Outcome: "archived", RunID: "1",
-		Files: []archive.File{{Key: key, Bytes: object.Bytes, SHA256: object.SHA256}}}
-	_, err = target.Store.WriteManifest(t.Context(), folder, theirs)
+	theirs := manifestOf(session, "archived", "1")
+	theirs.Files = []archive.File{{Key: key, Bytes: object.Bytes, SHA256: object.SHA256}}
+	_, err = target.Store.WriteManifest(t.Context(), theirs)
 	require.NoError(t, err)
 
-	ours := &archive.Manifest{BotID: botID, SessionID: sessionID, Outcome: "archived", RunID: "2"}
-	found, err := target.Store.WriteManifest(t.Context(), folder, ours)
+	ours := manifestOf(session, "archived", "2")
+	found, err := target.Store.WriteManifest(t.Context(), ours)
 	require.NoError(t, err)
 	require.Equal(t, "1", found.RunID)
 
 	_, err = target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
-	require.NoError(t, err, "somebody replaces the object")
-	_, err = target.Store.WriteManifest(t.Context(), folder, ours)
+	require.NoError(t, err, "another worker replaces the object")
+	_, err = target.Store.WriteManifest(t.Context(), ours)
 	require.ErrorIs(t, err, archive.ErrBlocked)
 	require.ErrorContains(t, err, "restore the object")
 }
 
-func (target Target) refusesABrokenManifest(t *testing.T) {
-	for i, body := range []string{"", "{", `{"version":1,"botId":"st-other","sessionId":"65e7133a3242653c58d7aaaa","outcome":"archived"}`, `{"version":99}`} {
-		folder := fmt.Sprintf("%s-%d/", target.key(), i)
-		_, err := target.Client.PutObject(t.Context(), target.Store.Bucket(), folder+archive.ManifestName, bytes.NewReader([]byte(body)), int64(len(body)), minio.PutObjectOptions{})
+func (target Target) refusesInvalidManifest(t *testing.T) {
+	for _, body := range []string{"", "{", `{"version":1,"botId":"st-other","sessionId":"65e7133a3242653c58d7aaaa","outcome":"archived"}`, `{"version":99}`} {
+		session := newSession()
+		key, err := target.Store.ManifestKey(session)
 		require.NoError(t, err)
-		_, err = target.Store.ReadManifest(t.Context(), folder, botID, sessionID)
+		_, err = target.Client.PutObject(t.Context(), target.Store.Bucket(), key, bytes.NewReader([]byte(body)), int64(len(body)), minio.PutObjectOptions{})
+		require.NoError(t, err)
+		_, err = target.Store.ReadManifest(t.Context(), session)
 		require.ErrorIs(t, err, archive.ErrBlocked)
 		require.ErrorContains(t, err, "move it away")
 	}
@@ -249,7 +257,7 @@ func (target Target) verifies(t *testing.T) {
 	require.ErrorIs(t, target.Store.Verify(t.Context(), key, archive.Object{Bytes: 999, SHA256: object.SHA256}), archive.ErrMismatch)
 }
 
-// source is a recording that can break off.
+// source is a recording that can fail before its end.
 type source struct {
 	content []byte
 	at      int

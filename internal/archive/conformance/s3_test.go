@@ -13,16 +13,16 @@ import (
 	"github.com/callvault/callvault/internal/archive/conformance"
 )
 
-// TestTheStoreOfTheEnvironment judges any S3-compatible store:
+// TestConfiguredStoreConforms tests any S3-compatible store:
 //
 //	CALLVAULT_TEST_S3_ENDPOINT=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… go test ./internal/archive/conformance
 //
-// Without that variable there is nothing to judge; the suite runs over
-// versitygw in the module dev in any case.
-func TestTheStoreOfTheEnvironment(t *testing.T) {
+// It is skipped without that variable; the module dev always runs the suite on
+// versitygw.
+func TestConfiguredStoreConforms(t *testing.T) {
 	address := os.Getenv("CALLVAULT_TEST_S3_ENDPOINT")
 	if address == "" {
-		t.Skip("CALLVAULT_TEST_S3_ENDPOINT names no store")
+		t.Skip("CALLVAULT_TEST_S3_ENDPOINT is not set")
 	}
 	endpoint, err := url.Parse(address)
 	require.NoError(t, err)

@@ -1,0 +1,100 @@
+// Package failure names the kinds of failures that a fetch tells apart. A kind
+// is given once, where the failure is noticed, and decides from there on: it is
+// the type of the activity's error in Temporal's histories, whether Temporal
+// retries the activity, and what the fetch does next.
+package failure
+
+import (
+	"errors"
+	"time"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// Kind is what a failure asks for. It is the type of an ApplicationError, so
+// its values are recorded in histories and never change.
+type Kind string
+
+// The kinds with which the workflow itself fails.
+const (
+	InvalidInput Kind = workflows.ErrorTypeInvalidInput
+	BotNotServed Kind = workflows.ErrorTypeBotNotServed
+	// Rejected: the vendor's API rejects the request itself.
+	Rejected Kind = workflows.ErrorTypeRejected
+)
+
+// The kinds that the workflow waits out.
+const (
+	// Blocked: needs operator action at the vendor's side or in the worker's
+	// configuration.
+	Blocked Kind = "Blocked"
+	// RateLimited: the vendor's call budget is spent.
+	RateLimited Kind = "RateLimited"
+	// Transient: the vendor's API is unavailable.
+	Transient Kind = "Transient"
+	// TokenStale: the token can no longer be used; mint another.
+	TokenStale Kind = "TokenStale"
+	// MediaUnavailable: the media server is unavailable; the same URL may work
+	// later.
+	MediaUnavailable Kind = "MediaUnavailable"
+	// MediaRefused: the media URL is expired or refused; only a new status
+	// check returns another.
+	MediaRefused Kind = "MediaRefused"
+	// MediaInvalid: the media URL did not return a whole recording.
+	MediaInvalid Kind = "MediaInvalid"
+	// ArchiveBlocked: the store needs operator action; the vendor is not
+	// called meanwhile.
+	ArchiveBlocked Kind = "ArchiveBlocked"
+	// ArchiveUnavailable: the store is unavailable.
+	ArchiveUnavailable Kind = "ArchiveUnavailable"
+	// ArchiveChanged: an object is not what was stored, so the manifest was
+	// not written.
+	ArchiveChanged Kind = "ArchiveChanged"
+	// AlreadyArchived: another fetch has written the session's manifest.
+	AlreadyArchived Kind = "AlreadyArchived"
+)
+
+// Retried reports whether Temporal retries an activity that fails like this
+// with the same input. The other kinds go back to the workflow, which decides.
+func (k Kind) Retried() bool { return k == MediaUnavailable || k == ArchiveUnavailable }
+
+// Expected reports whether a failure of this kind is part of normal operation
+// and should raise no alert.
+func (k Kind) Expected() bool {
+	switch k {
+	case InvalidInput, BotNotServed, Rejected, ArchiveUnavailable:
+		return false
+	default:
+		return true
+	}
+}
+
+// Failure is an error that knows its kind.
+type Failure interface {
+	error
+	FailureKind() Kind
+	// RetryAfter is how long the other side asks to wait; 0 if it does not say.
+	RetryAfter() time.Duration
+}
+
+// Of finds the outermost failure in err's chain.
+func Of(err error) (Failure, bool) {
+	var f Failure
+	ok := errors.As(err, &f)
+	return f, ok
+}
+
+// New returns a failure to be used as it is or to be wrapped by %w.
+func New(kind Kind, text string) error { return Wrap(kind, errors.New(text)) }
+
+// Wrap returns err as a failure of a kind.
+func Wrap(kind Kind, err error) error { return &wrapped{err, kind} }
+
+type wrapped struct {
+	error
+	kind Kind
+}
+
+func (w *wrapped) Unwrap() error             { return w.error }
+func (w *wrapped) FailureKind() Kind         { return w.kind }
+func (w *wrapped) RetryAfter() time.Duration { return 0 }

@@ -1,0 +1,63 @@
+// Package timing holds the durations that depend on each other across packages.
+// Its test checks the inequalities between them.
+package timing
+
+import "time"
+
+// A token: minted, used for one request, expired.
+const (
+	// TokenLife is how long a token is valid. Under "Enforce JTI" the vendor
+	// refuses more than 1 hour.
+	TokenLife = 5 * time.Minute
+
+	// TokenMargin is how long before its expiry a token is no longer used: the
+	// vendor's clock may be ahead of ours, and a token that arrives too late is
+	// refused like wrong credentials.
+	TokenMargin = time.Minute
+
+	// TokenUse is how long a status check may wait for a worker after its
+	// token was minted.
+	TokenUse = TokenLife - TokenMargin
+
+	// ClockSkew is how far the vendor's clock may be behind ours.
+	ClockSkew = 30 * time.Second
+
+	// MaxTokenLife is the vendor's limit under "Enforce JTI".
+	MaxTokenLife = time.Hour
+)
+
+// One call of the vendor's API.
+const (
+	// CallTimeout bounds the HTTP request.
+	CallTimeout = 30 * time.Second
+
+	// CheckTimeout bounds the activity around it.
+	CheckTimeout = time.Minute
+)
+
+// The heartbeat of a transfer.
+const (
+	// HeartbeatInterval is how often a transfer reports its progress to the SDK.
+	HeartbeatInterval = 5 * time.Second
+
+	// HeartbeatThrottle is how often the SDK passes a heartbeat on to the
+	// server, where each one is billed. A cancelled transfer learns of it then.
+	HeartbeatThrottle = 10 * time.Second
+
+	// HeartbeatTimeout is when a transfer without a heartbeat is presumed dead.
+	HeartbeatTimeout = 30 * time.Second
+)
+
+// The stop of a worker.
+const (
+	// Handover is how long a transfer may go on after its worker was asked to
+	// stop; then it ends and another worker takes over.
+	Handover = 20 * time.Second
+
+	// WorkerStop is how long a stopping worker waits for its activities.
+	WorkerStop = 30 * time.Second
+
+	// ContainerStop is the grace period of the worker's container in
+	// docker-compose.yml (stop_grace_period).
+	ContainerStop = 45 * time.Second
+)

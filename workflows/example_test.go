@@ -1,0 +1,132 @@
+package workflows_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+func connect() client.Client {
+	options := envconfig.MustLoadDefaultClientOptions()
+	options.Logger = sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	c, err := client.Dial(options)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return c
+}
+
+// A client starts a fetch and waits for its outcome.
+func ExampleStartFetch() {
+	ctx := context.Background()
+	c := connect() // by the TEMPORAL_ variables
+	defer c.Close()
+
+	run, err := workflows.StartFetch(ctx, c, workflows.FetchRequest{
+		Session: workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d70001"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := run.Result(ctx)
+	if err != nil {
+		log.Fatal(err) // No result can be trusted: invalid input, cancelled, terminated.
+	}
+	fmt.Println(result.Outcome)
+	for _, recording := range result.Recordings {
+		fmt.Println(recording.Key)
+	}
+	// Output:
+	// archived
+	// st-fd81a2b1-43af-544d-8082-831bc09c0001/2024/03/05/65e7133a3242653c58d70001/call.wav
+}
+
+// CloseCase is a workflow of another team. It goes on once the call's recording
+// is in the archive, or is known not to exist.
+func CloseCase(ctx workflow.Context, session workflows.Session) (string, error) {
+	result, err := workflows.RunFetch(ctx, workflows.FetchRequest{Session: session})
+	if err != nil {
+		return "", err
+	}
+	switch result.Outcome {
+	case workflows.OutcomeArchived:
+		return "closed with " + result.Recordings[0].FileName, nil
+	case workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp:
+		return "closed without a recording: " + result.Reason, nil
+	default:
+		return "", fmt.Errorf("outcome %q is not known here", result.Outcome)
+	}
+}
+
+// A parent workflow runs a fetch and reads its outcome, whoever started it.
+func ExampleRunFetch() {
+	ctx := context.Background()
+	c := connect() // by the TEMPORAL_ variables
+	defer c.Close()
+	w := worker.New(c, "cases", worker.Options{})
+	w.RegisterWorkflow(CloseCase)
+	if err := w.Start(); err != nil {
+		log.Fatal(err)
+	}
+	defer w.Stop()
+
+	session := workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d70002"}
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: "cases"}, CloseCase, session)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var text string
+	if err := run.Get(ctx, &text); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(text)
+	// Output: closed with call.wav
+}
+
+// A caller shows what a fetch waits for, ends the wait, and cancels the fetch.
+func ExampleFetchRun_Progress() {
+	ctx := context.Background()
+	c := connect() // by the TEMPORAL_ variables
+	defer c.Close()
+	run, err := workflows.StartFetch(ctx, c, workflows.FetchRequest{
+		Session: workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d70003"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var progress workflows.FetchProgress
+	for progress.NextCheckAt.IsZero() {
+		time.Sleep(100 * time.Millisecond)
+		if progress, err = run.Progress(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(progress.Phase, "after", progress.StatusChecks, "check:", progress.Reason)
+
+	checked, err := run.CheckNow(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("ended the wait:", checked.EndedWait)
+
+	if err := run.Cancel(ctx); err != nil {
+		log.Fatal(err)
+	}
+	_, err = run.Result(ctx)
+	fmt.Println("cancelled:", err != nil)
+	// Output:
+	// call_in_progress after 1 check: the call is ongoing
+	// ended the wait: true
+	// cancelled: true
+}

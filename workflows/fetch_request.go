@@ -1,0 +1,78 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxUserIDBytes bounds the user id, which the vendor leaves open ("a user
+// email ID or an enterprise-assigned unique ID").
+const maxUserIDBytes = 512
+
+var batchIDPattern = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`)
+
+// FetchRequest asks for the recording of one session.
+//
+// In its JSON form, which the temporal CLI sends, unknown keys and values of
+// the wrong type are errors that name the key.
+type FetchRequest struct {
+	// Session is the call whose recording is fetched. Required.
+	Session
+
+	// UserID is the user of the session, sent to the vendor if it is given.
+	// It may be an e-mail address, so it enters no id, attribute, summary or
+	// manifest. At most 512 bytes. Defaults to none.
+	UserID string `json:"userId,omitempty"`
+
+	// BatchID groups fetches in the Temporal Web UI: letters, digits, dots,
+	// underscores and hyphens, at most 128. Defaults to none.
+	BatchID string `json:"batchId,omitempty"`
+
+	// Policy says how long to wait and how often to retry. Defaults to
+	// [DefaultFetchPolicy], field by field.
+	Policy FetchPolicy `json:"policy,omitzero"`
+}
+
+// UnmarshalJSON decodes the request strictly.
+func (r *FetchRequest) UnmarshalJSON(data []byte) error {
+	type plain FetchRequest
+	return decodeStrictly(data, (*plain)(r))
+}
+
+// Validate reports everything that is wrong with the request in one error,
+// each problem with its remedy. It calls no one: whether the bot is served
+// is checked by the first activity.
+func (r FetchRequest) Validate() error {
+	err := errors.Join(
+		r.Session.Validate(),
+		validateUserID(r.UserID),
+		validateBatchID(r.BatchID),
+		r.Policy.Validate(),
+	)
+	if err != nil {
+		return fmt.Errorf("invalid input: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return nil
+}
+
+func validateUserID(userID string) error {
+	switch {
+	case len(userID) > maxUserIDBytes:
+		return fmt.Errorf("userId has %d bytes, more than %d: leave it out if the session has none", len(userID), maxUserIDBytes)
+	case !utf8.ValidString(userID) || strings.ContainsFunc(userID, isControl):
+		return errors.New("userId holds control characters: give it as the conversation logs show it, or leave it out")
+	}
+	return nil
+}
+
+func validateBatchID(batchID string) error {
+	if batchID != "" && !batchIDPattern.MatchString(batchID) {
+		return fmt.Errorf("batchId %.80q is malformed: want up to 128 letters, digits, dots, underscores and hyphens", batchID)
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }

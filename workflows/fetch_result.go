@@ -1,0 +1,92 @@
+package workflows
+
+import "time"
+
+// Outcome is how a fetch ended.
+type Outcome string
+
+// The outcomes. Every session has exactly one of them, and its manifest
+// says which.
+const (
+	// OutcomeArchived: every file of the call is verified in the archive.
+	OutcomeArchived Outcome = "archived"
+	// OutcomeUnavailable: the vendor's status was media_unavailable.
+	OutcomeUnavailable Outcome = "unavailable"
+	// OutcomeFailed: the vendor's status was failed, or another final status.
+	OutcomeFailed Outcome = "failed"
+	// OutcomeGaveUp: giveUpAfter or partialMaxRetries was spent.
+	OutcomeGaveUp Outcome = "gave_up"
+)
+
+// ResultSource is where a result comes from.
+type ResultSource string
+
+// The sources of a result.
+const (
+	// SourceFetch: this fetch reached the outcome and wrote the manifest.
+	SourceFetch ResultSource = "fetch"
+	// SourceManifest: the session already had a manifest, written by an earlier
+	// or a concurrent fetch. Counts and times are that fetch's.
+	SourceManifest ResultSource = "manifest"
+)
+
+// FetchResult is what [FetchRecordingWorkflowName] returns, whatever the
+// outcome.
+type FetchResult struct {
+	Session
+	Outcome Outcome `json:"outcome"`
+
+	// Source reports whether this fetch reached the outcome or found it in the
+	// session's manifest.
+	Source ResultSource `json:"source"`
+
+	// Status is the vendor's last status, as it was sent.
+	Status string `json:"status"`
+
+	// Reason says in words why the outcome is not "archived"; empty if it is.
+	Reason string `json:"reason"`
+
+	// Recordings are the files in the archive, never null.
+	Recordings []Recording `json:"recordings"`
+
+	// Manifest is where the proof of the outcome is stored.
+	Manifest ObjectRef `json:"manifest"`
+
+	// StatusChecks counts the calls of the vendor's API that the fetch spent.
+	StatusChecks int       `json:"statusChecks"`
+	StartedAt    time.Time `json:"startedAt"`
+	FinishedAt   time.Time `json:"finishedAt"`
+}
+
+// ObjectRef names an object in the archive.
+type ObjectRef struct {
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+}
+
+// Recording is one file of a call in the archive.
+type Recording struct {
+	// FileName is the vendor's name of the file.
+	FileName string `json:"fileName"`
+	Bucket   string `json:"bucket"`
+	Key      string `json:"key"`
+	Bytes    int64  `json:"bytes"`
+
+	// SHA256 is the hex digest of the bytes, computed as they streamed and
+	// verified by the store.
+	SHA256 string `json:"sha256"`
+
+	// ContentType and Format were found by the file's first bytes.
+	ContentType string `json:"contentType"`
+	Format      string `json:"format"`
+
+	// DeclaredContentType is what the media server declared; empty if nothing.
+	DeclaredContentType string `json:"declaredContentType,omitempty"`
+
+	// CallTime is when the session began, in UTC.
+	CallTime time.Time `json:"callTime"`
+
+	// Source tells the files of one call apart: a digest of the name and the
+	// unsigned part of the URL. It is no credential.
+	Source string `json:"source,omitempty"`
+}

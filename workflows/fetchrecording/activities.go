@@ -1,0 +1,127 @@
+package fetchrecording
+
+import (
+	"time"
+
+	"github.com/callvault/callvault/internal/status"
+	"github.com/callvault/callvault/workflows"
+)
+
+// The activities that a fetch schedules, by the names that are recorded in histories.
+const (
+	// FindArchived reads the session's manifest and refuses a bot that this
+	// installation does not serve.
+	FindArchived = "FindArchived"
+	// MintToken mints a token for one request. It runs on the bot's
+	// rate-limited queue: a minted token is the slot for one call.
+	MintToken = "MintToken"
+	// CheckStatus calls the vendor's API for the recording's status.
+	CheckStatus = "CheckStatus"
+	// DownloadRecording streams one file into the archive.
+	DownloadRecording = "DownloadRecording"
+	// WriteManifest writes the proof of the outcome.
+	WriteManifest = "WriteManifest"
+)
+
+// TransferTaskQueue is the queue of the downloads, separate from the light
+// work so that long transfers never delay a status check.
+const TransferTaskQueue = "callvault-transfer"
+
+// CallTaskQueue is the queue of the call slots of one bot. The Temporal server
+// limits its rate over all workers.
+func CallTaskQueue(botID string) string { return "callvault-api/" + botID }
+
+// SealedText is ciphertext that only a worker can open. Tokens and media URLs
+// cross the history in this form alone.
+type SealedText string
+
+// FindArchivedInput names the session to look up.
+type FindArchivedInput struct {
+	workflows.Session
+}
+
+// FindArchivedResult holds what the session's manifest says, or nil if it has
+// none.
+type FindArchivedResult struct {
+	Result *workflows.FetchResult `json:"result,omitempty"`
+}
+
+// MintTokenInput names the bot against whose budget the token's one call counts.
+type MintTokenInput struct {
+	BotID string `json:"botId"`
+}
+
+// MintTokenResult is a token, sealed for the workflow that asked for it.
+type MintTokenResult struct {
+	Token     SealedText `json:"token"`
+	ExpiresAt time.Time  `json:"expiresAt"`
+}
+
+// CheckStatusInput is one call of the vendor's API and the token it spends.
+type CheckStatusInput struct {
+	workflows.Session
+	UserID string     `json:"userId,omitempty"`
+	Token  SealedText `json:"token"`
+}
+
+// CheckStatusResult is the vendor's response and what it means.
+type CheckStatusResult struct {
+	// Status is what the vendor sent, known or not.
+	Status string `json:"status"`
+	status.Meaning
+
+	// Files are what there is to download if the action is status.Download.
+	Files []RemoteFile `json:"files,omitempty"`
+}
+
+// RemoteFile is one file of a call at the media server.
+type RemoteFile struct {
+	// FileName is the vendor's name of the file.
+	FileName string `json:"fileName"`
+
+	// ObjectName is the safe name of the object in the archive.
+	ObjectName string `json:"objectName"`
+
+	// Source tells the files of one call apart, over several checks.
+	Source string `json:"source"`
+
+	// URL is the signed media URL, sealed.
+	URL SealedText `json:"url"`
+}
+
+// DownloadRecordingInput is one file to archive.
+type DownloadRecordingInput struct {
+	workflows.Session
+	File RemoteFile `json:"file"`
+}
+
+// DownloadProgress is the detail of DownloadRecording's heartbeats: something
+// to show, never something to resume from.
+type DownloadProgress struct {
+	FileName string `json:"fileName"`
+	Bytes    int64  `json:"bytes"`
+	// Total is -1 while it is not known.
+	Total int64 `json:"total"`
+}
+
+// WriteManifestInput is the outcome to prove.
+type WriteManifestInput struct {
+	Result  workflows.FetchResult `json:"result"`
+	BatchID string                `json:"batchId,omitempty"`
+
+	// Unfinished are the object names of files whose download did not succeed:
+	// what it may have left is removed.
+	Unfinished []string `json:"unfinished,omitempty"`
+}
+
+// WriteManifestResult is what the archive now says of the session: the given
+// outcome, or the one that another fetch had written before.
+type WriteManifestResult struct {
+	Result workflows.FetchResult `json:"result"`
+}
+
+// FailureDetail is the detail of an activity's error.
+type FailureDetail struct {
+	// RetryAfter is how long the other side asks to wait, in nanoseconds.
+	RetryAfter time.Duration `json:"wait"`
+}

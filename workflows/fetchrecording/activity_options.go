@@ -1,0 +1,76 @@
+package fetchrecording
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/callvault/callvault/internal/timing"
+	"github.com/callvault/callvault/workflows"
+)
+
+// How the activities are run: their queues, timeouts and retries, each with
+// the kind of work that it suits. How long a fetch waits between them is in
+// backoff.go.
+
+// callSlotGrace is how long a fetch waits for a call slot although its time is
+// over, for one last check.
+const callSlotGrace = 10 * time.Minute
+
+// untilItSucceeds retries what only an unavailable store or worker can fail.
+// What needs operator action comes as a non-retryable error.
+func untilItSucceeds() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute}
+}
+
+// archiveOptions suit short requests to the store, which are safe to repeat.
+func archiveOptions(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:           workflows.TaskQueue,
+		StartToCloseTimeout: time.Minute,
+		Summary:             summary,
+		RetryPolicy:         untilItSucceeds(),
+	}
+}
+
+// callSlotOptions suit minting: local work that may wait for hours on the
+// bot's limited queue until the budget has room for it, but not for longer
+// than the fetch has time left.
+func callSlotOptions(botID string, timeLeft time.Duration) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              CallTaskQueue(botID),
+		ScheduleToCloseTimeout: max(timeLeft, callSlotGrace),
+		StartToCloseTimeout:    10 * time.Second,
+		Summary:                "slot for one call",
+		RetryPolicy:            untilItSucceeds(),
+	}
+}
+
+// callOptions suit one call of the vendor's API with a token that is good for
+// one request: never retried, and worthless once the token has expired.
+func callOptions(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              workflows.TaskQueue,
+		ScheduleToStartTimeout: timing.TokenUse,
+		StartToCloseTimeout:    timing.CheckTimeout,
+		Summary:                summary,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+	}
+}
+
+// transferOptions suit a download: hours if bytes move, half a minute if the
+// worker is gone. A few attempts with the same URL, then a new check.
+// Cancelling waits until the transfer has cleaned up.
+func transferOptions(summary string) workflow.ActivityOptions {
+	retries := untilItSucceeds()
+	retries.MaximumAttempts = 6
+	return workflow.ActivityOptions{
+		TaskQueue:           TransferTaskQueue,
+		StartToCloseTimeout: 12 * time.Hour,
+		HeartbeatTimeout:    timing.HeartbeatTimeout,
+		WaitForCancellation: true,
+		Summary:             summary,
+		RetryPolicy:         retries,
+	}
+}

@@ -1,0 +1,247 @@
+package fetchrecording_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/callvault/callvault/activities"
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
+)
+
+const (
+	botID     = "st-fd81a2b1-43af-544d-8082-831bc09c0001"
+	sessionID = "65e7133a3242653c58d7aaaa"
+)
+
+var (
+	session   = workflows.Session{BotID: botID, SessionID: sessionID}
+	startTime = time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
+	callTime  = time.Unix(0x65e7133a, 0).UTC()
+)
+
+// harness runs the workflow with skipped time, the real MintToken and the real
+// CheckStatus against a server whose responses a test scripts. The archive is
+// stubbed: it has tests with a real store of its own.
+type harness struct {
+	t   *testing.T
+	env *testsuite.TestWorkflowEnvironment
+
+	mu sync.Mutex
+	// responses are sent in turn; the last one is repeated.
+	responses []response
+	// checkedAt is the workflow's time at each call of the API.
+	checkedAt []time.Time
+	tokens    []string
+	// download, if set, replaces DownloadRecording.
+	download func(fetchrecording.DownloadRecordingInput) (*workflows.Recording, error)
+	// found, if set, replaces FindArchived.
+	found     func() (*fetchrecording.FindArchivedResult, error)
+	downloads []string
+	manifests []workflows.FetchResult
+	write     func(fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error)
+}
+
+type response struct {
+	code   int
+	body   string
+	header http.Header
+}
+
+func status(name string) response {
+	return response{code: 200, body: fmt.Sprintf(`{"status":%q}`, name)}
+}
+
+func success(names ...string) response {
+	body := `{"status":"success","recording":[`
+	for i, name := range names {
+		if i > 0 {
+			body += ","
+		}
+		body += fmt.Sprintf(`{"fileName":%q,"fileUrl":"https://media.kore.ai/%s?s=sig$$"}`, name, name)
+	}
+	return response{code: 200, body: body + "]}"}
+}
+
+func refusal(code int, msg string) response {
+	return response{code: code, body: fmt.Sprintf(`{"errors":[{"msg":%q,"code":%d}]}`, msg, code)}
+}
+
+func newHarness(t *testing.T, responses ...response) *harness {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	h := &harness{t: t, env: suite.NewTestWorkflowEnvironment(), responses: responses}
+	h.env.SetStartTime(startTime)
+	h.env.SetTestTimeout(30 * time.Second)
+
+	upstream := httptest.NewServer(http.HandlerFunc(h.respond))
+	t.Cleanup(upstream.Close)
+	base, err := url.Parse(upstream.URL)
+	require.NoError(t, err)
+
+	served, err := account.Open(account.Settings{
+		API:         base,
+		BotIDs:      []string{botID},
+		Credentials: smartassist.Credentials{ClientID: "cs-1", ClientSecret: "the client secret"},
+		Archive:     archive.Config{Endpoint: base, Bucket: "recordings"},
+	}, nil)
+	require.NoError(t, err)
+	h.env.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
+	h.register(fetchrecording.MintToken, (&activities.MintToken{Account: served}).Execute)
+	h.register(fetchrecording.CheckStatus, (&activities.CheckStatus{Account: served}).Execute)
+	h.register(fetchrecording.FindArchived, func(context.Context, fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+		if h.found != nil {
+			return h.found()
+		}
+		return &fetchrecording.FindArchivedResult{}, nil
+	})
+	h.register(fetchrecording.DownloadRecording, func(_ context.Context, input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
+		h.mu.Lock()
+		h.downloads = append(h.downloads, input.File.FileName)
+		h.mu.Unlock()
+		if h.download != nil {
+			return h.download(input)
+		}
+		return recordingOf(input), nil
+	})
+	h.register(fetchrecording.WriteManifest, func(_ context.Context, input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
+		if h.write != nil {
+			return h.write(input)
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.manifests = append(h.manifests, input.Result)
+		return &fetchrecording.WriteManifestResult{Result: input.Result}, nil
+	})
+	return h
+}
+
+func (h *harness) register(name string, execute any) {
+	h.env.RegisterActivityWithOptions(execute, activity.RegisterOptions{Name: name})
+}
+
+func (h *harness) respond(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	now := h.responses[min(len(h.checkedAt), len(h.responses)-1)]
+	h.checkedAt = append(h.checkedAt, h.env.Now().UTC())
+	h.tokens = append(h.tokens, r.Header.Get("auth"))
+	h.mu.Unlock()
+	for name, values := range now.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(now.code)
+	fmt.Fprint(w, now.body)
+}
+
+func recordingOf(input fetchrecording.DownloadRecordingInput) *workflows.Recording {
+	return &workflows.Recording{FileName: input.File.FileName, Bucket: "recordings", Key: "k/" + input.File.ObjectName,
+		Bytes: 100, SHA256: "00", ContentType: "audio/wav", Format: "wav", CallTime: callTime, Source: input.File.Source}
+}
+
+// run executes the workflow and returns its result.
+func (h *harness) run(policy workflows.FetchPolicy) workflows.FetchResult {
+	h.t.Helper()
+	h.execute(workflows.FetchRequest{Session: session, Policy: policy})
+	require.NoError(h.t, h.env.GetWorkflowError())
+	var result workflows.FetchResult
+	require.NoError(h.t, h.env.GetWorkflowResult(&result))
+	require.Len(h.t, h.manifests, 1, "every outcome has exactly one manifest")
+	require.Equal(h.t, h.manifests[0], result)
+	return result
+}
+
+func (h *harness) execute(request workflows.FetchRequest) {
+	h.t.Helper()
+	h.executeInput(fetchrecording.Input{FetchRequest: request})
+}
+
+func (h *harness) executeInput(input fetchrecording.Input) {
+	h.t.Helper()
+	h.env.SetStartWorkflowOptions(client.StartWorkflowOptions{
+		ID: input.FetchWorkflowID(), TaskQueue: workflows.TaskQueue,
+	})
+	h.env.ExecuteWorkflow(workflows.FetchRecordingWorkflowName, input)
+	require.True(h.t, h.env.IsWorkflowCompleted())
+}
+
+// gaps are the waits between the calls of the API.
+func (h *harness) gaps() []time.Duration {
+	var gaps []time.Duration
+	for i := 1; i < len(h.checkedAt); i++ {
+		gaps = append(gaps, h.checkedAt[i].Sub(h.checkedAt[i-1]))
+	}
+	return gaps
+}
+
+// after runs act once the workflow's clock has advanced by d.
+func (h *harness) after(d time.Duration, act func()) { h.env.RegisterDelayedCallback(act, d) }
+
+func (h *harness) progress() workflows.FetchProgress {
+	h.t.Helper()
+	value, err := h.env.QueryWorkflow(workflows.QueryProgress)
+	require.NoError(h.t, err)
+	var progress workflows.FetchProgress
+	require.NoError(h.t, value.Get(&progress))
+	return progress
+}
+
+// checkNow sends the update and returns where its result will be.
+func (h *harness) checkNow() *workflows.CheckNowResult {
+	h.t.Helper()
+	result := new(workflows.CheckNowResult)
+	h.env.UpdateWorkflow(workflows.UpdateCheckNow, fmt.Sprint("now-", time.Now().UnixNano()), &testsuite.TestUpdateCallback{
+		OnAccept: func() {},
+		OnReject: func(err error) { require.NoError(h.t, err) },
+		OnComplete: func(value any, err error) {
+			require.NoError(h.t, err)
+			*result = value.(workflows.CheckNowResult)
+		},
+	})
+	return result
+}
+
+// requireDistinctTokens: a token is good for one request.
+func (h *harness) requireDistinctTokens() {
+	h.t.Helper()
+	sorted := slices.Sorted(slices.Values(h.tokens))
+	require.Len(h.t, slices.Compact(sorted), len(h.tokens), "a token was used twice")
+}
+
+func applicationError(t *testing.T, err error) *temporal.ApplicationError {
+	t.Helper()
+	var applicationError *temporal.ApplicationError
+	require.ErrorAs(t, err, &applicationError)
+	return applicationError
+}
+
+func failWith(kind failure.Kind, text string) error {
+	return temporal.NewNonRetryableApplicationError(text, string(kind), nil)
+}
+
+func decodeInput(t *testing.T, next *workflow.ContinueAsNewError, input *fetchrecording.Input) {
+	t.Helper()
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, input))
+}

@@ -1,0 +1,86 @@
+package fetchrecording
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// State is what a fetch knows and decides by. It survives a new run.
+type State struct {
+	StartedAt    time.Time `json:"startedAt"`
+	GiveUpAt     time.Time `json:"giveUpAt"`
+	StatusChecks int       `json:"statusChecks"`
+	LastStatus   string    `json:"lastStatus,omitempty"`
+
+	// Counts of waits in a row, by which the next one is chosen.
+	Polls             int `json:"polls,omitempty"`
+	TransientFailures int `json:"transientFailures,omitempty"`
+	BlockedWaits      int `json:"blockedWaits,omitempty"`
+	DownloadFailures  int `json:"downloadFailures,omitempty"`
+
+	PartialRetries int       `json:"partialRetries,omitempty"`
+	PartialDueAt   time.Time `json:"partialDueAt,omitzero"`
+
+	// Done are the files that are in the archive.
+	Done []workflows.Recording `json:"done,omitempty"`
+}
+
+// Input is the input of [Workflow]: a caller's request and, in a further run of
+// a long fetch, the state of the run before.
+type Input struct {
+	workflows.FetchRequest
+	Resume *State
+
+	// err is what was wrong with the JSON that this input was decoded from.
+	err error
+}
+
+const resumeKey = "resume"
+
+// MarshalJSON writes the request's keys and, if there is a state, "resume".
+func (i Input) MarshalJSON() ([]byte, error) {
+	type request workflows.FetchRequest
+	return json.Marshal(struct {
+		request
+		Resume *State `json:"resume,omitempty"`
+	}{request(i.FetchRequest), i.Resume})
+}
+
+// UnmarshalJSON decodes the input strictly but keeps the error for
+// [Input.validate] instead of returning it: an error returned to the SDK's
+// payload decoder would end the workflow with an untyped, retryable failure.
+func (i *Input) UnmarshalJSON(data []byte) error {
+	i.err = i.decode(data)
+	return nil
+}
+
+func (i *Input) decode(data []byte) error {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(data, &object) == nil && object[resumeKey] != nil {
+		if err := json.Unmarshal(object[resumeKey], &i.Resume); err != nil {
+			return fmt.Errorf("%s: %w", resumeKey, err)
+		}
+		delete(object, resumeKey)
+		var err error
+		if data, err = json.Marshal(object); err != nil {
+			return err
+		}
+	}
+	return i.FetchRequest.UnmarshalJSON(data)
+}
+
+// validate reports everything that is wrong with the input. continued says that
+// this run continues an earlier one.
+func (i Input) validate(continued bool) error {
+	switch {
+	case i.err != nil: // The rest was not decoded; judging it would name the wrong key.
+		return fmt.Errorf("invalid input: %w", i.err)
+	case i.Resume != nil && !continued:
+		return errors.New(`invalid input: key "resume" is set by the workflow itself when it continues as new: remove it`)
+	}
+	return i.Validate()
+}

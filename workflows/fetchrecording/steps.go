@@ -1,0 +1,151 @@
+package fetchrecording
+
+import (
+	"fmt"
+	"slices"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"errors"
+
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/workflows"
+)
+
+// The steps of a fetch: each runs activities and passes what they returned to
+// its decision.
+
+func (f *fetch) findArchived(ctx workflow.Context) next {
+	var found FindArchivedResult
+	err := workflow.ExecuteActivity(
+		workflow.WithActivityOptions(ctx, archiveOptions("look for a manifest")),
+		FindArchived,
+		FindArchivedInput{f.input.Session},
+	).Get(ctx, &found)
+	return f.ended(ctx, f.situation(ctx).afterFind(found.Result, err))
+}
+
+// checkStatus mints a token and spends it on one call of the vendor's API.
+func (f *fetch) checkStatus(ctx workflow.Context) next {
+	f.enter(ctx, workflows.PhaseChecking, "waiting for a call slot in the bot's budget")
+	var slot MintTokenResult
+	err := workflow.ExecuteActivity(
+		workflow.WithActivityOptions(ctx, callSlotOptions(f.input.BotID, f.state.GiveUpAt.Sub(workflow.Now(ctx)))),
+		MintToken,
+		MintTokenInput{BotID: f.input.BotID},
+	).Get(ctx, &slot)
+	if err != nil {
+		return f.situation(ctx).afterMint(f.input.BotID, err)
+	}
+
+	f.enter(ctx, workflows.PhaseChecking, "checking the status")
+	var response CheckStatusResult
+	err = workflow.ExecuteActivity(
+		workflow.WithActivityOptions(ctx, callOptions(fmt.Sprintf("status check %d", f.state.StatusChecks+1))),
+		CheckStatus,
+		CheckStatusInput{Session: f.input.Session, UserID: f.input.UserID, Token: slot.Token},
+	).Get(ctx, &response)
+	if maySpendCall(err) {
+		f.state.StatusChecks++
+	}
+	if err != nil {
+		return f.situation(ctx).afterCheckFailure(err)
+	}
+	f.files = response.Files
+	return f.situation(ctx).afterStatus(&response)
+}
+
+// maySpendCall reports whether a status check that ended with err may have
+// spent a call of the budget.
+func maySpendCall(err error) bool {
+	var timeout *temporal.TimeoutError
+	switch {
+	case errors.As(err, &timeout):
+		return timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_START_TO_CLOSE
+	case temporal.IsCanceledError(err):
+		return false
+	}
+	kind, _, _ := read(err)
+	return kind != failure.TokenStale
+}
+
+// download downloads every file that is not in the archive yet, side by side.
+func (f *fetch) download(ctx workflow.Context) next {
+	f.enter(ctx, workflows.PhaseArchiving, fmt.Sprintf("downloading %d file(s)", len(f.unfinished())))
+	if err := f.show(ctx); err != nil {
+		return f.situation(ctx).fail(err)
+	}
+	var downloads []workflow.Future
+	for i, file := range f.files {
+		if f.isDone(file) {
+			continue
+		}
+		downloads = append(downloads, workflow.ExecuteActivity(
+			workflow.WithActivityOptions(ctx, transferOptions(fmt.Sprintf("file %d of %d", i+1, len(f.files)))),
+			DownloadRecording,
+			DownloadRecordingInput{Session: f.input.Session, File: file},
+		))
+	}
+	var worst error
+	for _, future := range downloads {
+		var recording workflows.Recording
+		err := future.Get(ctx, &recording)
+		switch {
+		case err == nil:
+			f.state.Done = append(f.state.Done, recording)
+		case worst == nil, temporal.IsCanceledError(err), needsOperator(err) && !temporal.IsCanceledError(worst):
+			worst = err
+		}
+	}
+	return f.situation(ctx).afterDownload(worst)
+}
+
+func needsOperator(err error) bool {
+	kind, _, _ := read(err)
+	return kind == failure.Blocked || kind == failure.ArchiveBlocked
+}
+
+func (f *fetch) writeManifest(ctx workflow.Context) next {
+	var written WriteManifestResult
+	err := workflow.ExecuteActivity(
+		workflow.WithActivityOptions(ctx, archiveOptions("write the manifest: "+string(f.result.Outcome))),
+		WriteManifest,
+		WriteManifestInput{Result: *f.result, BatchID: f.input.BatchID, Unfinished: f.unfinished()},
+	).Get(ctx, &written)
+	return f.ended(ctx, f.situation(ctx).afterWrite(&written.Result, err))
+}
+
+// ended shows how the fetch ended, if it did.
+func (f *fetch) ended(ctx workflow.Context, n next) next {
+	if n.result != nil {
+		n.err = f.showOutcome(ctx, n.result)
+	}
+	return n
+}
+
+func (f *fetch) isDone(file RemoteFile) bool {
+	return slices.ContainsFunc(f.state.Done, func(done workflows.Recording) bool { return done.Source == file.Source })
+}
+
+// unfinished returns the names of the files that are not in the archive.
+func (f *fetch) unfinished() []string {
+	var names []string
+	for _, file := range f.files {
+		if !f.isDone(file) {
+			names = append(names, file.ObjectName)
+		}
+	}
+	return names
+}
+
+// archivedFiles returns the files in the archive, in the vendor's order.
+func (f *fetch) archivedFiles() []workflows.Recording {
+	place := func(done workflows.Recording) int {
+		return slices.IndexFunc(f.files, func(file RemoteFile) bool { return file.Source == done.Source })
+	}
+	ordered := append([]workflows.Recording{}, f.state.Done...) // never null in JSON
+	slices.SortStableFunc(ordered, func(a, b workflows.Recording) int { return place(a) - place(b) })
+	return ordered
+}

@@ -1,0 +1,74 @@
+package fetchrecording
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// maxHistoryEvents is when a fetch continues as new, if the server has not
+// suggested it before: well below the 10,240 events at which it warns.
+const maxHistoryEvents = 8_000
+
+// wait waits as n says, until checkNow ends the wait or until the fetch has to
+// give up, and returns what follows. It is the one place in which a run may end
+// to continue as new: a new run starts with a check in any case.
+func (f *fetch) wait(ctx workflow.Context, n next) next {
+	f.enter(ctx, n.phase, n.reason)
+	began := workflow.Now(ctx)
+	until := began.Add(n.wait)
+	if !n.blocked && f.state.GiveUpAt.Before(until) {
+		until = f.state.GiveUpAt
+	}
+	checkNow, err := f.sleep(ctx, until, n.summary)
+	if n.blocked {
+		f.state.GiveUpAt = f.state.GiveUpAt.Add(workflow.Now(ctx).Sub(began))
+	}
+	if err != nil {
+		return f.situation(ctx).fail(err)
+	}
+	n = f.situation(ctx).afterWait(n, checkNow)
+	n.note, n.wait = "", 0
+	if n.outcome == "" && historyIsLong(ctx) {
+		n.err = f.continueAsNew(ctx)
+	}
+	return n
+}
+
+// sleep waits until then and reports whether checkNow ended the wait before.
+func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (checkNow bool, err error) {
+	d := until.Sub(workflow.Now(ctx))
+	if d <= 0 {
+		return false, nil
+	}
+	f.timer, f.wake = &timer{until: until, summary: summary}, false
+	defer func() { f.timer = nil }()
+	if err := f.show(ctx); err != nil {
+		return false, err
+	}
+	// A timer that is stopped by hand: the SDK's AwaitWithTimeout would leave
+	// it running when checkNow ends the wait.
+	timing, stop := workflow.WithCancel(ctx)
+	defer stop()
+	fired := workflow.NewTimerWithOptions(timing, max(d, minWait), workflow.TimerOptions{Summary: summary})
+	if err := workflow.Await(ctx, func() bool { return f.wake || fired.IsReady() }); err != nil {
+		return false, err
+	}
+	return f.wake, ctx.Err() // A cancelled timer is ready too.
+}
+
+func historyIsLong(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > maxHistoryEvents
+}
+
+func (f *fetch) continueAsNew(ctx workflow.Context) error {
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	next := f.input
+	next.Resume = &f.state
+	return workflow.NewContinueAsNewError(ctx, workflows.FetchRecordingWorkflowName, next)
+}

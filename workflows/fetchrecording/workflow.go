@@ -1,0 +1,134 @@
+package fetchrecording
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/workflows"
+)
+
+// Workflow is registered as [workflows.FetchRecordingWorkflowName]. It returns a
+// result whatever the outcome, and fails only where no result can be trusted:
+// with failure.InvalidInput, BotNotServed or Rejected, or when it is cancelled
+// or terminated.
+func Workflow(ctx workflow.Context, input Input) (*workflows.FetchResult, error) {
+	f, err := newFetch(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	result, err := f.run(ctx)
+	if temporal.IsCanceledError(err) {
+		return nil, workflow.ErrCanceled
+	}
+	return result, err
+}
+
+// run repeats steps, decisions and waits until one of them ends the fetch.
+func (f *fetch) run(ctx workflow.Context) (*workflows.FetchResult, error) {
+	for step := find; ; {
+		var n next
+		switch step {
+		case find:
+			n = f.findArchived(ctx)
+		case check:
+			n = f.checkStatus(ctx)
+		case download:
+			n = f.download(ctx)
+		case write:
+			n = f.writeManifest(ctx)
+		}
+		f.adopt(ctx, n)
+		if n.wait > 0 {
+			n = f.wait(ctx, n)
+			f.adopt(ctx, n)
+		}
+		if n.result != nil || n.err != nil {
+			return n.result, n.err
+		}
+		step = n.step
+	}
+}
+
+// fetch is one running fetch.
+type fetch struct {
+	input      Input
+	policy     workflows.FetchPolicy
+	callTime   time.Time
+	workflowID string
+	state      State
+
+	// files are those that the vendor named last.
+	files []RemoteFile
+	// result is what the manifest is written from, once there is an outcome.
+	result *workflows.FetchResult
+	// decisions counts the decisions of this run, for the jitter.
+	decisions int
+
+	view
+}
+
+func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
+	info := workflow.GetInfo(ctx)
+	err := input.validate(info.ContinuedExecutionRunID != "")
+	if err != nil {
+		return nil, temporal.NewNonRetryableApplicationError(err.Error(), string(failure.InvalidInput), nil)
+	}
+	f := &fetch{
+		input:      input,
+		policy:     input.Policy.WithDefaults(),
+		workflowID: info.WorkflowExecution.ID,
+		view:       view{phase: workflows.PhaseChecking},
+	}
+	if f.callTime, err = input.CallTime(); err != nil {
+		return nil, err
+	}
+	if input.Resume != nil {
+		f.state = *input.Resume
+	} else {
+		f.state.StartedAt = workflow.Now(ctx).UTC()
+		f.state.GiveUpAt = f.state.StartedAt.Add(f.policy.GiveUpAfter)
+	}
+	if err := f.handleMessages(ctx); err != nil {
+		return nil, err
+	}
+	return f, f.completeSearchAttributes(ctx)
+}
+
+// situation is what the next decision depends on.
+func (f *fetch) situation(ctx workflow.Context) situation {
+	f.decisions++
+	return situation{
+		state:  f.state,
+		policy: f.policy,
+		now:    workflow.Now(ctx),
+		jitter: jitterOf(f.workflowID, f.state.StatusChecks<<16+f.decisions),
+	}
+}
+
+// adopt takes over what a decision changes.
+func (f *fetch) adopt(ctx workflow.Context, n next) {
+	f.state = n.state
+	if n.note != "" {
+		f.addNote(ctx, n.note)
+	}
+	if n.outcome != "" {
+		f.result = f.newResult(ctx, n.outcome, n.reason)
+	}
+}
+
+func (f *fetch) newResult(ctx workflow.Context, outcome workflows.Outcome, reason string) *workflows.FetchResult {
+	return &workflows.FetchResult{
+		Session:      f.input.Session,
+		Outcome:      outcome,
+		Source:       workflows.SourceFetch,
+		Status:       f.state.LastStatus,
+		Reason:       reason,
+		Recordings:   f.archivedFiles(),
+		StatusChecks: f.state.StatusChecks,
+		StartedAt:    f.state.StartedAt,
+		FinishedAt:   workflow.Now(ctx).UTC(),
+	}
+}

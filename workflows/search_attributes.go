@@ -1,0 +1,43 @@
+package workflows
+
+import (
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+)
+
+// The search attributes of a fetch. None holds personal data.
+var (
+	SearchAttributeBot      = temporal.NewSearchAttributeKeyKeyword("CallvaultBot")
+	SearchAttributeBatch    = temporal.NewSearchAttributeKeyKeyword("CallvaultBatch")
+	SearchAttributePhase    = temporal.NewSearchAttributeKeyKeyword("CallvaultPhase")
+	SearchAttributeOutcome  = temporal.NewSearchAttributeKeyKeyword("CallvaultOutcome")
+	SearchAttributeCallTime = temporal.NewSearchAttributeKeyTime("CallvaultCallTime")
+)
+
+// SearchAttributeTypes maps the name of each search attribute to the type
+// with which a namespace has to register it.
+func SearchAttributeTypes() map[string]enumspb.IndexedValueType {
+	types := make(map[string]enumspb.IndexedValueType)
+	for _, key := range []temporal.SearchAttributeKey{
+		SearchAttributeBot, SearchAttributeBatch, SearchAttributePhase, SearchAttributeOutcome, SearchAttributeCallTime,
+	} {
+		types[key.GetName()] = key.GetValueType()
+	}
+	return types
+}
+
+// SearchAttributes returns the attributes with which a fetch of r starts, so that
+// setting them costs no billable action of its own. r must be valid.
+func (r FetchRequest) SearchAttributes() temporal.SearchAttributes {
+	updates := []temporal.SearchAttributeUpdate{
+		SearchAttributeBot.ValueSet(r.BotID),
+		SearchAttributePhase.ValueSet(string(PhaseChecking)),
+	}
+	if callTime, err := r.CallTime(); err == nil {
+		updates = append(updates, SearchAttributeCallTime.ValueSet(callTime))
+	}
+	if r.BatchID != "" {
+		updates = append(updates, SearchAttributeBatch.ValueSet(r.BatchID))
+	}
+	return temporal.NewSearchAttributes(updates...)
+}
