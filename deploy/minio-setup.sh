@@ -1,32 +1,32 @@
 #!/bin/sh
-# Creates the bucket and the user that callvault works with. Safe to run again; a changed SECRET_KEY becomes the user's.
-# The address and the root user stand in MC_HOST_archive. The image has a shell and mc, and little else.
+# Creates the bucket and the user that callvault works with. Safe to run again; a changed secret key becomes the user's.
+# The image has a shell and mc, and little else.
 set -eu
+
+read -r root_password < /run/secrets/minio-root-password || [ -n "$root_password" ] # without a line feed, too
+export MC_HOST_archive="http://$MINIO_ROOT_USER:$root_password@minio:9000"
+
+# The worker's keys, in the format of ~/.aws/credentials.
+while IFS=' =' read -r name value || [ -n "$name" ]; do
+    case $name in
+    aws_access_key_id) access_key=$value ;;
+    aws_secret_access_key) secret_key=$value ;;
+    esac
+done < /run/secrets/aws-credentials
 
 mc mb --ignore-existing "archive/$S3_BUCKET"
 
 # Read and write in this bucket, nothing elsewhere, and no deletion: an archive only grows.
-mc admin policy create archive callvault /dev/stdin <<POLICY
-{
-  "Version": "2012-10-17",
-  "Statement": [
-    {
-      "Effect": "Allow",
-      "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-      "Resource": ["arn:aws:s3:::$S3_BUCKET"]
-    },
-    {
-      "Effect": "Allow",
-      "Action": ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-      "Resource": ["arn:aws:s3:::$S3_BUCKET/*"]
-    }
-  ]
-}
-POLICY
+while IFS= read -r line; do
+    case $line in
+    *BUCKET*) printf '%s%s%s\n' "${line%%BUCKET*}" "$S3_BUCKET" "${line#*BUCKET}" ;;
+    *) printf '%s\n' "$line" ;;
+    esac
+done < /deploy/archive-policy.json | mc admin policy create archive callvault /dev/stdin
 
 # On standard input, where no list of processes shows them.
 mc admin user add archive <<USER
-$ACCESS_KEY
-$SECRET_KEY
+$access_key
+$secret_key
 USER
-mc admin policy attach archive callvault --user "$ACCESS_KEY"
+mc admin policy attach archive callvault --user "$access_key"

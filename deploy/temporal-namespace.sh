@@ -26,5 +26,5 @@ ensure_namespace() {
 try "the server" temporal operator cluster health
 try "the namespace to exist" ensure_namespace
 # A new namespace is not known everywhere at once: a worker that came now might be refused.
-try "the namespace to answer" temporal workflow count --namespace "$TEMPORAL_NAMESPACE"
+try "the namespace to respond" temporal workflow count --namespace "$TEMPORAL_NAMESPACE"
 echo "namespace $TEMPORAL_NAMESPACE is ready"

@@ -1,7 +1,10 @@
 #!/bin/sh
-# Creates Temporal's two databases and brings their tables to this image's version. Safe to run again: what is there
-# stays, what is older is updated, so a new Temporal version needs nothing else. The connection stands in SQL_*.
+# Creates Temporal's two databases and brings their tables to this image's version. Safe to run again: what exists
+# stays, what is older is updated, so a new Temporal version needs nothing else. The connection is in SQL_*.
 set -eu
+
+read -r SQL_PASSWORD < /run/secrets/postgres-password || [ -n "$SQL_PASSWORD" ] # without a line feed, too
+export SQL_PASSWORD
 
 for schema in temporal:temporal temporal_visibility:visibility; do
     database=${schema%%:*}
