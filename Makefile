@@ -1,0 +1,47 @@
+# `make` lists the targets.
+.DEFAULT_GOAL := help
+FUZZTIME ?= 20s
+# The version is pinned in .ci/run.
+golangci = $(shell sed -n "s/^golangci=//p" .ci/run)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## run everything on this machine and archive sample recordings
+	go run ./dev
+
+up: ## run the servers alone, for your own worker
+	go run ./dev up
+
+build: ## build bin/callvault-worker and bin/callvault-starter
+	GOWORK=off CGO_ENABLED=0 go build -trimpath -o bin/callvault-worker ./worker
+	GOWORK=off CGO_ENABLED=0 go build -trimpath -o bin/callvault-starter ./starter
+
+test: ## run all tests
+	go test ./... ./dev/...
+
+race: ## run the main module's tests with the race detector
+	go test -race ./...
+
+lint: ## run the linters, which also check the import order
+	GOWORK=off go run $(golangci) run ./...
+	cd dev && GOWORK=off go run $(golangci) run --config ../.golangci.yml ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	@grep -rnE --include='*_test.go' '^func Fuzz' . | \
+	  sed -E 's|^(.*)/[^/]*:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*|\1 \2|' | \
+	  while read -r package target; do \
+	    echo "== $$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+	  done
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . ./...
+
+histories: ## save workflow histories for the replay tests, before a release
+	go test ./dev/replay -save
+
+check: ## run what CI runs
+	bash .ci/run
+
+.PHONY: help demo up build test race lint fuzz bench histories check
