@@ -37,11 +37,11 @@ func ExampleStartFetch() {
 		Session: workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d70001"},
 	})
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	result, err := run.Result(ctx)
 	if err != nil {
-		log.Fatal(err) // No result can be trusted: invalid input, cancelled, terminated.
+		log.Panic(err) // No result can be trusted: invalid input, cancelled, terminated.
 	}
 	fmt.Println(result.Outcome)
 	for _, recording := range result.Recordings {
@@ -77,18 +77,18 @@ func ExampleRunFetch() {
 	w := worker.New(c, "cases", worker.Options{})
 	w.RegisterWorkflow(CloseCase)
 	if err := w.Start(); err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	defer w.Stop()
 
 	session := workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d70002"}
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: "cases"}, CloseCase, session)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	var text string
 	if err := run.Get(ctx, &text); err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	fmt.Println(text)
 	// Output: closed with call.wav
@@ -103,25 +103,25 @@ func ExampleFetchRun_Progress() {
 		Session: workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d70003"},
 	})
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	var progress workflows.FetchProgress
 	for progress.NextCheckAt.IsZero() {
 		time.Sleep(100 * time.Millisecond)
 		if progress, err = run.Progress(ctx); err != nil {
-			log.Fatal(err)
+			log.Panic(err)
 		}
 	}
 	fmt.Println(progress.Phase, "after", progress.StatusChecks, "check:", progress.Reason)
 
 	checked, err := run.CheckNow(ctx)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	fmt.Println("ended the wait:", checked.EndedWait)
 
 	if err := run.Cancel(ctx); err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	_, err = run.Result(ctx)
 	fmt.Println("cancelled:", err != nil)
