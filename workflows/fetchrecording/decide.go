@@ -218,7 +218,8 @@ func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
 // afterArchiveFailure is the decision when a short request to the store failed
 // in a way that Temporal does not retry.
 func (s situation) afterArchiveFailure(step step, err error) next {
-	if kind, text, _ := read(err); kind == failure.ArchiveBlocked || kind == failure.Blocked {
+	if needsOperator(err) {
+		_, text, _ := read(err)
 		return s.blocked(step, text)
 	}
 	return s.fail(err)
@@ -290,6 +291,11 @@ func read(err error) (kind failure.Kind, text string, retryAfter time.Duration) 
 		detail.RetryAfter = 0
 	}
 	return failure.Kind(failed.Type()), failed.Message(), detail.RetryAfter
+}
+
+func needsOperator(err error) bool {
+	kind, _, _ := read(err)
+	return kind == failure.Blocked || kind == failure.ArchiveBlocked
 }
 
 func isTimeout(err error) bool {

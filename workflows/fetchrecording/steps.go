@@ -1,14 +1,13 @@
 package fetchrecording
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
-
-	"errors"
 
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
@@ -24,7 +23,7 @@ func (f *fetch) findArchived(ctx workflow.Context) next {
 		FindArchived,
 		FindArchivedInput{f.input.Session},
 	).Get(ctx, &found)
-	return f.ended(ctx, f.situation(ctx).afterFind(found.Result, err))
+	return f.situation(ctx).afterFind(found.Result, err)
 }
 
 // checkStatus mints a token and spends it on one call of the vendor's API.
@@ -102,11 +101,6 @@ func (f *fetch) download(ctx workflow.Context) next {
 	return f.situation(ctx).afterDownload(worst)
 }
 
-func needsOperator(err error) bool {
-	kind, _, _ := read(err)
-	return kind == failure.Blocked || kind == failure.ArchiveBlocked
-}
-
 func (f *fetch) writeManifest(ctx workflow.Context) next {
 	var written WriteManifestResult
 	err := workflow.ExecuteActivity(
@@ -114,15 +108,7 @@ func (f *fetch) writeManifest(ctx workflow.Context) next {
 		WriteManifest,
 		WriteManifestInput{Result: *f.result, BatchID: f.input.BatchID, Unfinished: f.unfinished()},
 	).Get(ctx, &written)
-	return f.ended(ctx, f.situation(ctx).afterWrite(&written.Result, err))
-}
-
-// ended shows how the fetch ended, if it did.
-func (f *fetch) ended(ctx workflow.Context, n next) next {
-	if n.result != nil {
-		n.err = f.showOutcome(ctx, n.result)
-	}
-	return n
+	return f.situation(ctx).afterWrite(&written.Result, err)
 }
 
 func (f *fetch) isDone(file RemoteFile) bool {

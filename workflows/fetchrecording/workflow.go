@@ -45,8 +45,11 @@ func (f *fetch) run(ctx workflow.Context) (*workflows.FetchResult, error) {
 			n = f.wait(ctx, n)
 			f.adopt(ctx, n)
 		}
-		if n.result != nil || n.err != nil {
-			return n.result, n.err
+		switch {
+		case n.err != nil:
+			return nil, n.err
+		case n.result != nil:
+			return n.result, f.showOutcome(ctx, n.result)
 		}
 		step = n.step
 	}
