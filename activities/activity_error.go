@@ -18,8 +18,8 @@ func activityError(err error) error {
 	if !ok {
 		return err
 	}
-	options := temporal.ApplicationErrorOptions{NonRetryable: !failed.FailureKind().Retried()}
-	if failed.FailureKind().Expected() {
+	options := temporal.ApplicationErrorOptions{NonRetryable: !failed.FailureKind().Retryable()}
+	if failed.FailureKind().Benign() {
 		options.Category = temporal.ApplicationErrorCategoryBenign
 	}
 	if wait := failed.RetryAfter(); wait > 0 {

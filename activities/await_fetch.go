@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -13,59 +13,39 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-const (
-	// awaitAttempt bounds one attempt, and with it the time that a waiting
-	// parent holds a slot of the worker.
-	awaitAttempt = 10 * time.Second
-
-	// A parent learns of an outcome at most minAwaitPause after the fetch's next
-	// check, and of any other change after maxAwaitPause.
-	minAwaitPause = 5 * time.Second
-	maxAwaitPause = 30 * time.Minute
-
-	// errorTypeStillRunning is never seen by a workflow: Temporal retries it.
-	errorTypeStillRunning = "StillRunning"
-)
+// errorTypeStillRunning is never seen by a workflow: Temporal retries it.
+const errorTypeStillRunning = "StillRunning"
 
 // AwaitFetch waits for a fetch that is already running, on behalf of another
-// workflow. Between its attempts Temporal waits, so that a fetch that takes
-// weeks holds no worker and adds no event to the history of who waits for it.
+// workflow. It does not block: Temporal retries it until the fetch has ended, so
+// a fetch that takes weeks holds no worker and adds no event to the history of
+// the workflow that waits.
 type AwaitFetch struct {
 	Client client.Client
 }
 
-// Execute returns the result of the session's latest fetch once that has ended.
+// Execute returns the result of the session's latest fetch if that has ended.
 // It fails with [workflows.ErrorTypeNoOutcome] if it ended without a result.
 func (a *AwaitFetch) Execute(ctx context.Context, session workflows.Session) (*workflows.FetchResult, error) {
-	attempt, cancel := context.WithTimeout(ctx, awaitAttempt)
-	defer cancel()
-	run := workflows.GetFetch(ctx, a.Client, session)
-	result, err := run.Result(attempt)
-	var failed *temporal.WorkflowExecutionError
+	id := session.FetchWorkflowID()
+	described, err := a.Client.DescribeWorkflowExecution(ctx, id, "")
 	var missing *serviceerror.NotFound
-	switch {
-	case err == nil:
-		return result, nil
-	case errors.As(err, &failed), errors.As(err, &missing):
-		return nil, temporal.NewNonRetryableApplicationError(fmt.Sprintf("the fetch %s ended without an outcome: %v", run.GetID(), err), workflows.ErrorTypeNoOutcome, nil)
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case attempt.Err() == nil:
+	switch state := described.GetWorkflowExecutionInfo().GetStatus(); {
+	case errors.As(err, &missing):
+		return nil, noOutcome(id, "it is not known any more")
+	case err != nil:
 		return nil, err
+	case state == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return workflows.GetFetch(ctx, a.Client, session).Result(ctx)
+	case state == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, state == enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW,
+		state == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
+		return nil, temporal.NewApplicationErrorWithOptions("the fetch "+id+" is still running", errorTypeStillRunning,
+			temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
+	default:
+		return nil, noOutcome(id, state.String())
 	}
-	return nil, temporal.NewApplicationErrorWithOptions("the fetch is still running", errorTypeStillRunning, temporal.ApplicationErrorOptions{
-		NextRetryDelay: a.pause(ctx, run),
-		Category:       temporal.ApplicationErrorCategoryBenign,
-	})
 }
 
-// pause returns how long to wait until the fetch may have changed.
-func (a *AwaitFetch) pause(ctx context.Context, run *workflows.FetchRun) time.Duration {
-	ctx, cancel := context.WithTimeout(ctx, awaitAttempt)
-	defer cancel()
-	progress, err := run.Progress(ctx)
-	if err != nil || progress.NextCheckAt.IsZero() {
-		return minAwaitPause
-	}
-	return min(max(time.Until(progress.NextCheckAt), minAwaitPause), maxAwaitPause)
+func noOutcome(id, reason string) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf("the fetch %s ended without an outcome: %s", id, reason), workflows.ErrorTypeNoOutcome, nil)
 }

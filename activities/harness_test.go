@@ -57,12 +57,17 @@ var (
 func openAccount(t *testing.T, api *url.URL) (*account.Account, *fakeStore) {
 	t.Helper()
 	fake := &fakeStore{objects: make(map[string]string), labels: make(map[string]http.Header)}
+	if api == nil {
+		api = &url.URL{Scheme: "https", Host: "not-called.example.com"}
+	}
 	opened, err := account.Open(account.Settings{
 		API:         api,
 		BotIDs:      []string{botID},
 		Credentials: app,
-		Archive:     archive.Config{Endpoint: serve(t, fake), Bucket: "recordings", Region: "us-east-1", Prefix: "calls/"},
-	}, credentials.NewStaticV4("key", "canary-key", ""))
+		Budget:      account.Budget{CallsPerMinute: 60, CallsPerHour: 1800},
+		Archive: archive.Config{Endpoint: serve(t, fake), Bucket: "recordings", Region: "us-east-1", Prefix: "calls/",
+			Credentials: credentials.NewStaticV4("key", "canary-key", "")},
+	})
 	require.NoError(t, err)
 	return opened, fake
 }

@@ -3,20 +3,18 @@
 package main
 
 import (
-	"log/slog"
-
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/log"
-
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 
 	"github.com/callvault/callvault/dev/internal/datadir"
 	"github.com/callvault/callvault/dev/internal/demo"

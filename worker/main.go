@@ -28,18 +28,18 @@ func main() {
 
 func newCommand() *cobra.Command {
 	command := program.SetUp(&cobra.Command{
-		Use:   "worker",
+		Use:   program.Name("worker"),
 		Short: "Serve callvault's task queues until SIGINT or SIGTERM",
 		Long: "Serve callvault's task queues until SIGINT or SIGTERM.\n\n" +
 			"Everything is configured by the environment; see the README. All errors of the\nconfiguration are reported together, with exit code 2.",
-		Example: "  SMARTASSIST_BOT_ID=st-… SMARTASSIST_CLIENT_ID=cs-… SMARTASSIST_CLIENT_SECRET_FILE=secret.txt worker",
+		Example: "  SMARTASSIST_BOT_ID=st-… SMARTASSIST_CLIENT_ID=cs-… SMARTASSIST_CLIENT_SECRET_FILE=secret.txt " + program.Command("worker"),
 		Args:    program.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context()) },
 	})
 	command.AddCommand(&cobra.Command{
 		Use:     "health",
 		Short:   "Exit 0 if the worker on this machine is ready (asks CALLVAULT_HEALTH_ADDRESS)",
-		Example: "  CALLVAULT_HEALTH_ADDRESS=127.0.0.1:8080 worker health",
+		Example: "  CALLVAULT_HEALTH_ADDRESS=127.0.0.1:8080 " + program.Command("worker") + " health",
 		Args:    program.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			address := os.Getenv("CALLVAULT_HEALTH_ADDRESS")

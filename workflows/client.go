@@ -9,15 +9,14 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// FetchRun is a started fetch, as a client sees it.
+// FetchRun is a fetch as a client sees it.
 type FetchRun struct {
-	client.WorkflowRun
-
-	// Attached reports whether the fetch was already running. Its own policy
-	// holds then, not the request's.
+	// Attached reports whether [StartFetch] found the fetch running. The running
+	// fetch's policy applies then, not the request's.
 	Attached bool
 
 	client client.Client
+	run    client.WorkflowRun
 }
 
 // StartFetch starts a fetch of req with [FetchStartOptions], or attaches to the
@@ -35,34 +34,41 @@ func StartFetch(ctx context.Context, c client.Client, req FetchRequest) (*FetchR
 	var running *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
 	case errors.As(err, &running):
-		return &FetchRun{c.GetWorkflow(ctx, options.ID, running.RunId), true, c}, nil
+		return &FetchRun{Attached: true, client: c, run: c.GetWorkflow(ctx, options.ID, running.RunId)}, nil
 	case err != nil:
 		return nil, err
 	}
-	return &FetchRun{run, false, c}, nil
+	return &FetchRun{client: c, run: run}, nil
 }
 
-// GetFetch returns the session's latest fetch. It calls no one: the methods
+// GetFetch returns the session's latest fetch. It makes no request: the methods
 // fail with a serviceerror.NotFound if there is none.
 func GetFetch(ctx context.Context, c client.Client, session Session) *FetchRun {
-	return &FetchRun{c.GetWorkflow(ctx, session.FetchWorkflowID(), ""), true, c}
+	return &FetchRun{client: c, run: c.GetWorkflow(ctx, session.FetchWorkflowID(), "")}
 }
+
+// WorkflowID returns the workflow id.
+func (r *FetchRun) WorkflowID() string { return r.run.GetID() }
+
+// RunID returns the id of the run that was started or attached to; it is empty
+// after [GetFetch].
+func (r *FetchRun) RunID() string { return r.run.GetRunID() }
 
 // Result waits until the fetch ends, which may take weeks, and returns its
 // result. It fails if the fetch failed, was cancelled or was terminated.
 func (r *FetchRun) Result(ctx context.Context) (*FetchResult, error) {
 	var result FetchResult
-	if err := r.Get(ctx, &result); err != nil {
+	if err := r.run.Get(ctx, &result); err != nil {
 		return nil, err
 	}
 	return &result, nil
 }
 
-// Progress returns where the fetch is. It needs a worker; without one it fails
-// when ctx ends.
+// Progress returns the progress of the session's latest fetch. Without a worker
+// it fails when ctx ends.
 func (r *FetchRun) Progress(ctx context.Context) (FetchProgress, error) {
 	var progress FetchProgress
-	value, err := r.client.QueryWorkflow(ctx, r.GetID(), "", QueryProgress)
+	value, err := r.client.QueryWorkflow(ctx, r.WorkflowID(), "", QueryProgress)
 	if err != nil {
 		return progress, err
 	}
@@ -70,12 +76,13 @@ func (r *FetchRun) Progress(ctx context.Context) (FetchProgress, error) {
 	return progress, err
 }
 
-// CheckNow ends the current wait early, which costs one call of the vendor's
-// budget.
+// CheckNow ends the current wait of the session's latest fetch, which costs one
+// call of the vendor's budget. Without a worker it fails when ctx ends, and with
+// a serviceerror.NotFound if the fetch has ended.
 func (r *FetchRun) CheckNow(ctx context.Context) (CheckNowResult, error) {
 	var result CheckNowResult
 	handle, err := r.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID:   r.GetID(),
+		WorkflowID:   r.WorkflowID(),
 		UpdateName:   UpdateCheckNow,
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
@@ -86,8 +93,9 @@ func (r *FetchRun) CheckNow(ctx context.Context) (CheckNowResult, error) {
 	return result, err
 }
 
-// Cancel asks the fetch to stop. It leaves no outcome and no partial object;
-// a later fetch starts from the beginning.
+// Cancel asks the session's latest fetch to stop, and fails with a
+// serviceerror.NotFound if it has ended. A cancelled fetch leaves no outcome and
+// no partial object; a later one starts from the beginning.
 func (r *FetchRun) Cancel(ctx context.Context) error {
-	return r.client.CancelWorkflow(ctx, r.GetID(), "")
+	return r.client.CancelWorkflow(ctx, r.WorkflowID(), "")
 }

@@ -1,7 +1,7 @@
 package workflows
 
-// The types of the ApplicationErrors with which [FetchRecordingWorkflowName]
-// fails. Every other failure is a result with an [Outcome].
+// The types of ApplicationErrors. [FetchRecordingWorkflowName] fails with the
+// first three; every other failure of it is a result with an [Outcome].
 const (
 	// ErrorTypeInvalidInput: the request cannot be carried out as it is.
 	ErrorTypeInvalidInput = "InvalidInput"
@@ -11,7 +11,7 @@ const (
 	// retry can succeed.
 	ErrorTypeRejected = "Rejected"
 
-	// ErrorTypeNoOutcome: the fetch that [ActivityAwaitFetch] waited for ended
-	// without an outcome: it failed, or was cancelled or terminated.
+	// ErrorTypeNoOutcome: [RunFetch] fails with it if its child was cancelled or
+	// terminated by somebody else.
 	ErrorTypeNoOutcome = "NoOutcome"
 )

@@ -52,7 +52,7 @@ func ExampleStartFetch() {
 	// st-fd81a2b1-43af-544d-8082-831bc09c0001/2024/03/05/65e7133a3242653c58d70001/call.wav
 }
 
-// CloseCase is a workflow of another team. It goes on once the call's recording
+// CloseCase is a workflow of another team. It continues once the call's recording
 // is in the archive, or is known not to exist.
 func CloseCase(ctx workflow.Context, session workflows.Session) (string, error) {
 	result, err := workflows.RunFetch(ctx, workflows.FetchRequest{Session: session})

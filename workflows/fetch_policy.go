@@ -33,7 +33,7 @@ type FetchPolicy struct {
 
 	// PartialRetryAfter is how long a fetch waits, never less, after
 	// partial_download_failed or partial_upload_failed. Defaults to 24 hours,
-	// the vendor's page's own rule.
+	// as the vendor's page says.
 	PartialRetryAfter time.Duration
 
 	// PartialMaxRetries is how many times a fetch retries after a partial
@@ -71,9 +71,6 @@ func (p FetchPolicy) WithDefaults() FetchPolicy {
 	}
 	return p
 }
-
-// IsZero reports whether nothing is set.
-func (p FetchPolicy) IsZero() bool { return p == FetchPolicy{} }
 
 // Validate reports every field that is out of bounds.
 func (p FetchPolicy) Validate() error {

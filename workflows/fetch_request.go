@@ -17,14 +17,15 @@ var batchIDPattern = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`)
 // FetchRequest asks for the recording of one session.
 //
 // In its JSON form, which the temporal CLI sends, unknown keys and values of
-// the wrong type are errors that name the key.
+// the wrong type are errors that name the key. Do not embed it in a struct that
+// is decoded from JSON: its UnmarshalJSON would be that struct's.
 type FetchRequest struct {
 	// Session is the call whose recording is fetched. Required.
 	Session
 
 	// UserID is the user of the session, sent to the vendor if it is given.
-	// It may be an e-mail address, so it enters no id, attribute, summary or
-	// manifest. At most 512 bytes. Defaults to none.
+	// It may be an e-mail address, so it is part of no id, search attribute,
+	// summary or manifest. At most 512 bytes. Defaults to none.
 	UserID string `json:"userId,omitempty"`
 
 	// BatchID groups fetches in the Temporal Web UI: letters, digits, dots,
@@ -39,15 +40,20 @@ type FetchRequest struct {
 // UnmarshalJSON decodes the request strictly.
 func (r *FetchRequest) UnmarshalJSON(data []byte) error {
 	type plain FetchRequest
-	return decodeStrictly(data, (*plain)(r))
+	var decoded plain
+	if err := decodeStrictly(data, &decoded); err != nil {
+		return err
+	}
+	*r = FetchRequest(decoded)
+	return nil
 }
 
 // Validate reports everything that is wrong with the request in one error,
-// each problem with its remedy. It calls no one: whether the bot is served
+// each problem with its remedy. It makes no request: whether the bot is served
 // is checked by the first activity.
 func (r FetchRequest) Validate() error {
 	err := errors.Join(
-		r.Session.Validate(),
+		r.validate(),
 		validateUserID(r.UserID),
 		validateBatchID(r.BatchID),
 		r.Policy.Validate(),

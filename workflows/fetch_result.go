@@ -26,7 +26,7 @@ const (
 	// SourceFetch: this fetch reached the outcome and wrote the manifest.
 	SourceFetch ResultSource = "fetch"
 	// SourceManifest: the session already had a manifest, written by an earlier
-	// or a concurrent fetch. Counts and times are that fetch's.
+	// or a concurrent fetch.
 	SourceManifest ResultSource = "manifest"
 )
 
@@ -40,7 +40,7 @@ type FetchResult struct {
 	// session's manifest.
 	Source ResultSource `json:"source"`
 
-	// Status is the vendor's last status, as it was sent.
+	// Status is the vendor's last status, redacted and at most 300 bytes long.
 	Status string `json:"status"`
 
 	// Reason says in words why the outcome is not "archived"; empty if it is.
@@ -52,7 +52,8 @@ type FetchResult struct {
 	// Manifest is where the proof of the outcome is stored.
 	Manifest ObjectRef `json:"manifest"`
 
-	// StatusChecks counts the calls of the vendor's API that the fetch spent.
+	// StatusChecks counts the calls of the vendor's API by the fetch that
+	// reached the outcome, which began and ended at the times below.
 	StatusChecks int       `json:"statusChecks"`
 	StartedAt    time.Time `json:"startedAt"`
 	FinishedAt   time.Time `json:"finishedAt"`

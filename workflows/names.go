@@ -17,7 +17,7 @@ const (
 	// [CheckNowResult].
 	UpdateCheckNow = "checkNow"
 
-	// ActivityAwaitFetch is the activity by which [RunFetch] waits for a fetch
-	// that somebody else started. It takes a [Session] and returns a [FetchResult].
+	// ActivityAwaitFetch is the activity of callvault's worker by which
+	// [RunFetch] waits for a fetch that is already running.
 	ActivityAwaitFetch = "AwaitFetch"
 )

@@ -23,8 +23,8 @@ type Session struct {
 	SessionID string `json:"sessionId"`
 }
 
-// Validate reports everything that is wrong with the two ids in one error.
-func (s Session) Validate() error {
+// validate reports everything that is wrong with the two ids in one error.
+func (s Session) validate() error {
 	return errors.Join(ValidateBotID(s.BotID), s.validateSessionID())
 }
 
@@ -52,7 +52,7 @@ func (s Session) validateSessionID() error {
 
 // CallTime returns the time at which the call began, in UTC. The first eight
 // digits of a session id are a Unix second; this holds for every sample that
-// the vendor and public clients show. The error is that of [Session.Validate].
+// the vendor and public clients show. It fails if the id is malformed.
 func (s Session) CallTime() (time.Time, error) {
 	if err := s.validateSessionID(); err != nil {
 		return time.Time{}, err

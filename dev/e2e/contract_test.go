@@ -50,6 +50,10 @@ var heavy = []string{"minio", "cobra", "jwt", "go-jose", "flac", "caarlos0"}
 
 func TestContractImportsTheSDKAlone(t *testing.T) {
 	t.Parallel()
+	for _, imported := range strings.Fields(goCommand(t.Context(), t, repository, []string{"GOWORK=off"}, "list", "-f", `{{join .Imports " "}}`, "./workflows")) {
+		first, _, _ := strings.Cut(imported, "/")
+		require.True(t, !strings.Contains(first, ".") || first == "go.temporal.io", imported)
+	}
 	for _, dependency := range strings.Fields(goCommand(t.Context(), t, repository, []string{"GOWORK=off"}, "list", "-deps", "./workflows")) {
 		if strings.HasPrefix(dependency, "github.com/callvault/") {
 			require.Equal(t, "github.com/callvault/callvault/workflows", dependency)

@@ -121,7 +121,7 @@ func build(ctx context.Context, folder string) error {
 		command.Dir = target.module
 		command.Env = append(os.Environ(), target.environment...)
 		if output, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %h\n%s", target.pkg, err, output)
+			return fmt.Errorf("build %s: %w\n%s", target.pkg, err, output)
 		}
 	}
 	return nil

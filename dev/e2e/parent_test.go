@@ -2,11 +2,11 @@ package e2e_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/callvault/callvault/internal/simulator"
@@ -26,6 +26,15 @@ func (h *harness) startParent(sessionID string) client.WorkflowRun {
 		workflows.FetchRequest{Session: sessionOf(sessionID), Policy: longWaits()})
 	require.NoError(h.t, err)
 	return run
+}
+
+// awaitWaitingParent waits until the parent waits in an activity.
+func (h *harness) awaitWaitingParent(parent client.WorkflowRun) {
+	h.t.Helper()
+	h.await("the parent waits in an activity", func() bool {
+		described, err := h.client.DescribeWorkflowExecution(h.ctx, parent.GetID(), "")
+		return err == nil && len(described.GetPendingActivities()) == 1
+	})
 }
 
 // eventTypes returns the types of a workflow's events but those of its tasks.
@@ -64,10 +73,7 @@ func TestParentWaitsForAFetchThatIsAlreadyRunning(t *testing.T) {
 	h.awaitPhase(running.GetID(), workflows.PhaseCallInProgress)
 
 	parent := h.startParent(sessionID)
-	h.await("the parent waits in an activity", func() bool {
-		described, err := h.client.DescribeWorkflowExecution(h.ctx, parent.GetID(), "")
-		return err == nil && len(described.GetPendingActivities()) == 1
-	})
+	h.awaitWaitingParent(parent)
 	require.True(t, h.checkNow(running.GetID()).EndedWait)
 	h.requireArchived(h.result(parent), file)
 	require.Equal(t, h.result(running), h.result(parent))
@@ -92,12 +98,35 @@ func TestParentFetchesItselfIfTheRunningFetchIsCancelled(t *testing.T) {
 	h.awaitPhase(running.GetID(), workflows.PhaseCallInProgress)
 
 	parent := h.startParent(sessionID)
-	h.await("the parent waits in an activity", func() bool {
-		described, err := h.client.DescribeWorkflowExecution(h.ctx, parent.GetID(), "")
-		return err == nil && len(described.GetPendingActivities()) == 1
-	})
-	began := time.Now()
+	h.awaitWaitingParent(parent)
 	require.NoError(t, workflows.GetFetch(h.ctx, h.client, sessionOf(sessionID)).Cancel(h.ctx))
 	h.requireArchived(h.result(parent), file)
-	t.Logf("the parent had its own result %s after the other fetch was cancelled", time.Since(began).Round(time.Millisecond))
+}
+
+func TestCancelledParentCancelsItsChild(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.startWorker()
+	sessionID := h.addSession([]simulator.Step{{Status: simulator.StatusCallInProgress}})
+	parent := h.startParent(sessionID)
+	h.awaitPhase(sessionOf(sessionID).FetchWorkflowID(), workflows.PhaseCallInProgress)
+	require.NoError(t, h.client.CancelWorkflow(h.ctx, parent.GetID(), ""))
+
+	require.True(t, temporal.IsCanceledError(parent.Get(h.ctx, nil)))
+	_, err := workflows.GetFetch(h.ctx, h.client, sessionOf(sessionID)).Result(h.ctx)
+	require.True(t, temporal.IsCanceledError(err))
+}
+
+func TestParentIsNotCancelledWithItsChild(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.startWorker()
+	sessionID := h.addSession([]simulator.Step{{Status: simulator.StatusCallInProgress}})
+	parent := h.startParent(sessionID)
+	h.awaitPhase(sessionOf(sessionID).FetchWorkflowID(), workflows.PhaseCallInProgress)
+	require.NoError(t, workflows.GetFetch(h.ctx, h.client, sessionOf(sessionID)).Cancel(h.ctx))
+
+	var failed *temporal.ApplicationError
+	require.ErrorAs(t, parent.Get(h.ctx, nil), &failed)
+	require.Equal(t, workflows.ErrorTypeNoOutcome, failed.Type())
 }

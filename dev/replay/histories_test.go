@@ -12,6 +12,7 @@ package replay_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -134,7 +135,10 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 			require.NoError(t, err)
 			if *save {
 				path := filepath.Join(repository, "workflows", "fetchrecording", "testdata", "histories", fmt.Sprintf("%s_%s.json", release, state.name))
-				require.NoError(t, os.WriteFile(path, body, 0o644))
+				file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+				require.NoError(t, err, "a saved history is never replaced: set release to the new version")
+				_, err = file.Write(body)
+				require.NoError(t, errors.Join(err, file.Close()))
 			}
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
 			switch state.name {
@@ -178,7 +182,7 @@ func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- worker.Run(running, worker.Options{Client: c, Namespace: stack.Namespace, Settings: settings,
-			ArchiveCredentials: s.Credentials(), Logger: logger, Ready: func() { close(ready) }})
+			Logger: logger, Ready: func() { close(ready) }})
 	}()
 	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
 	select {
@@ -217,10 +221,10 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 		require.NoError(t, state.then(ctx, run))
 	}
 	if !state.open {
-		_ = run.Get(ctx, nil) // A cancelled one fails, which its history shows.
+		_, _ = run.Result(ctx) // A cancelled one fails, which its history shows.
 	}
 	history := new(historypb.History)
-	events := c.GetWorkflowHistory(ctx, run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := c.GetWorkflowHistory(ctx, run.WorkflowID(), run.RunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		require.NoError(t, err)

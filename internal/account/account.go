@@ -4,12 +4,11 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/failure"
@@ -18,10 +17,11 @@ import (
 	"github.com/callvault/callvault/internal/smartassist"
 )
 
-// Settings describe an account. They are validated where they are read.
+// Settings describe an account. Package config validates them and has the
+// defaults of what operators may leave out.
 type Settings struct {
 	// API is the base URL of the vendor's API; http only for a loopback host.
-	// Defaults to https://smartassist.kore.ai.
+	// Required.
 	API *url.URL
 
 	// BotIDs are the stream ids of the bots. Required.
@@ -30,16 +30,15 @@ type Settings struct {
 	// Credentials are those of the JWT app. Required.
 	Credentials smartassist.Credentials
 
-	// Budget is the call budget of each bot. Defaults to 60 calls a minute and
-	// 1800 an hour.
+	// Budget is the call budget of each bot. Required.
 	Budget Budget
 
 	// MediaHosts are the hosts that media may come from in addition to the API's
-	// own; "*." matches every name below a domain. Defaults to *.kore.ai and
-	// *.korebots.com.
+	// own; "*." matches every name below a domain. Defaults to none.
 	MediaHosts []string
 
-	// Archive is where the recordings are stored. Required.
+	// Archive is where the recordings are stored, and with which credentials.
+	// Required.
 	Archive archive.Config
 }
 
@@ -52,10 +51,11 @@ type Account struct {
 	Store   *archive.Store
 }
 
-// Open returns the account of settings. It connects to no one.
-func Open(settings Settings, signer *credentials.Credentials) (*Account, error) {
-	if signer != nil {
-		settings.Archive.Credentials = signer
+// Open returns the account of settings. It makes no request.
+func Open(settings Settings) (*Account, error) {
+	if settings.API == nil || len(settings.BotIDs) == 0 || settings.Budget.CallsPerSecond() <= 0 {
+		// A rate of 0 would be no limit at all to Temporal.
+		return nil, errors.New("the account needs the API's address, a bot and a call budget above 0")
 	}
 	store, err := archive.Open(settings.Archive)
 	if err != nil {
@@ -76,5 +76,16 @@ func (a *Account) Serves(botID string) error {
 		return nil
 	}
 	return failure.New(failure.BotNotServed, fmt.Sprintf("bot %s is not served here: this worker has credentials for %s; correct botId, or add the bot to SMARTASSIST_BOT_ID and restart the workers",
-		botID, strings.Join(a.BotIDs, ", ")))
+		botID, a.someBots()))
+}
+
+// maxNamedBots bounds how many bots an error names.
+const maxNamedBots = 5
+
+func (a *Account) someBots() string {
+	named := strings.Join(a.BotIDs[:min(len(a.BotIDs), maxNamedBots)], ", ")
+	if more := len(a.BotIDs) - maxNamedBots; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	return named
 }

@@ -1,11 +1,13 @@
 package account_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
 )
 
 func TestCallSlotsStayWithinBothWindows(t *testing.T) {
@@ -31,4 +33,20 @@ func TestCallSlotsStayWithinBothWindows(t *testing.T) {
 		}
 		require.Positive(t, got)
 	}
+}
+
+func TestAccountWithoutABudgetIsRefused(t *testing.T) {
+	settings := account.Settings{
+		API:     &url.URL{Scheme: "https", Host: "smartassist.example.com"},
+		BotIDs:  []string{"st-1", "st-2", "st-3", "st-4", "st-5", "st-6", "st-7"},
+		Archive: archive.Config{Endpoint: &url.URL{Scheme: "https", Host: "s3.example.com"}, Bucket: "recordings"},
+	}
+	_, err := account.Open(settings)
+	require.ErrorContains(t, err, "a call budget above 0")
+
+	settings.Budget = account.Budget{CallsPerMinute: 1, CallsPerHour: 1}
+	opened, err := account.Open(settings)
+	require.NoError(t, err)
+	require.NoError(t, opened.Serves("st-7"))
+	require.ErrorContains(t, opened.Serves("st-8"), "st-4, st-5 and 2 more; correct botId")
 }

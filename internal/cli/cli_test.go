@@ -119,7 +119,7 @@ func TestFetchHelpNamesDefaultsAndExitCodes(t *testing.T) {
 	for _, says := range []string{
 		"--poll-min", "(default 1m0s)", "--poll-max", "(default 30m0s)", "--partial-retry-after", "(default 24h0m0s)",
 		"--partial-max-retries", "(default 7)", "--give-up-after", "(default 720h0m0s)", "--user", "--wait",
-		"0 done, 1 the outcome is not archived, 2 wrong usage or configuration",
+		"0 done, 1 the outcome is not archived or the fetch failed, 2 wrong usage",
 	} {
 		require.Contains(t, help, says)
 	}

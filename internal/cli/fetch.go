@@ -25,8 +25,8 @@ func newFetch() *cobra.Command {
 			"A session has one running fetch: starting it again attaches to it, and for a session\n" +
 			"that was fetched before, the result is read from its manifest. Without --wait the\n" +
 			"command ends once the fetch is started.\n\n" +
-			"Exit code: 0 done, 1 the outcome is not archived, 2 wrong usage or configuration,\n130 interrupted.",
-		Example: "  starter fetch --bot st-fd81a2b1-43af-544d-8082-831bc09c0001 --session 65e7133a3242653c58d7aaaa --wait",
+			"Exit code: 0 done, 1 the outcome is not archived or the fetch failed, 2 wrong usage,\ninput or configuration, 130 interrupted.",
+		Example: "  " + program.Command("starter") + " fetch --bot st-fd81a2b1-43af-544d-8082-831bc09c0001 --session 65e7133a3242653c58d7aaaa --wait",
 		Args:    program.NoArguments,
 	}
 	output := addOutputFlag(command)
@@ -65,12 +65,12 @@ func fetch(command *cobra.Command, request workflows.FetchRequest, output format
 		return printStarted(stdout, output, run, namespace, request.Session)
 	}
 	if run.Attached {
-		fmt.Fprintln(stderr, "This session is already being fetched: attached to that fetch. Its own policy applies, not this command's.")
+		fmt.Fprintln(stderr, "This session is already being fetched: attached to that fetch. That fetch's policy applies, not this command's.")
 	}
 	result, err := waitFor(ctx, run, c, stderr)
 	if errors.Is(err, program.ErrInterrupted) {
 		fmt.Fprintf(stderr, "\nThe fetch continues in the background. To follow it again:\n  %s\n  temporal workflow show --namespace %s --workflow-id %s\n",
-			followCommand(request.Session), namespace, run.GetID())
+			followCommand(request.Session), namespace, run.WorkflowID())
 	}
 	if err != nil {
 		return err

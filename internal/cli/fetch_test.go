@@ -65,7 +65,7 @@ func TestResultTextNamesEveryObject(t *testing.T) {
 func TestResultFromAManifestSaysSo(t *testing.T) {
 	found := result()
 	found.Source = workflows.SourceManifest
-	require.Contains(t, resultText(found), "\n  found archived on 2024-03-05T13:01:00Z by an earlier fetch; the vendor was not called\n  s3://")
+	require.Contains(t, resultText(found), "\n  found archived on 2024-03-05T13:01:00Z in the manifest of another fetch\n  s3://")
 	require.NotContains(t, resultText(found), "move the manifest")
 
 	found.Outcome = workflows.OutcomeGaveUp

@@ -90,7 +90,7 @@ func transfers(ctx context.Context, c client.Client, run *workflows.FetchRun, p 
 	if p.Phase != workflows.PhaseArchiving {
 		return ""
 	}
-	described, err := c.DescribeWorkflowExecution(ctx, run.GetID(), "")
+	described, err := c.DescribeWorkflowExecution(ctx, run.WorkflowID(), "")
 	if err != nil {
 		return ""
 	}

@@ -60,13 +60,13 @@ type started struct {
 
 func printStarted(w io.Writer, output format, run *workflows.FetchRun, namespace string, session workflows.Session) error {
 	if output == formatJSON {
-		return printJSON(w, started{run.GetID(), run.GetRunID(), namespace, run.Attached})
+		return printJSON(w, started{run.WorkflowID(), run.RunID(), namespace, run.Attached})
 	}
 	what := "started"
 	if run.Attached {
 		what = "already running:"
 	}
-	_, err := fmt.Fprintf(w, "%s %s\n  run %s\n  to follow it: %s\n", what, run.GetID(), run.GetRunID(), followCommand(session))
+	_, err := fmt.Fprintf(w, "%s %s\n  run %s\n  to follow it: %s\n", what, run.WorkflowID(), run.RunID(), followCommand(session))
 	return err
 }
 
@@ -88,7 +88,7 @@ func resultText(result *workflows.FetchResult) string {
 	fmt.Fprintln(&b)
 	manifest := fmt.Sprintf("s3://%s/%s", result.Manifest.Bucket, result.Manifest.Key)
 	if result.Source == workflows.SourceManifest {
-		fmt.Fprintf(&b, "  found %s on %s by an earlier fetch; the vendor was not called\n", result.Outcome, result.FinishedAt.Format(time.RFC3339))
+		fmt.Fprintf(&b, "  found %s on %s in the manifest of another fetch\n", result.Outcome, result.FinishedAt.Format(time.RFC3339))
 		if result.Outcome != workflows.OutcomeArchived {
 			fmt.Fprintf(&b, "  to have it fetched again, move the manifest %s away\n", manifest)
 		}

@@ -24,9 +24,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := program.SetUp(&cobra.Command{
-		Use:     "starter",
+		Use:     program.Name("starter"),
 		Short:   "Start fetches of call recordings and follow them",
-		Example: "  starter fetch --bot st-fd81a2b1-43af-544d-8082-831bc09c0001 --session 65e7133a3242653c58d7aaaa --wait",
+		Example: "  " + program.Command("starter") + " fetch --bot st-fd81a2b1-43af-544d-8082-831bc09c0001 --session 65e7133a3242653c58d7aaaa --wait",
 		Args:    program.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			command.SetOut(command.ErrOrStderr()) // stdout is for results

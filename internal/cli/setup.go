@@ -16,7 +16,7 @@ func newSetup() *cobra.Command {
 		Short: "Register callvault's search attributes in the Temporal namespace",
 		Long: "Register callvault's search attributes in the Temporal namespace.\n\n" +
 			"The worker and fetch do the same if they may. Running it again does no harm.",
-		Example: "  TEMPORAL_ADDRESS=localhost:7233 starter setup",
+		Example: "  TEMPORAL_ADDRESS=localhost:7233 " + program.Command("starter") + " setup",
 		Args:    program.NoArguments,
 	}
 	output := addOutputFlag(command)

@@ -54,13 +54,22 @@ const (
 	AlreadyArchived Kind = "AlreadyArchived"
 )
 
-// Retried reports whether Temporal retries an activity that fails like this
-// with the same input. The other kinds go back to the workflow, which decides.
-func (k Kind) Retried() bool { return k == MediaUnavailable || k == ArchiveUnavailable }
+// Kinds returns all kinds.
+func Kinds() []Kind {
+	return []Kind{
+		InvalidInput, BotNotServed, Rejected, Blocked, RateLimited, Transient, TokenStale,
+		MediaUnavailable, MediaRefused, MediaInvalid, ArchiveBlocked, ArchiveUnavailable, ArchiveChanged, AlreadyArchived,
+	}
+}
 
-// Expected reports whether a failure of this kind is part of normal operation
-// and should raise no alert.
-func (k Kind) Expected() bool {
+// Retryable reports whether Temporal retries an activity that fails like this
+// with the same input. The other kinds go back to the workflow, which decides.
+func (k Kind) Retryable() bool { return k == MediaUnavailable || k == ArchiveUnavailable }
+
+// Benign reports whether Temporal keeps a failure of this kind out of its error
+// logs and failure metrics, because the workflow waits it out. For what needs an
+// operator, the alert is CallvaultPhase = 'blocked'.
+func (k Kind) Benign() bool {
 	switch k {
 	case InvalidInput, BotNotServed, Rejected, ArchiveUnavailable:
 		return false

@@ -12,11 +12,11 @@ import (
 )
 
 // The values are literals, since they are stored in histories and never change.
-func TestKindsSayWhatIsRetriedAndWhatIsExpected(t *testing.T) {
-	for _, row := range []struct {
-		kind              failure.Kind
-		value             string
-		retried, expected bool
+func TestKindsSayWhatIsRetriedAndWhatIsBenign(t *testing.T) {
+	rows := []struct {
+		kind            failure.Kind
+		value           string
+		retried, benign bool
 	}{
 		{failure.InvalidInput, "InvalidInput", false, false},
 		{failure.BotNotServed, "BotNotServed", false, false},
@@ -32,11 +32,14 @@ func TestKindsSayWhatIsRetriedAndWhatIsExpected(t *testing.T) {
 		{failure.ArchiveUnavailable, "ArchiveUnavailable", true, false},
 		{failure.ArchiveChanged, "ArchiveChanged", false, true},
 		{failure.AlreadyArchived, "AlreadyArchived", false, true},
-	} {
+	}
+	require.Len(t, failure.Kinds(), len(rows))
+	for _, row := range rows {
+		require.Contains(t, failure.Kinds(), row.kind)
 		t.Run(row.value, func(t *testing.T) {
 			require.Equal(t, row.value, string(row.kind))
-			require.Equal(t, row.retried, row.kind.Retried())
-			require.Equal(t, row.expected, row.kind.Expected())
+			require.Equal(t, row.retried, row.kind.Retryable())
+			require.Equal(t, row.benign, row.kind.Benign())
 		})
 	}
 }

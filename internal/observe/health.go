@@ -3,6 +3,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -10,8 +11,6 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-
-	"errors"
 
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/internal/searchattr"

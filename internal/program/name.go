@@ -11,6 +11,15 @@ import (
 // by "go run", as a binary, or from an image.
 func Command(name string) string { return commandBeside(os.Args[0], name) }
 
+// Name returns the name under which the running program shows itself: that of
+// its file, or name itself if "go run" started it.
+func Name(name string) string {
+	if FromSource() {
+		return name
+	}
+	return filepath.Base(Command(name))
+}
+
 // FromSource reports whether the running program was started by "go run".
 func FromSource() bool { return isGoRun(os.Args[0]) }
 

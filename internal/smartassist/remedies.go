@@ -12,7 +12,7 @@ func remedyFor(text string) string {
 	case strings.Contains(text, "error verifying the jwt"):
 		return `the app's "Enforce JTI" rules refuse the token: check this machine's clock, and that the app signs with HS256`
 	case strings.Contains(text, "invalid jwt token"):
-		return "the token arrived damaged: check for a proxy that alters the header \"auth\""
+		return "the token arrived corrupted: check for a proxy that alters the header \"auth\""
 	default:
 		return "check SMARTASSIST_CLIENT_ID, SMARTASSIST_CLIENT_SECRET and that the JWT app belongs to this bot"
 	}

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
 
@@ -37,10 +36,6 @@ type Options struct {
 	// Settings are the validated configuration. Required.
 	Settings *config.Config
 
-	// ArchiveCredentials sign the requests to the archive. Defaults to the
-	// standard AWS chain.
-	ArchiveCredentials *credentials.Credentials
-
 	// Logger takes the worker's own messages. Defaults to slog.Default().
 	Logger *slog.Logger
 
@@ -59,7 +54,7 @@ func Run(ctx context.Context, options Options) error {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	served, err := account.Open(options.Settings.Account, options.ArchiveCredentials)
+	served, err := account.Open(options.Settings.Account)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 package fetchrecording_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -26,11 +28,25 @@ func TestAnotherWorkflowRunsAFetchAsItsChild(t *testing.T) {
 }
 
 func TestFailedChildKeepsItsErrorType(t *testing.T) {
+	child := func(ctx workflow.Context, request workflows.FetchRequest) error {
+		ctx = workflow.WithChildOptions(ctx, workflows.FetchChildOptions(request))
+		return workflow.ExecuteChildWorkflow(ctx, workflows.FetchRecordingWorkflowName, request).Get(ctx, nil)
+	}
 	h := newHarness(t, status("media_unavailable"))
-	h.env.RegisterWorkflow(nightly)
-	h.env.ExecuteWorkflow(nightly, "not-a-session")
+	h.env.RegisterWorkflow(child)
+	h.env.ExecuteWorkflow(child, workflows.FetchRequest{Session: workflows.Session{BotID: botID, SessionID: "not-a-session"}})
 
-	var child *temporal.ChildWorkflowExecutionError
-	require.ErrorAs(t, h.env.GetWorkflowError(), &child)
-	require.Equal(t, workflows.ErrorTypeInvalidInput, applicationError(t, child).Type())
+	var failed *temporal.ChildWorkflowExecutionError
+	require.ErrorAs(t, h.env.GetWorkflowError(), &failed)
+	require.Equal(t, workflows.ErrorTypeInvalidInput, applicationError(t, failed).Type())
+}
+
+func TestParentWithInvalidInputStartsNoChild(t *testing.T) {
+	for _, sessionID := range []string{"", "not-a-session", strings.Repeat("6", 2000)} {
+		h := newHarness(t, status("media_unavailable"))
+		h.env.RegisterWorkflow(nightly)
+		h.env.OnWorkflow(workflows.FetchRecordingWorkflowName, mock.Anything, mock.Anything).Panic("started")
+		h.env.ExecuteWorkflow(nightly, sessionID)
+		require.Equal(t, workflows.ErrorTypeInvalidInput, applicationError(t, h.env.GetWorkflowError()).Type())
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/failure"
@@ -20,10 +21,10 @@ import (
 type step int
 
 const (
-	find     step = iota // read the session's manifest
-	check                // spend a call slot on a status check
-	download             // download the missing files
-	write                // write the manifest
+	find     step = iota + 1 // read the session's manifest
+	check                    // spend a call slot on a status check
+	download                 // download the missing files
+	write                    // write the manifest
 )
 
 // next is a decision: what to do, and how long to wait before.
@@ -74,7 +75,7 @@ func (s situation) afterFind(found *workflows.FetchResult, err error) next {
 	case found != nil:
 		return next{state: s.state, result: found}
 	}
-	return s.goOn(check)
+	return s.proceed(check)
 }
 
 // afterMint is the decision when no token came.
@@ -97,7 +98,7 @@ func (s situation) afterStatus(response *CheckStatusResult) next {
 		s.state.Done = slices.DeleteFunc(slices.Clone(s.state.Done), func(done workflows.Recording) bool {
 			return !slices.ContainsFunc(response.Files, func(file RemoteFile) bool { return file.Source == done.Source })
 		})
-		return s.goOn(download)
+		return s.proceed(download)
 	case status.Poll:
 		return s.poll(response)
 	case status.RetryNextDay:
@@ -132,7 +133,7 @@ func (s situation) retryNextDay(response *CheckStatusResult) next {
 	}
 	s.state.BlockedWaits = 0
 	return s.waitFor(check, s.state.PartialDueAt.Sub(s.now), response.Phase,
-		fmt.Sprintf("%s (the wait is %s and up to %.0f %% more, so that a batch does not wake at once)", response.Text, s.policy.PartialRetryAfter, 100*partialJitter),
+		fmt.Sprintf("%s (waiting %s plus up to %.0f %% jitter, which spreads the fetches of a batch)", response.Text, s.policy.PartialRetryAfter, 100*partialJitter),
 		fmt.Sprintf("%s, retry %d of %d", response.Status, s.state.PartialRetries, *s.policy.PartialMaxRetries))
 }
 
@@ -141,7 +142,7 @@ func (s situation) afterCheckFailure(err error) next {
 	if isTimeout(err) {
 		return s.transient(check, "the worker did not respond in time", 0)
 	}
-	kind, text, retryAfter := read(err)
+	kind, text, retryAfter := classify(err)
 	switch kind {
 	case failure.RateLimited, failure.Transient, failure.TokenStale:
 		return s.transient(check, text, retryAfter)
@@ -152,17 +153,19 @@ func (s situation) afterCheckFailure(err error) next {
 	}
 }
 
-// afterDownload is the decision when all missing files were tried; err is the
-// failure that matters most.
-func (s situation) afterDownload(err error) next {
-	kind, text, _ := read(err)
+// afterDownload is the decision when all missing files were tried. Of several
+// failures the one that matters most decides: a cancellation, then what needs
+// operator action.
+func (s situation) afterDownload(errs ...error) next {
+	err := worstOf(errs)
+	kind, text, _ := classify(err)
 	switch {
 	case err == nil:
 		return s.end(workflows.OutcomeArchived, "")
 	case kind == "" && !isTimeout(err):
 		return s.fail(err)
 	case kind == failure.AlreadyArchived:
-		return s.goOn(find)
+		return s.proceed(find)
 	case kind == failure.ArchiveUnavailable:
 		return s.transient(download, text, 0)
 	case kind == failure.ArchiveBlocked:
@@ -188,7 +191,7 @@ func (s situation) afterBadDownload(kind failure.Kind, text string, err error) n
 		note, text = "A download ended without a response from its worker.", err.Error()
 	}
 	s.state.DownloadFailures++
-	n := s.goOn(check)
+	n := s.proceed(check)
 	if s.state.DownloadFailures > 1 || kind != failure.MediaRefused && kind != failure.MediaInvalid {
 		wait := pollWait(s.policy, s.state.DownloadFailures-1, 0, s.jitter)
 		if s.state.DownloadFailures > maxQuickRetries && kind == failure.MediaInvalid {
@@ -202,7 +205,7 @@ func (s situation) afterBadDownload(kind failure.Kind, text string, err error) n
 
 // afterWrite ends the fetch with what the archive now says.
 func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
-	kind, text, _ := read(err)
+	kind, text, _ := classify(err)
 	switch {
 	case err == nil:
 		return next{state: s.state, result: written}
@@ -219,7 +222,7 @@ func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
 // in a way that Temporal does not retry.
 func (s situation) afterArchiveFailure(step step, err error) next {
 	if needsOperator(err) {
-		_, text, _ := read(err)
+		_, text, _ := classify(err)
 		return s.blocked(step, text)
 	}
 	return s.fail(err)
@@ -237,8 +240,8 @@ func (s situation) afterWait(n next, checkNow bool) next {
 	return n
 }
 
-// goOn is the step without a wait.
-func (s situation) goOn(step step) next { return next{state: s.state, step: step} }
+// proceed is the step without a wait.
+func (s situation) proceed(step step) next { return next{state: s.state, step: step} }
 
 // end is the outcome, to be written to the manifest.
 func (s situation) end(outcome workflows.Outcome, reason string) next {
@@ -248,7 +251,7 @@ func (s situation) end(outcome workflows.Outcome, reason string) next {
 // fail ends the workflow with the activity's own error, so that its type and
 // message are the outermost ones, or with the cancellation.
 func (s situation) fail(err error) next {
-	if kind, text, _ := read(err); kind != "" {
+	if kind, text, _ := classify(err); kind != "" {
 		err = temporal.NewNonRetryableApplicationError(text, string(kind), nil)
 	}
 	return next{state: s.state, err: err}
@@ -279,9 +282,9 @@ func (s situation) blocked(step step, reason string) next {
 	return n
 }
 
-// read returns what an activity's error says. The kind is empty if it is not
+// classify returns what an activity's error says. The kind is empty if it is not
 // one of the activities' own errors.
-func read(err error) (kind failure.Kind, text string, retryAfter time.Duration) {
+func classify(err error) (kind failure.Kind, text string, retryAfter time.Duration) {
 	var failed *temporal.ApplicationError
 	if !errors.As(err, &failed) {
 		return "", "", 0
@@ -293,8 +296,29 @@ func read(err error) (kind failure.Kind, text string, retryAfter time.Duration) 
 	return failure.Kind(failed.Type()), failed.Message(), detail.RetryAfter
 }
 
+func worstOf(errs []error) (worst error) {
+	for _, err := range errs {
+		if err != nil && (worst == nil || temporal.IsCanceledError(err) || needsOperator(err) && !temporal.IsCanceledError(worst)) {
+			worst = err
+		}
+	}
+	return worst
+}
+
+// maySpendCall reports whether a status check that ended with err may have
+// spent a call of the budget.
+func maySpendCall(err error) bool {
+	var timeout *temporal.TimeoutError
+	switch kind, _, _ := classify(err); {
+	case errors.As(err, &timeout):
+		return timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_START_TO_CLOSE
+	default:
+		return kind != failure.TokenStale && !temporal.IsCanceledError(err)
+	}
+}
+
 func needsOperator(err error) bool {
-	kind, _, _ := read(err)
+	kind, _, _ := classify(err)
 	return kind == failure.Blocked || kind == failure.ArchiveBlocked
 }
 

@@ -67,7 +67,7 @@ func (f *fetch) showOutcome(ctx workflow.Context, result *workflows.FetchResult)
 	f.phase, f.reason, f.over = workflows.FetchPhase(result.Outcome), result.Reason, true
 	f.state.LastStatus, f.state.StatusChecks, f.state.Done = result.Status, result.StatusChecks, result.Recordings
 	if result.Source == workflows.SourceManifest {
-		f.notes = append(f.notes, fmt.Sprintf("Found in the manifest of %s; this fetch did not call the vendor.", result.FinishedAt.UTC().Format(time.RFC3339)))
+		f.notes = append(f.notes, fmt.Sprintf("Found in the manifest of another fetch, which finished at %s.", result.FinishedAt.UTC().Format(time.RFC3339)))
 	}
 	workflow.SetCurrentDetails(ctx, f.details())
 	return workflow.UpsertTypedSearchAttributes(ctx,

@@ -55,13 +55,8 @@ var outcomes = []workflows.Outcome{workflows.OutcomeArchived, workflows.OutcomeU
 // transitions asks every decision about everything that can come.
 func transitions() edges {
 	all := make(edges)
-	kinds := []failure.Kind{
-		failure.InvalidInput, failure.BotNotServed, failure.Rejected, failure.Blocked, failure.RateLimited, failure.Transient, failure.TokenStale,
-		failure.MediaUnavailable, failure.MediaRefused, failure.MediaInvalid, failure.ArchiveBlocked, failure.ArchiveUnavailable,
-		failure.ArchiveChanged, failure.AlreadyArchived,
-	}
 	errs := []error{timeout}
-	for _, kind := range kinds {
+	for _, kind := range failure.Kinds() {
 		errs = append(errs, failed(kind, 0))
 	}
 	all.take(workflows.PhaseChecking, fresh().afterFind(&workflows.FetchResult{Outcome: workflows.OutcomeArchived}, nil))

@@ -105,8 +105,9 @@ func newHarness(t *testing.T, responses ...response) *harness {
 		API:         base,
 		BotIDs:      []string{botID},
 		Credentials: smartassist.Credentials{ClientID: "cs-1", ClientSecret: "the client secret"},
+		Budget:      account.Budget{CallsPerMinute: 60, CallsPerHour: 1800},
 		Archive:     archive.Config{Endpoint: base, Bucket: "recordings"},
-	}, nil)
+	})
 	require.NoError(t, err)
 	h.env.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
 	h.register(fetchrecording.MintToken, (&activities.MintToken{Account: served}).Execute)

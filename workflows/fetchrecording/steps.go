@@ -1,15 +1,11 @@
 package fetchrecording
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -56,21 +52,7 @@ func (f *fetch) checkStatus(ctx workflow.Context) next {
 	return f.situation(ctx).afterStatus(&response)
 }
 
-// maySpendCall reports whether a status check that ended with err may have
-// spent a call of the budget.
-func maySpendCall(err error) bool {
-	var timeout *temporal.TimeoutError
-	switch {
-	case errors.As(err, &timeout):
-		return timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_START_TO_CLOSE
-	case temporal.IsCanceledError(err):
-		return false
-	}
-	kind, _, _ := read(err)
-	return kind != failure.TokenStale
-}
-
-// download downloads every file that is not in the archive yet, side by side.
+// download downloads every file that is not in the archive yet, in parallel.
 func (f *fetch) download(ctx workflow.Context) next {
 	f.enter(ctx, workflows.PhaseArchiving, fmt.Sprintf("downloading %d file(s)", len(f.unfinished())))
 	if err := f.show(ctx); err != nil {
@@ -87,18 +69,16 @@ func (f *fetch) download(ctx workflow.Context) next {
 			DownloadRecordingInput{Session: f.input.Session, File: file},
 		))
 	}
-	var worst error
+	var errs []error
 	for _, future := range downloads {
 		var recording workflows.Recording
-		err := future.Get(ctx, &recording)
-		switch {
-		case err == nil:
-			f.state.Done = append(f.state.Done, recording)
-		case worst == nil, temporal.IsCanceledError(err), needsOperator(err) && !temporal.IsCanceledError(worst):
-			worst = err
+		if err := future.Get(ctx, &recording); err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		f.state.Done = append(f.state.Done, recording)
 	}
-	return f.situation(ctx).afterDownload(worst)
+	return f.situation(ctx).afterDownload(errs...)
 }
 
 func (f *fetch) writeManifest(ctx workflow.Context) next {

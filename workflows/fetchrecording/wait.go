@@ -14,7 +14,7 @@ const maxHistoryEvents = 8_000
 
 // wait waits as n says, until checkNow ends the wait or until the fetch has to
 // give up, and returns what follows. It is the one place in which a run may end
-// to continue as new: a new run starts with a check in any case.
+// to continue as new: a new run starts by looking for a manifest, then checks.
 func (f *fetch) wait(ctx workflow.Context, n next) next {
 	f.enter(ctx, n.phase, n.reason)
 	began := workflow.Now(ctx)

@@ -1,6 +1,7 @@
 package fetchrecording
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -39,11 +40,13 @@ func (f *fetch) run(ctx workflow.Context) (*workflows.FetchResult, error) {
 			n = f.download(ctx)
 		case write:
 			n = f.writeManifest(ctx)
+		default:
+			return nil, fmt.Errorf("step %d is not known", step)
 		}
-		f.adopt(ctx, n)
+		f.apply(ctx, n)
 		if n.wait > 0 {
 			n = f.wait(ctx, n)
-			f.adopt(ctx, n)
+			f.apply(ctx, n)
 		}
 		switch {
 		case n.err != nil:
@@ -111,8 +114,8 @@ func (f *fetch) situation(ctx workflow.Context) situation {
 	}
 }
 
-// adopt takes over what a decision changes.
-func (f *fetch) adopt(ctx workflow.Context, n next) {
+// apply takes over what a decision changes.
+func (f *fetch) apply(ctx workflow.Context, n next) {
 	f.state = n.state
 	if n.note != "" {
 		f.addNote(ctx, n.note)

@@ -371,6 +371,9 @@ func TestSessionWithAManifestCostsNoCall(t *testing.T) {
 	var result workflows.FetchResult
 	require.NoError(t, h.env.GetWorkflowResult(&result))
 	require.Equal(t, before, result)
+	progress := h.progress()
+	require.Equal(t, workflows.FetchPhase(workflows.OutcomeGaveUp), progress.Phase)
+	require.Equal(t, 8, progress.StatusChecks, "the manifest's, not this fetch's")
 	require.Empty(t, h.checkedAt)
 	require.Empty(t, h.manifests)
 }

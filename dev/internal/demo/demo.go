@@ -99,12 +99,11 @@ func startWorker(ctx context.Context, s *stack.Stack, c client.Client, logger *s
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- worker.Run(ctx, worker.Options{
-			Client:             c,
-			Namespace:          stack.Namespace,
-			Settings:           settings,
-			ArchiveCredentials: s.Credentials(),
-			Logger:             logger,
-			Ready:              func() { close(ready) },
+			Client:    c,
+			Namespace: stack.Namespace,
+			Settings:  settings,
+			Logger:    logger,
+			Ready:     func() { close(ready) },
 		})
 	}()
 	select {

@@ -159,7 +159,7 @@ func (s *Stack) Settings() (*config.Config, error) {
 			BotIDs:      upstream.BotIDs,
 			Credentials: smartassist.Credentials{ClientID: upstream.ClientID, ClientSecret: upstream.ClientSecret},
 			Budget:      account.Budget{CallsPerMinute: upstream.CallsPerMinute, CallsPerHour: upstream.CallsPerHour},
-			Archive:     archive.Config{Endpoint: endpoint, Bucket: Bucket, Region: Region},
+			Archive:     archive.Config{Endpoint: endpoint, Bucket: Bucket, Region: Region, Credentials: s.Credentials()},
 		},
 	}, nil
 }
