@@ -26,7 +26,8 @@ create() {
 random | create postgres-password
 random | create minio-root-password
 printf '[default]\naws_access_key_id = callvault\naws_secret_access_key = %s\n' "$(random)" | create aws-credentials
-if [ ! -e secrets/smartassist-client-secret ]; then
-    echo "missing: secrets/smartassist-client-secret: put the JWT app's client secret into it, and make it readable (chmod 444)" >&2
+if [ ! -s secrets/smartassist-client-secret ]; then
+    echo "missing or empty: secrets/smartassist-client-secret: put the JWT app's client secret into it and run this again" >&2
     exit 1
 fi
+chmod 444 secrets/smartassist-client-secret

@@ -3,12 +3,14 @@
 # The image has a shell and mc, and little else.
 set -eu
 
-read -r root_password < /run/secrets/minio-root-password || [ -n "$root_password" ] # without a line feed, too
+read -r root_password < /run/secrets/minio-root-password || [ -n "$root_password" ] || { echo "/run/secrets/minio-root-password is empty" >&2; exit 1; }
 export MC_HOST_archive="http://$MINIO_ROOT_USER:$root_password@minio:9000"
 
 # The worker's keys, in the format of ~/.aws/credentials.
 while IFS=' =' read -r name value || [ -n "$name" ]; do
     case $name in
+    '[default]') ;;
+    '['*) break ;; # the worker uses the default profile
     aws_access_key_id) access_key=$value ;;
     aws_secret_access_key) secret_key=$value ;;
     esac

@@ -3,7 +3,7 @@
 # stays, what is older is updated, so a new Temporal version needs nothing else. The connection is in SQL_*.
 set -eu
 
-read -r SQL_PASSWORD < /run/secrets/postgres-password || [ -n "$SQL_PASSWORD" ] # without a line feed, too
+read -r SQL_PASSWORD < /run/secrets/postgres-password || [ -n "$SQL_PASSWORD" ] || { echo "/run/secrets/postgres-password is empty" >&2; exit 1; }
 export SQL_PASSWORD
 
 for schema in temporal:temporal temporal_visibility:visibility; do

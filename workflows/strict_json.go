@@ -35,8 +35,9 @@ func checkKeys(data []byte, structure reflect.Type) error {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(data, &object) == nil { // Otherwise decoding it gives the better error.
 		for _, field := range reflect.VisibleFields(structure) {
-			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			delete(object, name)
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" { // An embedded struct has no name.
+				delete(object, name)
+			}
 		}
 	}
 	return unknownKeys(object, "")
@@ -47,11 +48,11 @@ func unknownKeys(object map[string]json.RawMessage, hint string) error {
 	if len(object) == 0 {
 		return nil
 	}
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		names = append(names, fmt.Sprintf("%.80q", name))
-	}
+	names := slices.Sorted(maps.Keys(object))
 	names = names[:min(len(names), 5)]
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%.80q", name)
+	}
 	return fmt.Errorf("unknown key %s: remove it or correct its spelling%s", strings.Join(names, ", "), hint)
 }
 

@@ -38,7 +38,7 @@ import (
 
 const (
 	// testTimeout bounds one test.
-	testTimeout = 80 * time.Second
+	testTimeout = 3 * time.Minute
 
 	// pollInterval is the time between two polls of a condition.
 	pollInterval = 50 * time.Millisecond

@@ -36,7 +36,7 @@ var blockedCodes = []struct {
 	{[]string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "UnauthorizedAccess"},
 		"check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the role that the worker runs under"},
 	{[]string{"NoSuchBucket", "InvalidBucketName"}, "create the bucket or correct S3_BUCKET"},
-	{[]string{"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}, "correct S3_REGION or S3_ENDPOINT"},
+	{[]string{"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301 Moved Permanently"}, "correct S3_REGION or S3_ENDPOINT"},
 	{[]string{"RequestTimeTooSkewed"}, "correct this machine's clock"},
 	{[]string{"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"}, "free space in the store"},
 	{[]string{"InvalidRequest", "NotImplemented", "InvalidArgument"}, "see docs/architecture.md for what callvault needs of a store"},
@@ -53,12 +53,20 @@ func (s *Store) storeError(operation, key string, err error) error {
 	if isConflict(response) {
 		return fmt.Errorf("%s: %w", where, ErrConflict)
 	}
-	for _, blocked := range blockedCodes {
-		if slices.Contains(blocked.codes, response.Code) {
-			return fmt.Errorf("%s: %w: %s (%s): %s", where, ErrBlocked, response.Code, response.Message, blocked.remedy)
-		}
+	if remedy := remedyFor(response.Code); remedy != "" {
+		return fmt.Errorf("%s: %w: %s (%s): %s", where, ErrBlocked, response.Code, response.Message, remedy)
 	}
 	return failure.Wrap(failure.ArchiveUnavailable, fmt.Errorf("%s: %w", where, err))
+}
+
+// remedyFor returns what an operator can do about an S3 error code, or "".
+func remedyFor(code string) string {
+	for _, blocked := range blockedCodes {
+		if slices.Contains(blocked.codes, code) {
+			return blocked.remedy
+		}
+	}
+	return ""
 }
 
 func isConflict(response minio.ErrorResponse) bool {

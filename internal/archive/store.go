@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -123,16 +124,20 @@ func (s *Store) EnsureBucket(ctx context.Context) error {
 	return s.storeError("create", "", err)
 }
 
+// reasonTimeout bounds the request that finds out why another was refused.
+const reasonTimeout = 5 * time.Second
+
 // reasonFor returns why the store refused a HEAD request. Its response has no
-// body, so wrong credentials and a missing permission look the same; those of
-// a GET say which.
+// body, so a wrong secret, a wrong region and a missing permission look alike;
+// those of a GET tell them apart. If they do not, it returns err.
 func (s *Store) reasonFor(ctx context.Context, err error) error {
-	if minio.ToErrorResponse(err).Code != "AccessDenied" {
+	if status := minio.ToErrorResponse(err).StatusCode; status < 300 || status >= 500 || status == http.StatusNotFound || status == http.StatusPreconditionFailed {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeout(ctx, reasonTimeout)
 	defer cancel()
-	if first, ok := <-s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{MaxKeys: 1}); ok && first.Err != nil {
+	first, ok := <-s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{MaxKeys: 1})
+	if ok && remedyFor(minio.ToErrorResponse(first.Err).Code) != "" {
 		return first.Err
 	}
 	return err
@@ -253,7 +258,7 @@ func (s *Store) Verify(ctx context.Context, key string, want Object) error {
 	case err != nil && isNotFound(err):
 		return fmt.Errorf("s3://%s/%s does not exist: %w", s.bucket, key, ErrMismatch)
 	case err != nil:
-		return s.storeError("verify", key, err)
+		return s.storeError("verify", key, s.reasonFor(ctx, err))
 	case got.Size != want.Bytes:
 		return fmt.Errorf("s3://%s/%s has %d bytes, not %d: %w", s.bucket, key, got.Size, want.Bytes, ErrMismatch)
 	case got.UserMetadata[metadataSHA256] != want.SHA256:

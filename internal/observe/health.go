@@ -55,12 +55,14 @@ func (h *Health) problem(ctx context.Context) string {
 	if !h.ready.Load() {
 		return "starting"
 	}
-	if _, err := h.client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+	var denied *serviceerror.PermissionDenied
+	var unknown *serviceerror.Unimplemented
+	if _, err := h.client.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil && !errors.As(err, &denied) && !errors.As(err, &unknown) {
 		return "Temporal does not respond"
 	}
 	var missing *serviceerror.InvalidArgument
 	if errors.As(searchattr.Check(ctx, h.client, h.namespace), &missing) {
-		return fmt.Sprintf("the namespace lacks callvault's search attributes: run %q", program.Command("starter")+" setup")
+		return fmt.Sprintf("the namespace lacks callvault's search attributes: run %q", program.Name("starter")+" setup")
 	}
 	return ""
 }

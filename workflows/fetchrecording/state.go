@@ -41,6 +41,9 @@ type Input struct {
 
 const resumeKey = "resume"
 
+// maxInputBytes bounds an input. A state with a hundred files has about 80 kB.
+const maxInputBytes = 256 << 10
+
 // MarshalJSON writes the request's keys and, if there is a state, "resume".
 func (i Input) MarshalJSON() ([]byte, error) {
 	type request workflows.FetchRequest
@@ -59,10 +62,14 @@ func (i *Input) UnmarshalJSON(data []byte) error {
 }
 
 func (i *Input) decode(data []byte) error {
+	if len(data) > maxInputBytes {
+		return fmt.Errorf("the input has %d bytes, more than %d", len(data), maxInputBytes)
+	}
 	var object map[string]json.RawMessage
 	if json.Unmarshal(data, &object) == nil && object[resumeKey] != nil {
-		if err := json.Unmarshal(object[resumeKey], &i.Resume); err != nil {
-			return fmt.Errorf("%s: %w", resumeKey, err)
+		i.Resume = new(State) // Also if it cannot be decoded: a caller must not set it at all.
+		if err := json.Unmarshal(object[resumeKey], i.Resume); err != nil {
+			return fmt.Errorf("%s: %.200s", resumeKey, err.Error())
 		}
 		delete(object, resumeKey)
 		var err error
@@ -77,10 +84,10 @@ func (i *Input) decode(data []byte) error {
 // this run continues an earlier one.
 func (i Input) validate(continued bool) error {
 	switch {
-	case i.err != nil: // The rest was not decoded; judging it would name the wrong key.
-		return fmt.Errorf("invalid input: %w", i.err)
 	case i.Resume != nil && !continued:
 		return errors.New(`invalid input: key "resume" is set by the workflow itself when it continues as new: remove it`)
+	case i.err != nil: // The rest was not decoded; validating it would name the wrong key.
+		return fmt.Errorf("invalid input: %w", i.err)
 	}
 	return i.Validate()
 }

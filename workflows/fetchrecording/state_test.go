@@ -2,11 +2,15 @@ package fetchrecording_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 func TestInvalidInputIsRefusedBeforeAnyCall(t *testing.T) {
@@ -51,6 +55,70 @@ func TestInvalidInputIsRefusedBeforeAnyCall(t *testing.T) {
 			}
 			require.NotContains(t, err.Message(), "\n")
 			require.Empty(t, h.checkedAt, "no call was spent")
+		})
+	}
+}
+
+func fullInput() fetchrecording.Input {
+	at := time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
+	return fetchrecording.Input{
+		FetchRequest: workflows.FetchRequest{Session: session, UserID: "u", BatchID: "b", Policy: workflows.FetchPolicy{PollMin: time.Second}},
+		Resume: &fetchrecording.State{
+			StartedAt: at, GiveUpAt: at.Add(time.Hour), StatusChecks: 1, LastStatus: "success", Polls: 2, TransientFailures: 3,
+			BlockedWaits: 4, DownloadFailures: 5, PartialRetries: 6, PartialDueAt: at.Add(time.Minute),
+			Done: []workflows.Recording{{FileName: "a.wav", Bucket: "recordings", Key: "k", Bytes: 1, SHA256: "00", ContentType: "audio/wav", Format: "wav", CallTime: at, Source: "s"}},
+		},
+	}
+}
+
+// The format is pinned: at an upgrade the next run of a long fetch is decoded by
+// a later version.
+func TestInputFormatIsStable(t *testing.T) {
+	body, err := json.Marshal(fullInput())
+	require.NoError(t, err)
+	require.JSONEq(t, `{"botId":"st-fd81a2b1-43af-544d-8082-831bc09c0001","sessionId":"65e7133a3242653c58d7aaaa","userId":"u","batchId":"b","policy":{"pollMin":"1s"},
+		"resume":{"startedAt":"2026-03-05T12:00:00Z","giveUpAt":"2026-03-05T13:00:00Z","statusChecks":1,"lastStatus":"success","polls":2,"transientFailures":3,
+			"blockedWaits":4,"downloadFailures":5,"partialRetries":6,"partialDueAt":"2026-03-05T12:01:00Z",
+			"done":[{"fileName":"a.wav","bucket":"recordings","key":"k","bytes":1,"sha256":"00","contentType":"audio/wav","format":"wav","callTime":"2026-03-05T12:00:00Z","source":"s"}]}}`, string(body))
+
+	var got fetchrecording.Input
+	require.NoError(t, json.Unmarshal(body, &got))
+	require.Equal(t, fullInput(), got)
+}
+
+func TestNextRunGetsEverythingTheRunKnows(t *testing.T) {
+	h := newHarness(t, status("call_in_progress"))
+	h.env.SetContinuedExecutionRunID("the run before")
+	h.env.SetStartTime(time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC))
+	h.env.SetContinueAsNewSuggested(true)
+	given := fullInput()
+	h.executeInput(given)
+
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, h.env.GetWorkflowError(), &next)
+	var got fetchrecording.Input
+	decodeInput(t, next, &got)
+	require.Equal(t, given.FetchRequest, got.FetchRequest)
+	want := *given.Resume
+	want.StatusChecks, want.LastStatus, want.Polls, want.TransientFailures, want.BlockedWaits = 2, "call_in_progress", 1, 0, 0
+	require.Equal(t, want, *got.Resume)
+}
+
+func TestHostileInputIsRefusedInAShortMessage(t *testing.T) {
+	good := `"botId":"` + botID + `","sessionId":"` + sessionID + `"`
+	for name, c := range map[string]struct{ input, says string }{
+		"resume of another type":  {`{` + good + `,"resume":5}`, "remove it"},
+		"resume with a huge time": {`{` + good + `,"resume":{"startedAt":"` + strings.Repeat("9", 200_000) + `"}}`, "remove it"},
+		"two megabytes":           {`{` + good + `,"userId":"` + strings.Repeat("u", 2<<20) + `"}`, "more than 262144"},
+		"an empty key":            {`{` + good + `,"":5}`, `unknown key ""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, success("a.wav"))
+			h.env.ExecuteWorkflow(workflows.FetchRecordingWorkflowName, json.RawMessage(c.input))
+			err := applicationError(t, h.env.GetWorkflowError())
+			require.Equal(t, workflows.ErrorTypeInvalidInput, err.Type())
+			require.Contains(t, err.Message(), c.says)
+			require.Less(t, len(err.Message()), 1000)
 		})
 	}
 }
