@@ -63,6 +63,11 @@ func Catalogue(options CatalogueOptions) []Entry {
 	c.add("archived", "the media server refuses the first request (403) and is busy at the second (429)", ready,
 		c.file("", 1, Fault{Kind: Respond, Status: 403}, Fault{Kind: Respond, Status: 429, RetryAfter: "1"}))
 	c.add("failed", "permanently failed a day later, with a status of the console", []Step{{Status: StatusRetryFailedAfter24Hr}})
+	c.add("failed", "its media could not be generated, with a status of the console", []Step{{Status: StatusMediaGenerationFailed}})
+	c.add("archived", "its conversion failed, ready after the platform's second try a day later",
+		[]Step{c.wait(StatusMediaConversionFailed, 24*time.Hour), {Status: StatusSuccess}}, c.file("", 1))
+	c.add("unavailable", "too short to be recorded, with a status of the console", []Step{{Status: StatusMediaUnavailableShortDuration}})
+	c.add("unavailable", "recording was off, with a status of the console", []Step{{Status: StatusRecordingDisabled}})
 	return c.entries
 }
 

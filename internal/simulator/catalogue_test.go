@@ -27,7 +27,8 @@ func TestCatalogueCoversEveryStatusAndFault(t *testing.T) {
 	}
 	for _, s := range []string{
 		StatusSuccess, StatusFailed, StatusMediaUnavailable, StatusCallInProgress, StatusMediaInProgress, StatusPartialDownloadFailed,
-		StatusPartialUploadFailed, StatusInitialFetchFailed, StatusRetryFailedAfter24Hr,
+		StatusPartialUploadFailed, StatusInitialFetchFailed, StatusRetryFailedAfter24Hr, StatusPartialFailed, StatusFetchingInProgress,
+		StatusRetryFailed, StatusMediaGenerationFailed, StatusMediaConversionFailed, StatusMediaUnavailableShortDuration, StatusRecordingDisabled,
 	} {
 		require.True(t, statuses[s], s)
 	}
@@ -78,9 +79,9 @@ func (h *harness) archiveOnce(id string) string {
 	h.t.Helper()
 	r := h.getStatus(id).recordings(h.t)
 	switch *r.Status {
-	case StatusFailed, StatusRetryFailedAfter24Hr:
+	case StatusFailed, StatusRetryFailedAfter24Hr, StatusMediaGenerationFailed:
 		return "failed"
-	case StatusMediaUnavailable:
+	case StatusMediaUnavailable, StatusMediaUnavailableShortDuration, StatusRecordingDisabled:
 		return "unavailable"
 	case StatusSuccess:
 		for _, f := range r.Recording {

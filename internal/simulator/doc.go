@@ -23,11 +23,16 @@
 //   - An unknown session returns "media_unavailable" with an empty list, not 404: the documented statuses have no value
 //     for it, and the platform does not reveal whether an id exists. The same holds for a session requested with
 //     another user's id.
+//   - NoSuchSession, set as a Step.Fault, is the other possible response about an unknown session: 404, 403, 409 or 410 with
+//     the error envelope. No public source shows one, so its texts are invented and it is not the default.
+//   - The statuses of the console (see the constants) are sent when a script has them; whether the API sends them is unknown.
 //   - A 429 carries code 429 and no Retry-After; Config.RetryAfter adds one.
 //   - Every status other than success has an empty "recording" list.
 //   - Expired, not-yet-valid and mistyped time claims return 401 with "error verifying the jwt: …".
 //   - An algorithm other than the app's, "none" included, is handled like a bad signature.
-//   - A media URL that is wrong or expired returns 403, a signed one for a file that no longer exists 404.
+//   - A media URL that is wrong, expired or of a step with URLsRefused returns 403, a signed one for a file that no longer
+//     exists 404. A file that stays refused (403) or deleted (404, 410) is a Fault with a negative Times.
+//   - Media is WAV with a true header. HeaderLies has recordings whose headers lie or that have another format.
 //   - Media responses carry Content-Length, Last-Modified, an ETag and honour Range; Range, and ETag with Last-Modified,
 //     can be switched off.
 //

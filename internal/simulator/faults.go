@@ -15,7 +15,8 @@ const (
 	// None is the normal response; use it between two faults, or with Delay for a late response.
 	None FaultKind = "none"
 	// Respond is Status with Body. An empty Body selects the usual one for the status: the vendor's envelope for 4xx, a
-	// gateway's HTML page for 5xx. RetryAfter is sent when set.
+	// gateway's HTML page for 5xx. RetryAfter is sent when set. Media that stays refused or deleted, whatever its URL, is a
+	// Respond with status 403, 404 or 410 and a negative Times; for URLs of one status call see Step.URLsRefused.
 	Respond FaultKind = "respond"
 	// HTML is a sign-in page with status 200.
 	HTML FaultKind = "html"
@@ -43,7 +44,8 @@ const (
 	// Chunked omits Content-Length. With After the body ends there without an error: only its content shows that it is
 	// incomplete.
 	Chunked FaultKind = "chunked"
-	// CloseDelimited omits Content-Length and ends the body by closing the connection. With After it ends there.
+	// CloseDelimited omits Content-Length and ends the body by closing the connection, as HTTP/1.0 does, without chunks. With
+	// After it ends there.
 	CloseDelimited FaultKind = "close-delimited"
 
 	// Short removes Bytes (default 1,000) from the end of the file: Content-Length is correct, the RIFF header is not.
@@ -79,9 +81,22 @@ type Fault struct {
 	Delay time.Duration
 }
 
-// Refuse returns an Respond in the vendor's error envelope, for example Refuse(401, 4002, "Invalid SDK credentials").
+// Refuse returns a Respond in the vendor's error envelope, for example Refuse(401, 4002, "Invalid SDK credentials").
 func Refuse(status, code int, msg string) Fault {
 	return Fault{Kind: Respond, Status: status, Body: envelope(code, msg), ContentType: jsonType}
+}
+
+// NoSuchSession returns a Respond for Step.Fault by which the API says, in its error envelope, that it has nothing for the
+// session: with status 403, 404, 409 or 410, the ones that it may send. The texts are invented.
+func NoSuchSession(status int) Fault {
+	msg := map[int]string{
+		http.StatusForbidden: "The session belongs to another user",
+		http.StatusNotFound:  "Session not found",
+		http.StatusConflict:  "The session has no recording in its state",
+		http.StatusGone:      "The recording of this session has been deleted",
+	}[status]
+	defaultString(&msg, http.StatusText(status))
+	return Refuse(status, status, msg)
 }
 
 // withDefaults sets the defaults and returns an error for an invalid fault. Errors name the fault by where.

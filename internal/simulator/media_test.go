@@ -34,6 +34,29 @@ func TestMediaURLExpiresAfterItsLifetime(t *testing.T) {
 	require.Equal(t, 3, h.SessionCounts(DefaultBotID, id).MediaRequests)
 }
 
+func TestRefusedURLStaysRefusedBeforeItExpires(t *testing.T) {
+	h := newHarness(t, Config{URLLifetime: 2 * time.Hour})
+	id := h.addSession(Session{Script: []Step{{Status: StatusSuccess, Calls: 1, URLsRefused: true}, {Status: StatusSuccess}}, Files: oneSecond()})
+	refused, works := h.mediaURL(id), h.mediaURL(id)
+	require.Contains(t, refused, "?e="+strconv.FormatInt(noon.Add(2*time.Hour).Unix(), 10)+"&", "its expiry is in the future")
+	for range 3 {
+		requireError(t, h.get(refused), 403, 403, msgMediaRefused)
+		h.clock.Advance(30 * time.Minute)
+	}
+	require.Equal(t, map[Reason]int{ReasonURL: 3}, h.Counts().MediaRefused)
+	require.Equal(t, 200, h.get(works).status)
+}
+
+func TestMediaStaysRefusedOrDeleted(t *testing.T) {
+	h := newHarness(t, Config{})
+	for status, msg := range map[int]string{403: msgMediaRefused, 404: "Not Found", 410: "Gone"} {
+		id := h.addSession(Session{Files: oneSecond(Fault{Kind: Respond, Status: status, Times: -1})})
+		for range 3 {
+			requireError(t, h.get(h.mediaURL(id)), status, status, msg)
+		}
+	}
+}
+
 func TestOnlyThePaddingOfAMediaURLMayBeEscaped(t *testing.T) {
 	h := newHarness(t, Config{})
 	id := h.addSession(Session{Files: []File{{}, {}}})

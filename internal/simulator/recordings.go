@@ -117,7 +117,11 @@ func (s *Simulator) items(st *sessionState, step Step, base string, now time.Tim
 	}
 	items := make([]recordingItem, len(st.files))
 	for i, f := range st.files {
-		items[i] = recordingItem{FileName: f.Name, FileURL: strings.TrimSuffix(base, "/") + f.path + "?" + s.signedQuery(f.path, now.Add(lifetime))}
+		signed := f.path
+		if step.URLsRefused {
+			signed += " " // no requested path contains a space, so the signature is of no URL
+		}
+		items[i] = recordingItem{FileName: f.Name, FileURL: strings.TrimSuffix(base, "/") + f.path + "?" + s.signedQuery(signed, now.Add(lifetime))}
 	}
 	return items
 }

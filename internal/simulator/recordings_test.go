@@ -37,7 +37,8 @@ func TestOnlySuccessListsFiles(t *testing.T) {
 	h := newHarness(t, Config{})
 	for _, status := range []string{
 		StatusFailed, StatusMediaUnavailable, StatusCallInProgress, StatusMediaInProgress, StatusPartialDownloadFailed, StatusPartialUploadFailed,
-		StatusPartialFailed, StatusFetchingInProgress, StatusInitialFetchFailed, StatusRetryFailed, StatusRetryFailedAfter24Hr, "SUCCESS", "",
+		StatusPartialFailed, StatusFetchingInProgress, StatusInitialFetchFailed, StatusRetryFailed, StatusRetryFailedAfter24Hr,
+		StatusMediaGenerationFailed, StatusMediaConversionFailed, StatusMediaUnavailableShortDuration, StatusRecordingDisabled, "SUCCESS", "",
 	} {
 		id := h.addSession(Session{Script: []Step{{Status: status}}})
 		require.Equal(t, `{"status":"`+status+`","recording":[]}`, h.getStatus(id).body)
@@ -49,6 +50,20 @@ func TestUnknownSessionIsMediaUnavailable(t *testing.T) {
 	for _, id := range []string{"65e7133a3242653c58d70000", "not a session id", "65E7133A3242653C58D7AAAA"} {
 		require.Equal(t, `{"status":"media_unavailable","recording":[]}`, h.getStatus(id).body)
 	}
+}
+
+func TestNoSuchSessionRespondsInTheEnvelope(t *testing.T) {
+	h := newHarness(t, Config{CallsPerMinute: 6})
+	for status, msg := range map[int]string{
+		403: "The session belongs to another user", 404: "Session not found", 409: "The session has no recording in its state",
+		410: "The recording of this session has been deleted", 418: "I'm a teapot",
+	} {
+		fault := NoSuchSession(status)
+		id := h.addSession(Session{Script: []Step{{Status: StatusSuccess, Fault: &fault}}})
+		requireError(t, h.getStatus(id), status, status, msg)
+	}
+	require.Equal(t, StatusSuccess, h.getStatus(h.addSession(Session{})).recordingStatus(t), "one session only")
+	require.Equal(t, 429, h.getStatus(h.addSession(Session{})).status, "each cost a call")
 }
 
 func TestUserIDMustMatchWhenGiven(t *testing.T) {

@@ -17,8 +17,13 @@ const (
 	StatusPartialUploadFailed   = "partial_upload_failed"
 )
 
-// Statuses that only the vendor's console shows (vendor docs).
+// Statuses that only the vendor's console shows (vendor docs): the first four in mid-2026, the others in older tables.
 const (
+	StatusMediaGenerationFailed         = "media_generation_failed"
+	StatusMediaConversionFailed         = "media_conversion_failed"
+	StatusMediaUnavailableShortDuration = "media_unavailable_short_duration"
+	StatusRecordingDisabled             = "recording_disabled"
+
 	StatusPartialFailed        = "partial_failed"
 	StatusFetchingInProgress   = "fetching_in_progress"
 	StatusInitialFetchFailed   = "initial_fetch_failed"
@@ -64,6 +69,9 @@ type Step struct {
 	// URLLifetime is the lifetime of the URLs that this step returns; with a negative one they are already expired.
 	// Defaults to Config.URLLifetime.
 	URLLifetime time.Duration
+	// URLsRefused makes the media server refuse the URLs that this step returns with 403, for good, although their expiry is
+	// in the future, as after a change of its signing key. URLs of other steps work. Defaults to false.
+	URLsRefused bool
 	// MediaURL is the scheme and host of the URLs that this step returns, to test a client with a wrong host. Defaults to
 	// Config.MediaURL.
 	MediaURL string
