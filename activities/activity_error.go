@@ -33,7 +33,7 @@ func activityError(err error) error {
 // changed or the text has expired, to the kind that leads to a new one.
 func sealError(err error, kind failure.Kind) error {
 	switch {
-	case errors.Is(err, seal.ErrExpired) && kind == failure.MediaRefused:
+	case errors.Is(err, seal.ErrExpired) && kind == failure.MediaExpired:
 		return activityError(failure.New(kind, "the media URL has expired"))
 	case errors.Is(err, seal.ErrExpired), errors.Is(err, seal.ErrNotOurs):
 		return activityError(failure.Wrap(kind, err))

@@ -36,7 +36,7 @@ func TestFailuresAreMappedToApplicationErrors(t *testing.T) {
 		wait            time.Duration
 	}{
 		{"input: invalid", activityError(failure.New(failure.InvalidInput, "x")), failure.InvalidInput, false, false, 0},
-		{"account: bot not served", activityError(new(account.Account).Serves("st-1")), failure.BotNotServed, false, false, 0},
+		{"account: bot not served", activityError(new(account.Account).Serves("st-1")), failure.BotNotServed, false, true, 0},
 		{"upstream: rejected", upstream(failure.Rejected, 0), failure.Rejected, false, false, 0},
 		{"upstream: blocked", upstream(failure.Blocked, 0), failure.Blocked, false, true, 0},
 		{"upstream: rate limited", upstream(failure.RateLimited, time.Minute), failure.RateLimited, false, true, time.Minute},
@@ -44,9 +44,10 @@ func TestFailuresAreMappedToApplicationErrors(t *testing.T) {
 		{"upstream: transient, with Retry-After", upstream(failure.Transient, 1), failure.Transient, false, true, 1},
 		{"seal: token expired", sealError(seal.ErrExpired, failure.TokenStale), failure.TokenStale, false, true, 0},
 		{"seal: token not ours", sealError(seal.ErrNotOurs, failure.TokenStale), failure.TokenStale, false, true, 0},
-		{"seal: URL expired", sealError(seal.ErrExpired, failure.MediaRefused), failure.MediaRefused, false, true, 0},
-		{"seal: URL not ours", sealError(seal.ErrNotOurs, failure.MediaRefused), failure.MediaRefused, false, true, 0},
-		{"media: unavailable", activityError(&media.UnavailableError{Text: "x", Wait: time.Second}), failure.MediaUnavailable, true, true, time.Second},
+		{"seal: URL expired", sealError(seal.ErrExpired, failure.MediaExpired), failure.MediaExpired, false, true, 0},
+		{"seal: URL not ours", sealError(seal.ErrNotOurs, failure.MediaExpired), failure.MediaExpired, false, true, 0},
+		{"media: unavailable", activityError(&media.UnavailableError{Text: "x", Wait: time.Second}), failure.MediaUnavailable, false, true, time.Second},
+		{"media: worker stops", activityError(failure.New(failure.HandedOver, "x")), failure.HandedOver, true, true, 0},
 		{"media: refused", wrapped(media.ErrRefused), failure.MediaRefused, false, true, 0},
 		{"media: invalid", wrapped(media.ErrInvalid), failure.MediaInvalid, false, true, 0},
 		{"media: too large", wrapped(archive.ErrTooLarge), failure.MediaInvalid, false, true, 0},

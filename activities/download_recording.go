@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -58,7 +60,7 @@ func (t TransferTiming) withDefaults() TransferTiming {
 func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
 	mediaURL, err := a.Account.Sealer.Open(seal.MediaURL, activity.GetInfo(ctx).WorkflowExecution.ID, string(input.File.URL), time.Now())
 	if err != nil {
-		return nil, sealError(err, failure.MediaRefused)
+		return nil, sealError(err, failure.MediaExpired)
 	}
 	store := a.Account.Store
 	folder, err := store.Folder(input.Session)
@@ -70,26 +72,25 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		return nil, activityError(failure.Wrap(failure.InvalidInput, err))
 	}
 	key := folder + input.File.ObjectName
-	transfer := &transfer{fileName: input.File.ObjectName, timing: a.Timing.withDefaults()}
+	transfer := &transfer{fileName: input.File.ObjectName, timing: a.Timing.withDefaults(), maxUnproved: maxUnprovedBytes}
 	ctx, end := transfer.begin(ctx)
 	defer end()
 
 	if err := store.CleanUp(ctx, key); err != nil {
 		return nil, transfer.fail(ctx, err)
 	}
-	stream, err := a.Account.Fetcher.Open(ctx, mediaURL)
+	stream, err := transfer.open(ctx, a.Account.Fetcher, mediaURL)
 	if err != nil {
-		return nil, transfer.fail(ctx, err)
+		return nil, transfer.fail(ctx, expiredOr(err, mediaURL))
 	}
 	defer stream.Close()
-	transfer.stream.Store(stream)
 
 	// As late as possible: another fetch of the session, under another workflow
-	// id, may have ended, and what has a manifest is not written again.
-	switch manifest, err := store.ReadManifest(ctx, input.Session); {
+	// id, may have archived it, and its objects are not written again.
+	switch manifest, etag, err := store.ReadManifest(ctx, input.Session); {
 	case err != nil:
 		return nil, transfer.fail(ctx, err)
-	case manifest != nil:
+	case manifest != nil && manifest.Outcome == string(workflows.OutcomeArchived) && etag != input.Replaces:
 		return nil, activityError(failure.New(failure.AlreadyArchived, "another fetch has archived the session"))
 	}
 	object, err := store.Put(ctx, key, stream, stream.Length, archive.Attributes{
@@ -97,7 +98,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		Format:      stream.Format.Name,
 	})
 	if err != nil {
-		return nil, transfer.fail(ctx, err)
+		return nil, transfer.fail(ctx, expiredOr(err, mediaURL))
 	}
 	return &workflows.Recording{
 		FileName:            input.File.FileName,
@@ -110,14 +111,32 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		Format:              stream.Format.Name,
 		CallTime:            callTime,
 		Source:              input.File.Source,
+		Remarks:             stream.Remarks(),
 	}, nil
+}
+
+// expiredOr returns a refusal of a URL that has expired by its own parameter as
+// what it is: only a new URL helps.
+func expiredOr(err error, mediaURL string) error {
+	if (errors.Is(err, media.ErrRefused) || errors.Is(err, media.ErrInvalid)) && hasExpired(mediaURL, time.Now()) {
+		return failure.Wrap(failure.MediaExpired, fmt.Errorf("the media URL has expired: %w", err))
+	}
+	return err
 }
 
 // transfer supervises one download.
 type transfer struct {
-	fileName string
-	timing   TransferTiming
-	stream   atomic.Pointer[media.Stream]
+	fileName    string
+	timing      TransferTiming
+	maxUnproved int64 // see maxUnprovedBytes
+	current     atomic.Pointer[part]
+}
+
+// part is one of the downloads that a transfer takes.
+type part struct {
+	stream *media.Stream
+	before int64 // bytes of the download before this one
+	last   bool  // no other download follows
 }
 
 // begin starts the heartbeat, the stall watchdog and the watch for the worker's
@@ -140,7 +159,7 @@ func (t *transfer) begin(ctx context.Context) (context.Context, func()) {
 			case <-stopped:
 				stopped, handover = nil, time.After(t.timing.Handover)
 			case <-handover:
-				cancel(&media.UnavailableError{Text: "the worker is stopping: another one takes over", Wait: time.Second})
+				cancel(failure.New(failure.HandedOver, "the worker is stopping: another one takes over"))
 				return
 			case <-ticker.C:
 			}
@@ -153,18 +172,53 @@ func (t *transfer) begin(ctx context.Context) (context.Context, func()) {
 	}
 }
 
+// maxUnprovedBytes bounds the first of two downloads of a file whose length is
+// not known: the archive takes no larger object.
+const maxUnprovedBytes = 5 << 30
+
+// open opens the media URL. A body whose end nothing proves may have been cut, so
+// it is downloaded twice: the second download is whole if it has the same bytes.
+func (t *transfer) open(ctx context.Context, fetcher *media.Fetcher, mediaURL string) (*media.Stream, error) {
+	stream, err := fetcher.Open(ctx, mediaURL)
+	if err != nil {
+		return nil, err
+	}
+	t.current.Store(&part{stream: stream, last: stream.Proved()})
+	if stream.Proved() {
+		return stream, nil
+	}
+	defer stream.Close()
+	switch _, err := io.CopyN(io.Discard, stream, t.maxUnproved+1); {
+	case err == nil:
+		return nil, archive.ErrTooLarge
+	case !errors.Is(err, io.EOF):
+		return nil, err
+	}
+	again, err := fetcher.Open(ctx, mediaURL)
+	if err != nil {
+		return nil, err
+	}
+	t.current.Store(&part{stream: again, before: stream.BytesRead(), last: true})
+	if !again.Proved() {
+		again.Expect(stream.SHA256(), stream.BytesRead())
+	}
+	return again, nil
+}
+
+// moved is what the stall watchdog needs: the bytes of both downloads, if there
+// are two, and whether the last of them is whole.
 func (t *transfer) moved() (int64, bool) {
-	stream := t.stream.Load()
-	if stream == nil {
+	current := t.current.Load()
+	if current == nil {
 		return 0, false
 	}
-	return stream.BytesRead(), stream.Whole()
+	return current.before + current.stream.BytesRead(), current.last && current.stream.Whole()
 }
 
 func (t *transfer) progress() fetchrecording.DownloadProgress {
 	progress := fetchrecording.DownloadProgress{FileName: t.fileName, Total: -1}
-	if stream := t.stream.Load(); stream != nil {
-		progress.Bytes, progress.Total = stream.BytesRead(), stream.Length
+	if current := t.current.Load(); current != nil {
+		progress.Bytes, progress.Total = current.stream.BytesRead(), current.stream.Length
 	}
 	return progress
 }
@@ -177,7 +231,7 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 	case temporal.IsCanceledError(cause):
 		return cause
 	case errors.Is(cause, activity.ErrActivityPaused), errors.Is(cause, activity.ErrActivityReset):
-		return activityError(&media.UnavailableError{Text: cause.Error()})
+		return activityError(failure.Wrap(failure.HandedOver, cause))
 	case cause != nil:
 		err = cause
 	}

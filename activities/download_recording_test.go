@@ -1,23 +1,29 @@
 package activities_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/callvault/callvault/activities"
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/archive/s3test"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/simulator"
@@ -27,10 +33,12 @@ import (
 
 // download runs DownloadRecording.
 type download struct {
-	account *account.Account
-	timing  activities.TransferTiming
-	stop    chan struct{} // the worker's stop channel
-	beat    func(fetchrecording.DownloadProgress)
+	account  *account.Account
+	timing   activities.TransferTiming
+	replaces string
+	stop     chan struct{}   // the worker's stop channel
+	ctx      context.Context // the worker's context
+	beat     func(fetchrecording.DownloadProgress)
 }
 
 // run checks the status of the session and downloads its first file.
@@ -45,6 +53,7 @@ func (d download) fetch(t *testing.T, file fetchrecording.RemoteFile) (*workflow
 	t.Helper()
 	execute := (&activities.DownloadRecording{Account: d.account, Timing: d.timing}).Execute
 	environment := newEnvironment(execute)
+	environment.SetWorkerOptions(worker.Options{BackgroundActivityContext: d.ctx})
 	if d.stop != nil {
 		environment.SetWorkerStopChannel(d.stop)
 	}
@@ -56,7 +65,7 @@ func (d download) fetch(t *testing.T, file fetchrecording.RemoteFile) (*workflow
 			}
 		})
 	}
-	value, err := environment.ExecuteActivity("under-test", fetchrecording.DownloadRecordingInput{Session: session, File: file})
+	value, err := environment.ExecuteActivity("under-test", fetchrecording.DownloadRecordingInput{Session: session, File: file, Replaces: d.replaces})
 	if err != nil {
 		return nil, err
 	}
@@ -65,71 +74,199 @@ func (d download) fetch(t *testing.T, file fetchrecording.RemoteFile) (*workflow
 	return recording, nil
 }
 
+// fileAt is the file a.wav at a media URL.
+func fileAt(t *testing.T, mediaURL string) fetchrecording.RemoteFile {
+	t.Helper()
+	return fetchrecording.RemoteFile{FileName: "a.wav", ObjectName: "a.wav", URL: sealed(t, seal.MediaURL, mediaURL, time.Now().Add(time.Minute))}
+}
+
+// writeFile is the response of a media server. One that is not proved ends with the
+// connection.
+func writeFile(w http.ResponseWriter, content string, proved bool) {
+	w.Header().Set("Content-Type", "audio/wav")
+	if !proved {
+		w.Header().Set("Transfer-Encoding", "identity")
+	}
+	_, _ = io.WriteString(w, content)
+}
+
 func TestRecordingIsStoredUnderTheDocumentedKey(t *testing.T) {
 	u := newUpstream(t, simulator.Config{})
 	u.add(t, simulator.Session{Files: []simulator.File{{Name: "a.wav", Format: simulator.FLAC, Duration: time.Second}}})
-	a, fake := openAccount(t, u.url)
+	a, server := openAccount(t, u.url)
 	got, err := download{account: a}.run(t)
 	require.NoError(t, err)
 
-	key := folder + "a.wav"
-	require.Equal(t, []string{key}, fake.keys())
-	content := fake.objects[key]
-	sum := sha256.Sum256([]byte(content))
+	require.Equal(t, []string{aKey}, server.Keys(bucket))
+	object, _ := server.Object(bucket, aKey)
 	source := got.Source
 	require.Regexp(t, "^[0-9a-f]{16}$", source)
 	require.Equal(t, &workflows.Recording{
-		FileName: "a.wav", Bucket: "recordings", Key: key, Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:]),
+		FileName: "a.wav", Bucket: bucket, Key: aKey, Bytes: int64(len(object.Body)), SHA256: sha(string(object.Body)),
 		ContentType: "audio/flac", Format: "flac", // detected from its first bytes
 		DeclaredContentType: "audio/wav", CallTime: time.Date(2024, 3, 5, 12, 42, 34, 0, time.UTC), Source: source,
+		Remarks: []string{"the media server declared audio/wav, the file is flac", "the header states a duration of 1s"},
 	}, got)
-	require.Equal(t, got.SHA256, fake.labels[key].Get("X-Amz-Meta-Sha256"))
+	require.Equal(t, got.SHA256, object.Metadata["Sha256"])
 	require.Zero(t, u.Counts().CredentialsAtMedia)
 }
 
 func TestMediaServerFaultsAreMappedToFailureKinds(t *testing.T) {
 	long := int64(100_000)
 	for _, row := range []struct {
-		name    string
-		kind    failure.Kind
-		fault   simulator.Fault
-		retried bool
-		delay   time.Duration
+		name  string
+		kind  failure.Kind
+		fault simulator.Fault
+		delay time.Duration
 	}{
-		{"cut", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Cut, After: long}, true, 0},
-		{"reset", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Reset, After: long}, true, 0},
-		{"stalled before the response", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Stall, After: -1}, true, 0},
-		{"stalled in the middle", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Stall, After: long}, true, 0},
-		{"unavailable", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Respond, Status: 503}, true, 0},
-		{"busy, with Retry-After", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "7"}, true, 7 * time.Second},
-		{"refused", failure.MediaRefused, simulator.Fault{Kind: simulator.Respond, Status: 403}, false, 0},
-		{"endless redirects", failure.MediaRefused, simulator.Fault{Kind: simulator.Redirect}, false, 0},
-		{"redirect to a forbidden host", failure.Blocked, simulator.Fault{Kind: simulator.Redirect, To: "https://evil.example/?s=canary"}, false, 0},
-		{"sign-in page", failure.MediaInvalid, simulator.Fault{Kind: simulator.HTML}, false, 0},
-		{"error page declared as audio", failure.MediaInvalid, simulator.Fault{Kind: simulator.JSON, ContentType: "audio/wav"}, false, 0},
-		{"empty", failure.MediaInvalid, simulator.Fault{Kind: simulator.Empty}, false, 0},
-		{"too short", failure.MediaInvalid, simulator.Fault{Kind: simulator.Short}, false, 0},
-		{"chunked and too short", failure.MediaInvalid, simulator.Fault{Kind: simulator.Chunked, After: long}, false, 0},
+		{"cut", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Cut, After: long}, 0},
+		{"reset", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Reset, After: long}, 0},
+		{"stalled before the response", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Stall, After: -1}, 0},
+		{"stalled in the middle", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Stall, After: long}, 0},
+		{"unavailable", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Respond, Status: 503}, 0},
+		{"busy, with Retry-After", failure.MediaUnavailable, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "7"}, 7 * time.Second},
+		{"refused", failure.MediaRefused, simulator.Fault{Kind: simulator.Respond, Status: 403}, 0},
+		{"endless redirects", failure.MediaRefused, simulator.Fault{Kind: simulator.Redirect}, 0},
+		{"redirect to a forbidden host", failure.Blocked, simulator.Fault{Kind: simulator.Redirect, To: "https://evil.example/?s=canary"}, 0},
+		{"sign-in page", failure.MediaInvalid, simulator.Fault{Kind: simulator.HTML}, 0},
+		{"error page declared as audio", failure.MediaInvalid, simulator.Fault{Kind: simulator.JSON, ContentType: "audio/wav"}, 0},
+		{"empty", failure.MediaInvalid, simulator.Fault{Kind: simulator.Empty}, 0},
+		{"compressed", failure.MediaInvalid, simulator.Fault{Kind: simulator.Gzip}, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			u := newUpstream(t, simulator.Config{})
 			row.fault.Times = -1
 			u.add(t, simulator.Session{Files: []simulator.File{{Name: "a.wav", Duration: 20 * time.Second, Faults: []simulator.Fault{row.fault}}}})
-			a, fake := openAccount(t, u.url)
+			a, server := openAccount(t, u.url)
 			timing := activities.TransferTiming{Stall: 30 * time.Second}
 			if row.fault.Kind == simulator.Stall {
 				timing.Stall = 400 * time.Millisecond
 			}
 			_, err := download{account: a, timing: timing}.run(t)
-			applicationError := requireKind(t, err, row.kind, row.retried, true)
+			applicationError := requireKind(t, err, row.kind, false, true) // the fetch decides, by its policy
 			require.Equal(t, row.delay, applicationError.NextRetryDelay())
-			require.Empty(t, fake.keys(), "no object may be created")
+			require.Empty(t, server.Keys(bucket), "no object may be created")
 		})
 	}
 }
 
-func TestUnusableURLIsRefusedWithoutARequest(t *testing.T) {
+// Nothing proves the end of a body that ends with its connection: it may be cut. It
+// is downloaded twice.
+func TestBodyWithoutAProvedEndIsDownloadedTwice(t *testing.T) {
+	const twoDownloads = "the media server stated no length; two downloads had the same bytes"
+	const whole = 44 + 16_000 // bytes of one second
+	closed := simulator.Fault{Kind: simulator.CloseDelimited}
+	cut := simulator.Fault{Kind: simulator.CloseDelimited, After: 1000}
+	for _, row := range []struct {
+		name          string
+		first, second simulator.Fault
+		kind          failure.Kind // of the failure, if it fails
+		says          string
+		remark        string // the first of the recording
+	}{
+		{name: "the same bytes", first: closed, second: closed, remark: twoDownloads},
+		{name: "the first cut", first: cut, second: closed, kind: failure.MediaInvalid, says: "two downloads without a stated length differ: 1000 bytes and 16044 bytes"},
+		{name: "the second cut", first: closed, second: cut, kind: failure.MediaInvalid, says: "two downloads without a stated length differ: 16044 bytes and 1000 bytes"},
+		{name: "the second proved by its length", first: cut, second: simulator.Fault{Kind: simulator.None}},
+		{name: "the second proved by chunks", first: cut, second: simulator.Fault{Kind: simulator.Chunked}, remark: "the media server stated no length; its transfer encoding proved the end"},
+		{name: "the second unavailable", first: closed, second: simulator.Fault{Kind: simulator.Respond, Status: 503}, kind: failure.MediaUnavailable, says: "503"},
+		{name: "the second cut short of its length", first: closed, second: simulator.Fault{Kind: simulator.Cut, After: 9000}, kind: failure.MediaUnavailable},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			u := newUpstream(t, simulator.Config{})
+			third := simulator.Fault{Kind: simulator.Respond, Status: 403, Times: -1}
+			u.add(t, simulator.Session{Files: []simulator.File{{Name: "a.wav", Duration: time.Second, Faults: []simulator.Fault{row.first, row.second, third}}}})
+			a, server := openAccount(t, u.url)
+			got, err := download{account: a}.run(t)
+			require.EqualValues(t, 2, u.Counts().Media)
+			if row.kind != "" {
+				requireKind(t, err, row.kind, false, true)
+				require.ErrorContains(t, err, row.says)
+				require.Empty(t, server.Keys(bucket))
+				return
+			}
+			require.NoError(t, err)
+			object, _ := server.Object(bucket, aKey)
+			require.Len(t, object.Body, whole)
+			require.Equal(t, sha(string(object.Body)), got.SHA256)
+			if row.remark == "" {
+				require.NotContains(t, strings.Join(got.Remarks, "\n"), "stated no length")
+			} else {
+				require.Contains(t, got.Remarks, row.remark)
+			}
+		})
+	}
+}
+
+// Two files of the same length are told apart by their bytes.
+func TestTwoDownloadsOfOneLengthMustHaveTheSameBytes(t *testing.T) {
+	var requests atomic.Int64
+	media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeFile(w, fmt.Sprintf("ID3\x04\x00\x00 %d", requests.Add(1)), false)
+	}))
+	a, server := openAccount(t, media)
+	_, err := download{account: a}.fetch(t, fileAt(t, media.String()))
+	requireKind(t, err, failure.MediaInvalid, false, true)
+	require.Empty(t, server.Keys(bucket))
+}
+
+// Only a URL that says of itself that it has expired is known to need another one.
+func TestFailuresOfAnExpiredURLAskForAnother(t *testing.T) {
+	respond := func(status int, contentType, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	var requests atomic.Int64
+	page := respond(200, "text/html", "<!DOCTYPE html><html><body>The link has expired.</body></html>")
+	differs := func(w http.ResponseWriter, _ *http.Request) {
+		writeFile(w, fmt.Sprintf("ID3\x04\x00\x00 %d", requests.Add(1)), false)
+	}
+	minute := time.Minute
+	for _, row := range []struct {
+		name    string
+		respond http.HandlerFunc
+		expires func(now time.Time) string // the parameter e
+		want    failure.Kind
+	}{
+		{"refused after its expiry", respond(403, "text/plain", "no"), unixAfter(-minute), failure.MediaExpired},
+		{"refused before its expiry", respond(403, "text/plain", "no"), unixAfter(minute), failure.MediaRefused},
+		{"refused without an expiry", respond(403, "text/plain", "no"), func(time.Time) string { return "" }, failure.MediaRefused},
+		{"refused with an expiry that is not a time", respond(403, "text/plain", "no"), func(time.Time) string { return "soon" }, failure.MediaRefused},
+		{"not found after its expiry", respond(404, "text/plain", "no"), unixAfter(-minute), failure.MediaExpired},
+		{"a page after its expiry", page, unixAfter(-minute), failure.MediaExpired},
+		{"a page before its expiry", page, unixAfter(minute), failure.MediaInvalid},
+		{"two downloads differ after its expiry", differs, unixAfter(-minute), failure.MediaExpired},
+		{"unavailable after its expiry", respond(503, "text/plain", "no"), unixAfter(-minute), failure.MediaUnavailable},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			media := serve(t, row.respond)
+			a, _ := openAccount(t, media)
+			_, err := download{account: a}.fetch(t, fileAt(t, media.String()+"/a?n=1&e="+row.expires(time.Now())+"&s=canary"))
+			requireKind(t, err, row.want, false, true)
+			require.Equal(t, row.want == failure.MediaExpired, strings.Contains(err.Error(), "the media URL has expired"))
+		})
+	}
+}
+
+func unixAfter(d time.Duration) func(time.Time) string {
+	return func(now time.Time) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
+}
+
+// The server still serves a URL after its expiry: its clock counts.
+func TestExpiredURLThatStillWorksIsUsed(t *testing.T) {
+	media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeFile(w, "ID3\x04\x00\x00 audio", true) }))
+	a, server := openAccount(t, media)
+	_, err := download{account: a}.fetch(t, fileAt(t, media.String()+"/a?e="+unixAfter(-time.Minute)(time.Now())))
+	require.NoError(t, err)
+	require.Equal(t, []string{aKey}, server.Keys(bucket))
+}
+
+func TestURLThatDoesNotOpenNeedsAnotherWithoutARequest(t *testing.T) {
 	u := newUpstream(t, simulator.Config{})
 	a, _ := openAccount(t, u.url)
 	elsewhere, err := sealer.Seal(seal.MediaURL, "another-workflow", u.url.String(), time.Now().Add(time.Minute))
@@ -141,7 +278,8 @@ func TestUnusableURLIsRefusedWithoutARequest(t *testing.T) {
 		"not sealed":         fetchrecording.SealedText(u.url.String()),
 	} {
 		_, err := download{account: a}.fetch(t, fetchrecording.RemoteFile{FileName: "a.wav", ObjectName: "a.wav", URL: url})
-		requireKind(t, err, failure.MediaRefused, false, true)
+		requireKind(t, err, failure.MediaExpired, false, true)
+		require.Equal(t, name == "expired", strings.Contains(err.Error(), "the media URL has expired"))
 		require.Zero(t, u.Counts().Media, name)
 	}
 }
@@ -170,8 +308,8 @@ func TestStoreRefusalBlocksAndStoreOutageIsRetried(t *testing.T) {
 		t.Run(row.code, func(t *testing.T) {
 			u := newUpstream(t, simulator.Config{})
 			u.add(t, simulator.Session{})
-			a, fake := openAccount(t, u.url)
-			fake.refuse, fake.status = row.code, row.status
+			a, server := openAccount(t, u.url)
+			server.Add(s3test.Rule{Status: row.status, Code: row.code, Always: true})
 			_, err := download{account: a}.run(t)
 			requireKind(t, err, row.kind, row.retried, !row.retried)
 			require.ErrorContains(t, err, "s3://recordings/"+folder+"a.wav")
@@ -200,45 +338,81 @@ func TestHeartbeatsReportTheProgressOfADownload(t *testing.T) {
 	}
 }
 
-func TestStoppingWorkerHandsOverItsDownload(t *testing.T) {
+// stalled is an upstream whose file stops in the middle.
+func stalled(t *testing.T) *upstream {
+	t.Helper()
 	u := newUpstream(t, simulator.Config{})
 	u.add(t, simulator.Session{Files: []simulator.File{{Name: "a.wav", Duration: 20 * time.Second, Faults: []simulator.Fault{{Kind: simulator.Stall, After: 1000}}}}})
-	a, fake := openAccount(t, u.url)
-	stop := make(chan struct{})
+	return u
+}
+
+// whenServed calls act once a download has begun.
+func (u *upstream) whenServed(t *testing.T, act func()) {
 	go func() {
 		_ = u.Await(within(t), func(c simulator.Counts) bool { return c.MediaServed > 0 })
-		close(stop)
+		act()
 	}()
+}
+
+func TestStoppingWorkerHandsOverItsDownload(t *testing.T) {
+	u := stalled(t)
+	a, server := openAccount(t, u.url)
+	stop := make(chan struct{})
+	u.whenServed(t, func() { close(stop) })
 	_, err := download{
 		account: a, stop: stop,
 		timing: activities.TransferTiming{Stall: time.Hour, Handover: 10 * time.Millisecond},
 	}.run(t)
-	applicationError := requireKind(t, err, failure.MediaUnavailable, true, true)
-	require.Contains(t, err.Error(), "the worker is stopping")
-	require.Equal(t, time.Second, applicationError.NextRetryDelay(), "another worker takes over at once")
-	require.Empty(t, fake.keys())
+	requireKind(t, err, failure.HandedOver, true, true)
+	require.ErrorContains(t, err, "the worker is stopping")
+	require.Empty(t, server.Keys(bucket))
+}
+
+// The server learns of a paused or reset activity only by its end: the next attempt
+// follows when it is resumed, or at once.
+func TestPausedOrResetDownloadIsHandedOver(t *testing.T) {
+	for _, cause := range []error{activity.ErrActivityPaused, activity.ErrActivityReset} {
+		u := stalled(t)
+		a, server := openAccount(t, u.url)
+		ctx, end := context.WithCancelCause(t.Context())
+		u.whenServed(t, func() { end(cause) })
+		_, err := download{account: a, ctx: ctx, timing: activities.TransferTiming{Stall: time.Hour}}.run(t)
+		requireKind(t, err, failure.HandedOver, true, true)
+		require.ErrorContains(t, err, cause.Error())
+		require.Empty(t, server.Keys(bucket))
+	}
+}
+
+func TestCancelledDownloadEndsAsCancelled(t *testing.T) {
+	u := stalled(t)
+	a, server := openAccount(t, u.url)
+	ctx, end := context.WithCancelCause(t.Context())
+	u.whenServed(t, func() { end(temporal.NewCanceledError()) })
+	_, err := download{account: a, ctx: ctx, timing: activities.TransferTiming{Stall: time.Hour}}.run(t)
+	require.True(t, temporal.IsCanceledError(err), "%v", err)
+	require.Empty(t, server.Keys(bucket))
 }
 
 func TestHangingStoreDoesNotDelayAStoppingWorker(t *testing.T) {
 	u := newUpstream(t, simulator.Config{})
 	u.add(t, simulator.Session{})
-	a, fake := openAccount(t, u.url)
+	a, server := openAccount(t, u.url)
 	stop := make(chan struct{})
-	fake.hang = sync.OnceFunc(func() { close(stop) })
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Before: func() { close(stop); <-t.Context().Done() }})
 	_, err := download{account: a, stop: stop, timing: activities.TransferTiming{Handover: 10 * time.Millisecond}}.run(t)
-	requireKind(t, err, failure.MediaUnavailable, true, true)
-	require.Contains(t, err.Error(), "the worker is stopping", "the reason, not the error that it caused")
+	requireKind(t, err, failure.HandedOver, true, true)
+	require.ErrorContains(t, err, "the worker is stopping", "the reason, not the error that it caused")
 }
 
 func TestDownloadThatEndsWithinHandoverSucceeds(t *testing.T) {
 	u := newUpstream(t, simulator.Config{})
 	u.add(t, simulator.Session{})
-	a, fake := openAccount(t, u.url)
+	a, server := openAccount(t, u.url)
 	stop := make(chan struct{})
 	close(stop)
 	_, err := download{account: a, stop: stop, timing: activities.TransferTiming{Handover: time.Minute}}.run(t)
 	require.NoError(t, err)
-	require.Len(t, fake.keys(), 1)
+	require.Len(t, server.Keys(bucket), 1)
 }
 
 func TestMalformedSessionIsInvalidInput(t *testing.T) {
@@ -250,17 +424,51 @@ func TestMalformedSessionIsInvalidInput(t *testing.T) {
 		File:    fetchrecording.RemoteFile{FileName: "a.wav", ObjectName: "a.wav", URL: sealed(t, seal.MediaURL, "http://127.0.0.1/", time.Now().Add(time.Minute))},
 	})
 	requireKind(t, err, failure.InvalidInput, false, false)
-	require.True(t, strings.Contains(err.Error(), "nonsense"))
+	require.ErrorContains(t, err, "nonsense")
 }
 
-func TestArchivedSessionIsNotWrittenAgain(t *testing.T) {
-	u := newUpstream(t, simulator.Config{})
-	u.add(t, simulator.Session{})
-	a, fake := openAccount(t, u.url)
-	_, err := a.Store.WriteManifest(t.Context(), &archive.Manifest{Session: session, Outcome: "archived"})
-	require.NoError(t, err)
-
-	_, err = download{account: a}.run(t)
-	requireKind(t, err, failure.AlreadyArchived, false, true)
-	require.Equal(t, []string{folder + archive.ManifestName}, fake.keys())
+// A manifest that another fetch writes while the download runs, even while its
+// second one does: only one that says archived stands for the recordings.
+func TestOnlyAnArchivedManifestStopsADownload(t *testing.T) {
+	const content = "ID3\x04\x00\x00 audio"
+	for _, row := range []struct {
+		outcome  workflows.Outcome
+		replaces bool // the fetch may replace it
+		want     failure.Kind
+	}{
+		{workflows.OutcomeUnavailable, false, ""},
+		{workflows.OutcomeFailed, false, ""},
+		{workflows.OutcomeGaveUp, false, ""},
+		{workflows.OutcomeDamaged, false, ""},
+		{workflows.OutcomeArchived, false, failure.AlreadyArchived},
+		{workflows.OutcomeArchived, true, ""}, // to repair what is damaged
+	} {
+		t.Run(fmt.Sprint(row.outcome, row.replaces), func(t *testing.T) {
+			present := &archive.Manifest{Session: session, Outcome: string(row.outcome)}
+			var opened *account.Account
+			var requests atomic.Int64
+			media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if requests.Add(1) == 2 && !row.replaces {
+					_, err := opened.Store.WriteManifest(r.Context(), present, "")
+					assert.NoError(t, err)
+				}
+				writeFile(w, content, false)
+			}))
+			a, server := openAccount(t, media)
+			opened = a
+			replaces := "the ETag of another"
+			if row.replaces {
+				replaces = write(t, a, present, "")
+			}
+			_, err := download{account: a, replaces: replaces}.fetch(t, fileAt(t, media.String()))
+			require.EqualValues(t, 2, requests.Load())
+			if row.want != "" {
+				requireKind(t, err, row.want, false, true)
+				require.Equal(t, []string{manifestKey}, server.Keys(bucket))
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, []string{aKey, manifestKey}, server.Keys(bucket))
+		})
+	}
 }

@@ -2,14 +2,13 @@ package activities_test
 
 import (
 	"context"
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/archive/s3test"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/simulator"
@@ -33,9 +33,12 @@ const (
 	botID     = simulator.DefaultBotID
 	sessionID = "65e7133a3242653c58d7aaaa"
 	userID    = "canary.user@example.com"
+	bucket    = "recordings"
 
 	// folder is the documented prefix of the session's objects.
-	folder = "calls/" + botID + "/2024/03/05/" + sessionID + "/"
+	folder      = "calls/" + botID + "/2024/03/05/" + sessionID + "/"
+	aKey        = folder + "a.wav"
+	manifestKey = folder + archive.ManifestName
 
 	// workflowID and runID are those that the SDK's test environment gives an
 	// activity.
@@ -53,10 +56,10 @@ var (
 	app = smartassist.Credentials{ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret}
 )
 
-// openAccount returns an account at an API, with an archive in a fake store.
-func openAccount(t *testing.T, api *url.URL) (*account.Account, *fakeStore) {
+// openAccount returns an account at an API, with an archive on a strict S3 server.
+func openAccount(t *testing.T, api *url.URL) (*account.Account, *s3test.Server) {
 	t.Helper()
-	fake := &fakeStore{objects: make(map[string]string), labels: make(map[string]http.Header)}
+	server := s3test.New(t, bucket)
 	if api == nil {
 		api = &url.URL{Scheme: "https", Host: "not-called.example.com"}
 	}
@@ -65,11 +68,11 @@ func openAccount(t *testing.T, api *url.URL) (*account.Account, *fakeStore) {
 		BotIDs:      []string{botID},
 		Credentials: app,
 		Budget:      account.Budget{CallsPerMinute: 60, CallsPerHour: 1800},
-		Archive: archive.Config{Endpoint: serve(t, fake), Bucket: "recordings", Region: "us-east-1", Prefix: "calls/",
+		Archive: archive.Config{Endpoint: server.URL, Bucket: bucket, Region: "us-east-1", Prefix: "calls/",
 			Credentials: credentials.NewStaticV4("key", "canary-key", "")},
 	})
 	require.NoError(t, err)
-	return opened, fake
+	return opened, server
 }
 
 // newEnvironment runs activities as a worker would, with input and result passed
@@ -172,101 +175,16 @@ func sealed(t *testing.T, purpose seal.Purpose, text string, expiresAt time.Time
 	return fetchrecording.SealedText(out)
 }
 
-// fakeStore is as much of an S3 store as an upload needs. It proves nothing about
-// stores, which the conformance suite does.
-type fakeStore struct {
-	mu      sync.Mutex
-	objects map[string]string // by key
-	labels  map[string]http.Header
-	refuse  string // the S3 code with which every request is refused
-	status  int
-	hang    func() // called by a write, which then hangs
+// store puts an object into the archive, labelled as the archive labels it.
+func store(server *s3test.Server, key, content string) {
+	server.Set(bucket, key, s3test.Object{
+		Body: []byte(content), ContentType: "audio/wav", Metadata: map[string]string{"Sha256": sha(content), "Format": "wav"},
+	})
 }
 
-func (f *fakeStore) keys() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var keys []string
-	for key := range f.objects {
-		keys = append(keys, key)
-	}
-	return keys
-}
-
-func (f *fakeStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	key := strings.TrimPrefix(r.URL.Path, "/recordings/")
-	switch {
-	case f.refuse != "":
-		refuse(w, f.status, f.refuse)
-	case r.URL.Query().Has("uploads"):
-		fmt.Fprint(w, `<ListMultipartUploadsResult><Bucket>recordings</Bucket></ListMultipartUploadsResult>`)
-	case r.Method == http.MethodPut && r.Header.Get("X-Amz-Copy-Source") != "":
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.labels[key] = r.Header.Clone()
-		fmt.Fprint(w, `<CopyObjectResult><ETag>"1"</ETag></CopyObjectResult>`)
-	case r.Method == http.MethodPut && f.hang != nil:
-		_, _ = io.Copy(io.Discard, r.Body)
-		f.hang()
-		<-r.Context().Done()
-	case r.Method == http.MethodPut:
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		content, whole := unchunk(string(body))
-		if !whole {
-			return
-		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if _, known := f.objects[key]; known && r.Header.Get("If-None-Match") == "*" {
-			refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
-			return
-		}
-		f.objects[key] = content
-		w.Header().Set("ETag", `"1"`)
-	case r.Method == http.MethodHead, r.Method == http.MethodGet:
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		content, known := f.objects[key]
-		if !known {
-			refuse(w, http.StatusNotFound, "NoSuchKey")
-			return
-		}
-		w.Header().Set("ETag", `"1"`)
-		w.Header().Set("Last-Modified", time.Now().UTC().Format(http.TimeFormat))
-		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
-		for _, name := range []string{"X-Amz-Meta-Sha256", "X-Amz-Meta-Format"} {
-			w.Header().Set(name, f.labels[key].Get(name))
-		}
-		fmt.Fprint(w, content)
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
-func refuse(w http.ResponseWriter, status int, code string) {
-	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, `<Error><Code>%s</Code><Message>in the store's words</Message></Error>`, code)
-}
-
-// unchunk removes the framing of a streamed upload.
-func unchunk(body string) (content string, whole bool) {
-	var out strings.Builder
-	for {
-		header, rest, found := strings.Cut(body, "\r\n")
-		var size int
-		if _, err := fmt.Sscanf(header, "%x", &size); err != nil || !found || len(rest) < size {
-			return "", false
-		}
-		if size == 0 {
-			return out.String(), true
-		}
-		out.WriteString(rest[:size])
-		body = strings.TrimPrefix(rest[size:], "\r\n")
-	}
+func sha(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return hex.EncodeToString(sum[:])
 }
 
 // within returns a context that ends a wait which takes unexpectedly long.

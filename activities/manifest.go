@@ -15,6 +15,21 @@ func resultFrom(store *archive.Store, m *archive.Manifest) (*workflows.FetchResu
 	if err != nil {
 		return nil, err
 	}
+	return &workflows.FetchResult{
+		Session:      m.Session,
+		Outcome:      workflows.Outcome(m.Outcome),
+		Source:       workflows.SourceManifest,
+		Status:       m.Status,
+		Reason:       m.Reason,
+		Recordings:   recordingsFrom(store, m),
+		Manifest:     workflows.ObjectRef{Bucket: store.Bucket(), Key: key},
+		StatusChecks: m.StatusChecks,
+		StartedAt:    m.StartedAt,
+		FinishedAt:   m.FinishedAt,
+	}, nil
+}
+
+func recordingsFrom(store *archive.Store, m *archive.Manifest) []workflows.Recording {
 	recordings := make([]workflows.Recording, 0, len(m.Files))
 	for _, file := range m.Files {
 		recordings = append(recordings, workflows.Recording{
@@ -28,20 +43,11 @@ func resultFrom(store *archive.Store, m *archive.Manifest) (*workflows.FetchResu
 			Format:              file.Format,
 			CallTime:            m.CallTime,
 			Source:              file.Source,
+			Remarks:             file.Remarks,
+			NoLongerListed:      file.NoLongerListed,
 		})
 	}
-	return &workflows.FetchResult{
-		Session:      m.Session,
-		Outcome:      workflows.Outcome(m.Outcome),
-		Source:       workflows.SourceManifest,
-		Status:       m.Status,
-		Reason:       m.Reason,
-		Recordings:   recordings,
-		Manifest:     workflows.ObjectRef{Bucket: store.Bucket(), Key: key},
-		StatusChecks: m.StatusChecks,
-		StartedAt:    m.StartedAt,
-		FinishedAt:   m.FinishedAt,
-	}, nil
+	return recordings
 }
 
 func manifestFrom(input fetchrecording.WriteManifestInput) (*archive.Manifest, error) {
@@ -61,6 +67,8 @@ func manifestFrom(input fetchrecording.WriteManifestInput) (*archive.Manifest, e
 			DeclaredContentType: recording.DeclaredContentType,
 			Format:              recording.Format,
 			Source:              recording.Source,
+			Remarks:             recording.Remarks,
+			NoLongerListed:      recording.NoLongerListed,
 		})
 	}
 	return &archive.Manifest{
@@ -74,5 +82,6 @@ func manifestFrom(input fetchrecording.WriteManifestInput) (*archive.Manifest, e
 		StatusChecks: result.StatusChecks,
 		StartedAt:    result.StartedAt,
 		FinishedAt:   result.FinishedAt,
+		Evidence:     input.Evidence,
 	}, nil
 }

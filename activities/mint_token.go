@@ -23,11 +23,15 @@ func (a *MintToken) Execute(ctx context.Context, input fetchrecording.MintTokenI
 	if err := a.Account.Serves(input.BotID); err != nil {
 		return nil, activityError(err)
 	}
-	token, expiresAt, err := a.Account.Credentials.Mint(input.BotID, time.Now())
+	now := time.Now()
+	token, expiresAt, err := a.Account.Credentials.Mint(input.BotID, now)
 	if err != nil {
 		return nil, err
 	}
-	usableUntil := expiresAt.Add(-timing.TokenMargin)
+	usableUntil := now.Add(timing.TokenUse)
+	if limit := expiresAt.Add(-timing.TokenMargin); limit.Before(usableUntil) {
+		usableUntil = limit
+	}
 	sealed, err := a.Account.Sealer.Seal(seal.Token, activity.GetInfo(ctx).WorkflowExecution.ID, token, usableUntil)
 	if err != nil {
 		return nil, err

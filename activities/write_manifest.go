@@ -11,7 +11,8 @@ import (
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
-// WriteManifest writes the proof of an outcome, once.
+// WriteManifest writes the proof of an outcome: once, and over another one only
+// as [archive.Store.WriteManifest] allows.
 type WriteManifest struct {
 	Account *account.Account
 }
@@ -41,7 +42,10 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 	}
 	execution := activity.GetInfo(ctx).WorkflowExecution
 	manifest.WorkflowID, manifest.RunID = execution.ID, execution.RunID
-	written, err := store.WriteManifest(ctx, manifest)
+	written, err := a.restored(ctx, input)
+	if err == nil && written == nil {
+		written, err = store.WriteManifest(ctx, manifest, input.Replaces)
+	}
 	if err != nil {
 		return nil, activityError(err)
 	}
@@ -53,4 +57,20 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 		result.Source = workflows.SourceFetch
 	}
 	return &fetchrecording.WriteManifestResult{Result: *result}, nil
+}
+
+// restored returns the manifest that a failure was going to replace if that says
+// archived and its missing objects are back.
+func (a *WriteManifest) restored(ctx context.Context, input fetchrecording.WriteManifestInput) (*archive.Manifest, error) {
+	if input.Replaces == "" || input.Result.Outcome == workflows.OutcomeArchived {
+		return nil, nil
+	}
+	manifest, _, err := a.Account.Store.ReadManifest(ctx, input.Result.Session)
+	if err != nil || manifest == nil || manifest.Outcome != string(workflows.OutcomeArchived) {
+		return nil, err
+	}
+	if damaged, err := a.Account.Store.Damaged(ctx, manifest); err != nil || len(damaged) > 0 {
+		return nil, err
+	}
+	return manifest, nil
 }

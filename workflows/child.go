@@ -17,11 +17,11 @@ import (
 //
 // An outcome other than "archived" is a result, not an error. An error means
 // that no result can be trusted; its ApplicationError has the type
-// [ErrorTypeInvalidInput], [ErrorTypeBotNotServed], [ErrorTypeRejected] or, if
-// somebody cancelled or terminated the child, [ErrorTypeNoOutcome]. Cancelling
+// [ErrorTypeInvalidInput], [ErrorTypeRejected] or, if somebody cancelled or
+// terminated the child, [ErrorTypeNoOutcome]. Cancelling
 // ctx cancels the child, but not a fetch that somebody else started.
 func RunFetch(ctx workflow.Context, req FetchRequest) (*FetchResult, error) {
-	if err := req.Validate(); err != nil { // An invalid workflow id would fail the caller's task again and again.
+	if err := req.ValidateAt(workflow.Now(ctx)); err != nil { // An invalid workflow id would fail the caller's task again and again.
 		return nil, temporal.NewNonRetryableApplicationError(err.Error(), ErrorTypeInvalidInput, nil)
 	}
 	for {

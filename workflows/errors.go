@@ -1,12 +1,10 @@
 package workflows
 
 // The types of ApplicationErrors. [FetchRecordingWorkflowName] fails with the
-// first three; every other failure of it is a result with an [Outcome].
+// first two; every other failure of it is a result with an [Outcome].
 const (
 	// ErrorTypeInvalidInput: the request cannot be carried out as it is.
 	ErrorTypeInvalidInput = "InvalidInput"
-	// ErrorTypeBotNotServed: the workers have no credentials for the bot.
-	ErrorTypeBotNotServed = "BotNotServed"
 	// ErrorTypeRejected: the vendor's API rejects the request itself, so no
 	// retry can succeed.
 	ErrorTypeRejected = "Rejected"

@@ -26,9 +26,11 @@ type FetchPolicy struct {
 	// shorter.
 	PollMin time.Duration
 
-	// PollMax is the longest wait between two checks while the call or its
-	// media is in progress, while the fetch is blocked, or while the vendor's
-	// API is unavailable. Defaults to 30 minutes, or to PollMin if that is longer.
+	// PollMax is the longest wait between two checks during the first three hours
+	// of a call. After that the longest wait is 4 times as long until the call is
+	// a day old, 16 times until the third day, then 48 times, and never more than
+	// a day unless PollMax is. The same holds for a fetch that is blocked, by the
+	// age of the block. Defaults to 30 minutes, or to PollMin if that is longer.
 	PollMax time.Duration
 
 	// PartialRetryAfter is how long a fetch waits, never less, after
@@ -41,9 +43,16 @@ type FetchPolicy struct {
 	// Defaults to 7.
 	PartialMaxRetries *int
 
-	// GiveUpAfter is how long a fetch tries in all, from its start. The time
-	// it spends blocked does not count: what needs operator action waits for
-	// the operator. Defaults to 720 hours (30 days).
+	// UnavailableSettlesAfter is the age of a call, counted from its begin, at
+	// which media_unavailable becomes final. The vendor pulls media about 10
+	// minutes after a call and again after 24 hours, so a younger call is checked
+	// again. Defaults to 48 hours.
+	UnavailableSettlesAfter time.Duration
+
+	// GiveUpAfter is how long a fetch tries in all, from its start; then it makes
+	// one last check and ends with the answer, for which it waits as long as it
+	// takes. The time that it is blocked does not count: what needs operator
+	// action waits for the operator. Defaults to 720 hours (30 days).
 	GiveUpAfter time.Duration
 }
 
@@ -65,6 +74,9 @@ func (p FetchPolicy) WithDefaults() FetchPolicy {
 	}
 	if p.PartialMaxRetries == nil {
 		p.PartialMaxRetries = new(7)
+	}
+	if p.UnavailableSettlesAfter == 0 {
+		p.UnavailableSettlesAfter = 48 * time.Hour
 	}
 	if p.GiveUpAfter == 0 {
 		p.GiveUpAfter = 720 * time.Hour
@@ -99,6 +111,7 @@ func (p *FetchPolicy) durations() []policyDuration {
 		{"pollMin", &p.PollMin},
 		{"pollMax", &p.PollMax},
 		{"partialRetryAfter", &p.PartialRetryAfter},
+		{"unavailableSettlesAfter", &p.UnavailableSettlesAfter},
 		{"giveUpAfter", &p.GiveUpAfter},
 	}
 }
@@ -143,7 +156,7 @@ func (p *FetchPolicy) UnmarshalJSON(data []byte) error {
 			faults = append(faults, fmt.Errorf("policy.partialMaxRetries: want a whole number, got %.40s", raw))
 		}
 	}
-	if err := unknownKeys(object, ": a policy has pollMin, pollMax, partialRetryAfter, partialMaxRetries and giveUpAfter"); err != nil {
+	if err := unknownKeys(object, ": a policy has pollMin, pollMax, partialRetryAfter, partialMaxRetries, unavailableSettlesAfter and giveUpAfter"); err != nil {
 		faults = append(faults, err)
 	}
 	if len(faults) > 0 {

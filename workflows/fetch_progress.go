@@ -30,8 +30,8 @@ type FetchProgress struct {
 	// is not waiting.
 	NextCheckAt time.Time `json:"nextCheckAt,omitzero"`
 
-	// GiveUpAt is when the fetch gives up at the latest. It moves on while the
-	// fetch is blocked.
+	// GiveUpAt is when the fetch makes its last check. The next answer after a
+	// block moves it on by the time blocked.
 	GiveUpAt time.Time `json:"giveUpAt"`
 
 	// Reason says in words what the fetch waits for.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -32,6 +33,10 @@ type FetchRequest struct {
 	// underscores and hyphens, at most 128. Defaults to none.
 	BatchID string `json:"batchId,omitempty"`
 
+	// Refetch fetches a session again whose manifest says anything but archived.
+	// A session that is archived is never fetched again. Defaults to false.
+	Refetch bool `json:"refetch,omitempty"`
+
 	// Policy says how long to wait and how often to retry. Defaults to
 	// [DefaultFetchPolicy], field by field.
 	Policy FetchPolicy `json:"policy,omitzero"`
@@ -50,10 +55,14 @@ func (r *FetchRequest) UnmarshalJSON(data []byte) error {
 
 // Validate reports everything that is wrong with the request in one error,
 // each problem with its remedy. It makes no request: whether the bot is served
-// is checked by the first activity.
-func (r FetchRequest) Validate() error {
+// is checked by the first activity. Workflow code calls [FetchRequest.ValidateAt].
+func (r FetchRequest) Validate() error { return r.ValidateAt(time.Now()) }
+
+// ValidateAt is [FetchRequest.Validate] at a given time: that of the session's
+// id may be at most 10 minutes later, and not before 2015.
+func (r FetchRequest) ValidateAt(now time.Time) error {
 	err := errors.Join(
-		r.validate(),
+		r.validate(now),
 		validateUserID(r.UserID),
 		validateBatchID(r.BatchID),
 		r.Policy.Validate(),

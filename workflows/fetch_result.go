@@ -10,12 +10,17 @@ type Outcome string
 const (
 	// OutcomeArchived: every file of the call is verified in the archive.
 	OutcomeArchived Outcome = "archived"
-	// OutcomeUnavailable: the vendor's status was media_unavailable.
+	// OutcomeUnavailable: the vendor has no recording, and the call is old enough
+	// for that to be final (see FetchPolicy.UnavailableSettlesAfter).
 	OutcomeUnavailable Outcome = "unavailable"
 	// OutcomeFailed: the vendor's status was failed, or another final status.
 	OutcomeFailed Outcome = "failed"
-	// OutcomeGaveUp: giveUpAfter or partialMaxRetries was spent.
+	// OutcomeGaveUp: giveUpAfter or partialMaxRetries was spent, and the vendor
+	// was asked once more after that.
 	OutcomeGaveUp Outcome = "gave_up"
+	// OutcomeDamaged: the session was archived, but objects of it are missing or
+	// changed, and the vendor does not have them any more.
+	OutcomeDamaged Outcome = "damaged"
 )
 
 // ResultSource is where a result comes from.
@@ -90,4 +95,13 @@ type Recording struct {
 	// Source tells the files of one call apart: a digest of the name and the
 	// unsigned part of the URL. It is no credential.
 	Source string `json:"source,omitempty"`
+
+	// Remarks say what an auditor should know of the file: where its header or
+	// what the media server declared differs from what was received, and how long
+	// it plays. Each has at most 200 bytes.
+	Remarks []string `json:"remarks,omitempty"`
+
+	// NoLongerListed reports that the vendor's last list of the call's files does
+	// not have this one, which was archived before.
+	NoLongerListed bool `json:"noLongerListed,omitempty"`
 }

@@ -23,9 +23,33 @@ type Session struct {
 	SessionID string `json:"sessionId"`
 }
 
+// The times that a session's id can carry. SmartAssist is younger than the
+// first; the clock that made the id may be ahead of ours by the second.
+var (
+	earliestCall = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)
+	clockSkew    = 10 * time.Minute
+)
+
 // validate reports everything that is wrong with the two ids in one error.
-func (s Session) validate() error {
-	return errors.Join(ValidateBotID(s.BotID), s.validateSessionID())
+func (s Session) validate(now time.Time) error {
+	return errors.Join(ValidateBotID(s.BotID), s.validateSessionID(), s.validateCallTime(now))
+}
+
+// validateCallTime refuses an id whose time cannot be that of a call: a fetch of
+// it could only end with a manifest that says the recording is unavailable.
+func (s Session) validateCallTime(now time.Time) error {
+	callTime, err := s.CallTime()
+	switch {
+	case err != nil: // validateSessionID reports it.
+		return nil
+	case callTime.Before(earliestCall):
+		return fmt.Errorf("sessionId %q carries the time %s, before %d, so it is not a session's id: copy the id from the conversation logs",
+			s.SessionID, callTime.Format(time.RFC3339), earliestCall.Year())
+	case callTime.After(now.Add(clockSkew)):
+		return fmt.Errorf("sessionId %q carries the time %s, which is in the future (now is %s): copy the id from the conversation logs, and check the clock",
+			s.SessionID, callTime.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // ValidateBotID reports whether botID has the form of a stream id of

@@ -57,7 +57,7 @@ func TestInvalidInputIsRefusedBeforeAnyUpstreamCall(t *testing.T) {
 		{"a negative duration", `{"botId": "` + bot + `", "sessionId": "` + session + `", "policy": {"giveUpAfter": "-1h"}}`, workflows.ErrorTypeInvalidInput, []string{"policy.giveUpAfter", `"-1h"`}},
 		{"a duration that is a number", `{"botId": "` + bot + `", "sessionId": "` + session + `", "policy": {"pollMin": 60}}`, workflows.ErrorTypeInvalidInput, []string{"policy.pollMin", "60"}},
 		{"a key reserved for the workflow", `{"botId": "` + bot + `", "sessionId": "` + session + `", "resume": {"statusChecks": 0}}`, workflows.ErrorTypeInvalidInput, []string{`"resume"`}},
-		{"a bot that is not served", `{"botId": "st-not-served", "sessionId": "` + session + `"}`, workflows.ErrorTypeBotNotServed, []string{"st-not-served", "SMARTASSIST_BOT_ID"}},
+		{"a session of the future", `{"botId": "` + bot + `", "sessionId": "ffffffff3242653c58d7aaaa"}`, workflows.ErrorTypeInvalidInput, []string{"2106-02-07", "in the future"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestStarterExitsWithCode2OnInvalidUsage(t *testing.T) {
 		{"no session", []string{"fetch", "--bot", bot}, "sessionId is empty"},
 		{"a malformed bot", []string{"fetch", "--bot", "x", "--session", "65e7133a3242653c58d7aaaa"}, "botId"},
 		{"a negative wait", []string{"fetch", "--bot", bot, "--session", "65e7133a3242653c58d7aaaa", "--poll-min=-1h"}, "--poll-min"},
-		{"a bot that is not served", []string{"fetch", "--bot", "st-other", "--session", "65e7133a3242653c58d7aaaa", "--wait"}, "st-other is not served"},
+		{"a bot that is not served", []string{"fetch", "--bot", "st-other", "--session", "65e7133a3242653c58d7aaaa", "--wait"}, "serves bot st-other (they serve " + bot + ")"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -107,7 +107,10 @@ func TestFetchBeforeTheFirstWorkerWaitsForIt(t *testing.T) {
 	h := newHarness(t)
 	file := recording("early.wav", 60_000)
 	sessionID := h.addSession(nil, file)
-	waiting := h.startStarter("fetch", "--bot", bot, "--session", sessionID, "--wait")
+	refused := h.startStarter("fetch", "--bot", bot, "--session", sessionID)
+	require.Equal(t, 2, refused.exitCode(h.ctx))
+	require.Contains(t, refused.stderr.String(), "--no-check")
+	waiting := h.startStarter("fetch", "--bot", bot, "--session", sessionID, "--no-check", "--wait")
 	waiting.stderr.await(h.ctx, t, `no worker responds: start one with "`+workerBinary+`"`)
 	h.startWorker()
 	require.Zero(t, waiting.exitCode(h.ctx), waiting.stderr)

@@ -94,7 +94,7 @@ func requireOrdinary(t *testing.T, history *historypb.History) {
 		"WorkflowExecutionStarted",
 		"ActivityTaskScheduled FindArchived on callvault",
 		"ActivityTaskScheduled MintToken on callvault-api/" + simulator.DefaultBotID,
-		"ActivityTaskScheduled CheckStatus on callvault",
+		"ActivityTaskScheduled CheckStatus on callvault-check",
 		"UpsertWorkflowSearchAttributes",
 		"ActivityTaskScheduled DownloadRecording on callvault-transfer",
 		"ActivityTaskScheduled WriteManifest on callvault",

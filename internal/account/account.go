@@ -75,7 +75,7 @@ func (a *Account) Serves(botID string) error {
 	if slices.Contains(a.BotIDs, botID) {
 		return nil
 	}
-	return failure.New(failure.BotNotServed, fmt.Sprintf("bot %s is not served here: this worker has credentials for %s; correct botId, or add the bot to SMARTASSIST_BOT_ID and restart the workers",
+	return failure.New(failure.BotNotServed, fmt.Sprintf("no worker of this namespace serves bot %s (they serve %s): add the bot to SMARTASSIST_BOT_ID and restart the workers, or cancel the fetch if botId is wrong",
 		botID, a.someBots()))
 }
 

@@ -48,5 +48,5 @@ func TestAccountWithoutABudgetIsRefused(t *testing.T) {
 	opened, err := account.Open(settings)
 	require.NoError(t, err)
 	require.NoError(t, opened.Serves("st-7"))
-	require.ErrorContains(t, opened.Serves("st-8"), "st-4, st-5 and 2 more; correct botId")
+	require.ErrorContains(t, opened.Serves("st-8"), "st-4, st-5 and 2 more)")
 }

@@ -16,8 +16,8 @@ import (
 var (
 	// ErrBlocked means that the store refuses until an operator has acted.
 	ErrBlocked = failure.New(failure.ArchiveBlocked, "the archive refuses the request")
-	// ErrConflict means that an object was modified concurrently; a retry will see the
-	// new state.
+	// ErrConflict means that an object was modified or removed concurrently; a retry
+	// will see the new state.
 	ErrConflict = failure.New(failure.ArchiveUnavailable, "an object in the archive was modified concurrently")
 	// ErrMismatch means that an object differs from what was written.
 	ErrMismatch = failure.New(failure.ArchiveChanged, "an object in the archive differs from what was written")
@@ -43,14 +43,15 @@ var blockedCodes = []struct {
 }
 
 // storeError adds the operation and the object to err, and maps it to the errors
-// above. Any other error, such as a store that is down or slow, can be retried.
+// above. A missing object is a conflict: it was there a request earlier. Any other
+// error, such as a store that is down or slow, can be retried.
 func (s *Store) storeError(operation, key string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
 	where := fmt.Sprintf("%s s3://%s/%s", operation, s.bucket, key)
 	response := minio.ToErrorResponse(err)
-	if isConflict(response) {
+	if isConflict(response) || isNotFound(err) {
 		return fmt.Errorf("%s: %w", where, ErrConflict)
 	}
 	if remedy := remedyFor(response.Code); remedy != "" {

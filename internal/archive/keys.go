@@ -3,6 +3,7 @@ package archive
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path"
 	"strings"
 
@@ -49,34 +50,82 @@ type NamedFile struct {
 // NameFiles gives each file of a call its name in the archive. A name depends
 // on the set of files only, not on their order, so that every attempt writes the
 // same file under the same key. A file that is listed twice is named once.
-func NameFiles(files []SourceFile) []NamedFile {
-	sources := make(map[string]bool, len(files))
-	counts := make(map[string]int, len(files))
-	var named []NamedFile
-	for i, file := range files {
-		source := digest(file.Name + "\x00" + file.Location)
-		if sources[source] {
-			continue
+//
+// archived has the object names of files of this call that are already in the
+// archive, by [NamedFile.Source], listed in files or not; it may be nil. Such a
+// file keeps its name, and no other file gets it.
+func NameFiles(files []SourceFile, archived map[string]string) []NamedFile {
+	kept := make(map[string]bool, len(archived))
+	for _, name := range archived {
+		kept[strings.ToLower(name)] = true
+	}
+	named := distinctFiles(files)
+	names, free := tryNames(named, archived, kept, 0)
+	for round := 1; !free; round++ {
+		names, free = tryNames(named, archived, kept, round)
+	}
+	for i := range named {
+		named[i].ObjectName, named[i].Source = names[i], shortSource(named[i].Source)
+		if name, ok := archived[named[i].Source]; ok {
+			named[i].ObjectName = name
 		}
-		sources[source] = true
-		name := safeName(file.Name)
-		counts[strings.ToLower(name)]++
-		named = append(named, NamedFile{ObjectName: name, Source: source, Index: i})
+	}
+	return named
+}
+
+// tryNames returns a name for each file, and whether the names differ from each
+// other and from the kept ones. In round 0 a name has a suffix only if another file
+// has the same one; in later rounds every name has one.
+func tryNames(named []NamedFile, archived map[string]string, kept map[string]bool, round int) (names []string, free bool) {
+	counts := make(map[string]int, len(named))
+	for _, file := range named {
+		counts[strings.ToLower(file.ObjectName)]++
 	}
 	taken := make(map[string]bool, len(named))
-	for i, file := range named {
-		if counts[strings.ToLower(file.ObjectName)] > 1 {
-			named[i].ObjectName = withSuffix(file.ObjectName, file.Source[:8])
+	free = true
+	for _, file := range named {
+		name := file.ObjectName
+		_, isArchived := archived[shortSource(file.Source)]
+		if lower := strings.ToLower(name); round > 0 || counts[lower] > 1 || kept[lower] && !isArchived {
+			name = withSuffix(name, suffixFor(file.Source, round))
 		}
-		taken[strings.ToLower(named[i].ObjectName)] = true
+		lower := strings.ToLower(name)
+		if taken[lower] || kept[lower] && !isArchived {
+			free = false
+		}
+		taken[lower] = true
+		names = append(names, name)
 	}
-	for i, file := range named {
-		if len(taken) < len(named) {
-			// One file's own name equals another's name with its suffix: use a
-			// suffix that is too long to imitate.
-			named[i].ObjectName = withSuffix(safeName(files[file.Index].Name), file.Source[:32])
+	return names, free
+}
+
+// suffixFor returns a short suffix at first, because it is usually enough. Another
+// file may have the name with that suffix as its own, so the next is long, and any
+// further one is new.
+func suffixFor(source string, round int) string {
+	switch round {
+	case 0:
+		return source[:8]
+	case 1:
+		return source[:32]
+	default:
+		return digest(fmt.Sprint(source, round))[:32]
+	}
+}
+
+// shortSource is enough of a source to identify one of a call's files.
+func shortSource(source string) string { return source[:16] }
+
+// distinctFiles returns each file once, with its own safe name and its whole source.
+func distinctFiles(files []SourceFile) []NamedFile {
+	var named []NamedFile
+	seen := make(map[string]bool, len(files))
+	for i, file := range files {
+		source := digest(file.Name + "\x00" + file.Location)
+		if !seen[source] {
+			seen[source] = true
+			named = append(named, NamedFile{ObjectName: safeName(file.Name), Source: source, Index: i})
 		}
-		named[i].Source = file.Source[:16]
 	}
 	return named
 }

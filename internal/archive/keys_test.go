@@ -45,7 +45,7 @@ func names(vendors ...string) []string {
 		files = append(files, archive.SourceFile{Name: name, Location: fmt.Sprintf("host/%d.wav", i)})
 	}
 	var named []string
-	for _, file := range archive.NameFiles(files) {
+	for _, file := range archive.NameFiles(files, nil) {
 		named = append(named, file.ObjectName)
 	}
 	return named
@@ -122,10 +122,10 @@ func TestFilesOfOneCallGetUniqueNames(t *testing.T) {
 // first one would get.
 func TestImitatedSuffixDoesNotCollide(t *testing.T) {
 	files := []archive.SourceFile{{Name: "a.wav", Location: "h/1"}, {Name: "a.wav", Location: "h/2"}}
-	imitated := archive.NameFiles(files)[0].ObjectName
+	imitated := archive.NameFiles(files, nil)[0].ObjectName
 	files = append(files, archive.SourceFile{Name: strings.ToUpper(imitated), Location: "h/3"})
 	var got []string
-	for _, file := range archive.NameFiles(files) {
+	for _, file := range archive.NameFiles(files, nil) {
 		got = append(got, file.ObjectName)
 	}
 	require.Len(t, got, 3)
@@ -133,14 +133,14 @@ func TestImitatedSuffixDoesNotCollide(t *testing.T) {
 }
 
 func TestFileListedTwiceIsNamedOnce(t *testing.T) {
-	once := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}})
-	twice := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}, {Name: "a.wav", Location: "h/1"}})
+	once := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}}, nil)
+	twice := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}, {Name: "a.wav", Location: "h/1"}}, nil)
 	require.Equal(t, once, twice, "and its name is the same as if it were listed once")
 	require.Equal(t, "a.wav", once[0].ObjectName)
 }
 
 func TestSourceIsUniqueAndOpaque(t *testing.T) {
-	named := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}, {Name: "a.wav", Location: "h/2"}, {Name: "b.wav", Location: "h/1"}})
+	named := archive.NameFiles([]archive.SourceFile{{Name: "a.wav", Location: "h/1"}, {Name: "a.wav", Location: "h/2"}, {Name: "b.wav", Location: "h/1"}}, nil)
 	seen := make(map[string]bool)
 	for _, file := range named {
 		require.Regexp(t, `^[0-9a-f]{16}$`, file.Source)
@@ -176,7 +176,7 @@ func FuzzNamesAreSafeUniqueAndOrderIndependent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b, c string, order uint64) {
 		files := []archive.SourceFile{{a, "h/1"}, {b, "h/1"}, {c, "h/1"}, {a, "h/2"}, {b, c}, {c, a}}
-		named := archive.NameFiles(files)
+		named := archive.NameFiles(files, nil)
 		bySource := make(map[archive.SourceFile]string)
 		var all []string
 		for _, file := range named {
@@ -192,7 +192,7 @@ func FuzzNamesAreSafeUniqueAndOrderIndependent(f *testing.F) {
 
 		shuffled := slices.Clone(files)
 		rand.New(rand.NewPCG(order, 1)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		for _, file := range archive.NameFiles(shuffled) {
+		for _, file := range archive.NameFiles(shuffled, nil) {
 			require.Equal(t, bySource[shuffled[file.Index]], file.ObjectName, "seed %d", order)
 		}
 	})

@@ -3,12 +3,14 @@ package archive
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -24,11 +26,8 @@ func aManifest() *Manifest {
 	}
 }
 
-// The format is pinned: manifests are kept for years.
-func TestManifestFormatIsStable(t *testing.T) {
-	body, err := aManifest().encode()
-	require.NoError(t, err)
-	require.Equal(t, `{
+// manifestOfV010 is a manifest as release 0.1.0 wrote it.
+const manifestOfV010 = `{
   "version": 1,
   "botId": "st-fd81a2b1-43af-544d-8082-831bc09c0001",
   "sessionId": "65e7133a3242653c58d7aaaa",
@@ -55,7 +54,119 @@ func TestManifestFormatIsStable(t *testing.T) {
   "workflowId": "fetch-recording/st-fd81a2b1-43af-544d-8082-831bc09c0001/65e7133a3242653c58d7aaaa",
   "runId": "run"
 }
-`, string(body))
+`
+
+// The format is pinned: manifests are kept for years.
+func TestManifestWithoutNewKeysIsLikeVersion010(t *testing.T) {
+	body, err := aManifest().encode()
+	require.NoError(t, err)
+	require.Equal(t, manifestOfV010, string(body))
+
+	read, err := decodeManifest([]byte(manifestOfV010), aSession)
+	require.NoError(t, err)
+	want := aManifest()
+	want.Version = 1
+	require.Equal(t, want, read)
+}
+
+func TestFormatOfNewKeysIsStable(t *testing.T) {
+	m := aManifest()
+	m.Files[0].Remarks, m.Files[0].NoLongerListed = []string{"plays 3 s"}, true
+	m.Evidence = []status.Evidence{{Status: "success", First: m.StartedAt, Last: m.FinishedAt, Count: 2}}
+	m.Previous = aManifest()
+	body, err := m.encode()
+	require.NoError(t, err)
+	require.Contains(t, string(body), `
+      "source": "0123456789abcdef",
+      "remarks": [
+        "plays 3 s"
+      ],
+      "noLongerListed": true
+    }
+`)
+	require.Contains(t, string(body), `
+  "runId": "run",
+  "evidence": [
+    {
+      "status": "success",
+      "first": "2024-03-05T13:00:00Z",
+      "last": "2024-03-05T13:01:00Z",
+      "count": 2
+    }
+  ],
+  "previous": {
+    "version": 0,
+    "botId": "st-fd81a2b1-43af-544d-8082-831bc09c0001",
+`)
+	read, err := decodeManifest(body, aSession)
+	require.NoError(t, err)
+	require.Equal(t, m, read)
+}
+
+// chain returns a manifest that replaced n others, each with a reason of this size.
+func chain(n, size int) *Manifest {
+	m := aManifest()
+	m.Reason = strings.Repeat("x", size)
+	if n > 0 {
+		m.Previous = chain(n-1, size)
+	}
+	return m
+}
+
+// depth is the number of replaced manifests.
+func (m *Manifest) depth() int {
+	n := 0
+	for ; m.Previous != nil; m = m.Previous {
+		n++
+	}
+	return n
+}
+
+func TestReplacedManifestsAreBounded(t *testing.T) {
+	for _, row := range []struct{ depth, size, want int }{
+		{0, 10, 0}, {1, 10, 1}, {9, 10, 9}, {10, 10, 10}, {11, 10, 10}, {50, 10, 10},
+		{10, 300_000, 2}, {3, 500_000, 1}, {3, 1_000_000, 0},
+	} {
+		m := chain(row.depth, row.size)
+		body, err := m.encode()
+		require.NoError(t, err)
+		require.Less(t, len(body), maxManifestBytes)
+		require.Equal(t, row.want, m.depth(), "%+v", row)
+		read, err := decodeManifest(body, aSession)
+		require.NoError(t, err)
+		require.Equal(t, row.want, read.depth(), "%+v", row)
+	}
+}
+
+func TestManifestIsSmallerThanItsLimit(t *testing.T) {
+	m := aManifest()
+	body, err := m.encode()
+	require.NoError(t, err)
+	room := maxManifestBytes - len(body)
+	m.Reason = strings.Repeat("x", room-1)
+	body, err = m.encode()
+	require.NoError(t, err)
+	require.Len(t, body, maxManifestBytes-1)
+
+	m.Reason += "x"
+	_, err = m.encode()
+	require.ErrorIs(t, err, ErrBlocked)
+	require.ErrorContains(t, err, "the manifest of session "+aSession.SessionID+" has 1 files and would reach 1048576 bytes")
+}
+
+// The decoder's own limit ends a nesting that a stack might not survive.
+func TestHostileNestingIsBounded(t *testing.T) {
+	nested := func(depth int) []byte {
+		head := `{"version":1,"botId":"` + aSession.BotID + `","sessionId":"` + aSession.SessionID + `","outcome":"failed"`
+		return []byte(head + strings.Repeat(`,"previous":{"outcome":"x"`, depth) + strings.Repeat("}", depth+1))
+	}
+	read, err := decodeManifest(nested(9_000), aSession)
+	require.NoError(t, err)
+	require.Equal(t, maxPrevious, read.depth())
+	_, err = decodeManifest(nested(30_000), aSession)
+	require.ErrorContains(t, err, "not a JSON manifest")
+	_, err = decodeManifest(nested(50_000), aSession)
+	require.ErrorContains(t, err, "more than 1048576 bytes")
 }
 
 func TestManifestReadsBackAsWritten(t *testing.T) {
@@ -75,6 +186,7 @@ func TestLargestManifestIsBelowTheReadLimit(t *testing.T) {
 		file := manifest.Files[0]
 		file.FileName = fmt.Sprintf("%04d%s", i, strings.Repeat("\uFFFD", 1020/3))
 		file.Key = strings.Repeat("k", 1024)
+		file.Remarks = slices.Repeat([]string{strings.Repeat("r", 200)}, 5)
 		manifest.Files = append(manifest.Files, file)
 	}
 	body, err := manifest.encode()

@@ -5,73 +5,109 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/minio/minio-go/v7"
 
 	"github.com/callvault/callvault/workflows"
 )
 
-// ReadManifest returns the manifest of a session, or nil if there is none.
-func (s *Store) ReadManifest(ctx context.Context, session workflows.Session) (*Manifest, error) {
-	key, err := s.ManifestKey(session)
+const outcomeArchived = string(workflows.OutcomeArchived)
+
+// WriteManifest writes the manifest m of its session and returns the one that is
+// stored afterwards. replaces is the ETag of the manifest that m may replace, or
+// "" if there should be none; it is written conditionally, in one request if
+// replaces is "". m itself is not changed, and its Previous is ignored: that of the
+// stored manifest is the one it replaced.
+//
+// If the session has another manifest by then, these rules hold:
+//   - one of the same run as m is kept: an earlier attempt wrote it;
+//   - one that says archived is kept if all its objects are as it says;
+//   - otherwise an m that says archived replaces it;
+//   - otherwise one that says archived is [ErrBlocked], and any other is kept.
+//
+// It returns [ErrConflict] if the manifest is modified again meanwhile.
+func (s *Store) WriteManifest(ctx context.Context, m *Manifest, replaces string) (*Manifest, error) {
+	key, err := s.ManifestKey(m.Session)
 	if err != nil {
 		return nil, err
 	}
-	object, err := s.client.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
-	if err != nil {
-		return nil, s.storeError("read", key, err)
+	written, err := s.tryManifest(ctx, key, m, replaces)
+	if !errors.Is(err, ErrConflict) {
+		return written, err
 	}
-	defer object.Close()
-	body, err := io.ReadAll(io.LimitReader(object, maxManifestBytes+1))
+	present, etag, readErr := s.ReadManifest(ctx, m.Session)
 	switch {
-	case err != nil && isNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, s.storeError("read", key, err)
+	case readErr != nil:
+		return nil, readErr
+	case present == nil:
+		return nil, err
 	}
-	manifest, err := decodeManifest(body, session)
-	if err != nil {
-		return nil, fmt.Errorf("%w: the manifest s3://%s/%s is not valid: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, err)
-	}
-	return manifest, nil
+	return s.resolve(ctx, key, m, present, etag)
 }
 
-// WriteManifest writes the manifest of its session, unless there is one
-// already, and returns the one that is stored.
-func (s *Store) WriteManifest(ctx context.Context, manifest *Manifest) (*Manifest, error) {
-	key, err := s.ManifestKey(manifest.Session)
-	if err != nil {
-		return nil, err
+// tryManifest writes m, and returns [ErrConflict] if the session has a manifest
+// other than the one that m may replace.
+func (s *Store) tryManifest(ctx context.Context, key string, m *Manifest, replaces string) (*Manifest, error) {
+	if replaces == "" {
+		return s.putManifest(ctx, key, m, nil, "")
 	}
-	body, err := manifest.encode()
+	present, etag, err := s.ReadManifest(ctx, m.Session)
+	switch {
+	case err != nil:
+		return nil, err
+	case present != nil && etag != replaces:
+		return nil, fmt.Errorf("write s3://%s/%s: %w", s.bucket, key, ErrConflict)
+	}
+	return s.putManifest(ctx, key, m, present, etag)
+}
+
+// resolve returns the manifest present, or replaces it by m, by the rules of
+// [Store.WriteManifest].
+func (s *Store) resolve(ctx context.Context, key string, m, present *Manifest, etag string) (*Manifest, error) {
+	if present.WorkflowID == m.WorkflowID && present.RunID == m.RunID {
+		return present, nil
+	}
+	if present.Outcome != outcomeArchived && m.Outcome != outcomeArchived {
+		return present, nil
+	}
+	if present.Outcome == outcomeArchived {
+		err := s.verifyAll(ctx, key, present)
+		switch {
+		case err == nil:
+			return present, nil
+		case !errors.Is(err, ErrMismatch) || m.Outcome != outcomeArchived:
+			return nil, err
+		}
+	}
+	return s.putManifest(ctx, key, m, present, etag)
+}
+
+// putManifest writes a copy of m on the condition that the session's manifest is
+// previous with that ETag, or that there is none if previous is nil.
+func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manifest, etag string) (*Manifest, error) {
+	written := *m
+	written.Previous = previous
+	body, err := written.encode()
 	if err != nil {
 		return nil, err
 	}
 	options := minio.PutObjectOptions{ContentType: "application/json", Checksum: minio.ChecksumSHA256, DisableContentSha256: true}
-	options.SetMatchETagExcept("*")
-	_, err = s.client.PutObject(ctx, s.bucket, key, bytes.NewReader(body), int64(len(body)), options)
-	if err == nil {
-		return manifest, nil
+	if previous == nil {
+		options.SetMatchETagExcept("*")
+	} else {
+		options.SetMatchETag(etag)
 	}
-	if err := s.storeError("write", key, err); !errors.Is(err, ErrConflict) {
-		return nil, err
+	if _, err := s.client.PutObject(ctx, s.bucket, key, bytes.NewReader(body), int64(len(body)), options); err != nil {
+		return nil, s.storeError("write", key, err)
 	}
-	present, err := s.ReadManifest(ctx, manifest.Session)
-	switch {
-	case err != nil:
-		return nil, err
-	case present == nil:
-		return nil, fmt.Errorf("write s3://%s/%s: %w", s.bucket, key, ErrConflict)
-	}
-	return present, s.verifyAll(ctx, key, present)
+	return &written, nil
 }
 
 // verifyAll checks that the objects are those of the manifest: a concurrent
 // fetch of the same session may have overwritten one.
 func (s *Store) verifyAll(ctx context.Context, manifestKey string, manifest *Manifest) error {
 	for _, file := range manifest.Files {
-		err := s.Verify(ctx, file.Key, Object{Bytes: file.Bytes, SHA256: file.SHA256})
+		err := s.verifyFile(ctx, file)
 		switch {
 		case errors.Is(err, ErrMismatch):
 			return fmt.Errorf("%w: another fetch wrote s3://%s/%s, but %w: restore the object, or move the manifest away to have the session fetched again", ErrBlocked, s.bucket, manifestKey, err)

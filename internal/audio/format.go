@@ -1,19 +1,16 @@
-// Package audio reads the first bytes of a recording: its format and, for WAV,
-// the length that the header states.
+// Package audio reads the first bytes of a recording: its format, what its header
+// states about the whole file, and whether it is a text instead.
 //
-// It has its own list of formats because general sniffing libraries refuse some
-// valid files, for example FLAC with a single metadata block, and RF64. A good
-// recording would then be refused.
+// It has its own list of formats because general sniffing libraries take some
+// valid files for something else: FLAC with a single metadata block, RF64, and raw
+// samples without a header, which they call text.
 package audio
 
-import (
-	"errors"
-	"fmt"
-	"net/http"
-)
+import "bytes"
 
-// HeadBytes is how many leading bytes of a file [Detect] needs.
-const HeadBytes = 512
+// HeadBytes is how many leading bytes of a file the functions of this package
+// need. Apple's writers align the samples of a WAV file to 4,096 bytes.
+const HeadBytes = 4096
 
 // Format is a kind of audio file.
 type Format struct {
@@ -26,13 +23,31 @@ type Format struct {
 // The formats that recordings have or are likely to have. The vendor's console
 // changed from WAV to FLAC in 2025 without changing the file names.
 var (
-	WAV  = Format{"wav", "audio/wav"}
-	FLAC = Format{"flac", "audio/flac"}
-	Ogg  = Format{"ogg", "audio/ogg"}
-	MP3  = Format{"mp3", "audio/mpeg"}
-	AAC  = Format{"aac", "audio/aac"}
-	MP4  = Format{"mp4", "audio/mp4"}
+	WAV      = Format{"wav", "audio/wav"}
+	W64      = Format{"w64", "audio/x-w64"}
+	FLAC     = Format{"flac", "audio/flac"}
+	Ogg      = Format{"ogg", "audio/ogg"}
+	MP3      = Format{"mp3", "audio/mpeg"}
+	AAC      = Format{"aac", "audio/aac"}
+	MP4      = Format{"mp4", "audio/mp4"}
+	AU       = Format{"au", "audio/basic"}
+	AIFF     = Format{"aiff", "audio/aiff"}
+	CAF      = Format{"caf", "audio/x-caf"}
+	AMR      = Format{"amr", "audio/amr"}
+	AMRWB    = Format{"amr-wb", "audio/amr-wb"}
+	WebM     = Format{"webm", "audio/webm"}
+	Matroska = Format{"matroska", "audio/x-matroska"}
+
+	// Unknown is any other binary format, for example raw samples without a
+	// header.
+	Unknown = Format{"unknown", "application/octet-stream"}
 )
+
+// w64RIFF is the GUID that begins a file of Sony Wave64.
+const w64RIFF = "riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+
+// ebml begins a file of Matroska and of WebM, its subset.
+const ebml = "\x1a\x45\xdf\xa3"
 
 // signatures are the marks of the formats, each a text at an offset in bytes.
 var signatures = []struct {
@@ -40,28 +55,41 @@ var signatures = []struct {
 	marks  map[int]string
 }{
 	{WAV, map[int]string{0: "RIFF", 8: "WAVE"}},
-	{WAV, map[int]string{0: "RF64", 8: "WAVE"}}, // RIFF with 64-bit lengths
+	{WAV, map[int]string{0: "RIFX", 8: "WAVE"}}, // big-endian
+	{WAV, map[int]string{0: "RF64", 8: "WAVE"}}, // with 64-bit lengths
+	{WAV, map[int]string{0: "BW64", 8: "WAVE"}}, // RF64's successor
+	{W64, map[int]string{0: w64RIFF}},
 	{FLAC, map[int]string{0: "fLaC"}},
 	{Ogg, map[int]string{0: "OggS"}},
 	{MP3, map[int]string{0: "ID3"}},
 	{MP4, map[int]string{4: "ftyp"}},
+	{AU, map[int]string{0: ".snd"}},
+	{AIFF, map[int]string{0: "FORM", 8: "AIFF"}},
+	{AIFF, map[int]string{0: "FORM", 8: "AIFC"}},
+	{CAF, map[int]string{0: "caff\x00\x01"}},
+	{AMR, map[int]string{0: "#!AMR\n"}},
+	{AMR, map[int]string{0: "#!AMR_MC1.0\n"}}, // several channels
+	{AMRWB, map[int]string{0: "#!AMR-WB\n"}},
+	{AMRWB, map[int]string{0: "#!AMR-WB_MC1.0\n"}},
 }
 
-// Detect returns the format of a file with these first bytes. Its error says what
-// the bytes look like if they are not audio.
-func Detect(head []byte) (Format, error) {
-	if len(head) == 0 {
-		return Format{}, errors.New("the file is empty")
-	}
+// Detect returns the format of a file with these first bytes, [Unknown] if they
+// have no known signature. It does not say whether an unknown file is audio at
+// all: see [Text].
+func Detect(head []byte) Format {
 	for _, signature := range signatures {
 		if hasMarks(head, signature.marks) {
-			return signature.format, nil
+			return signature.format
 		}
 	}
-	if format, ok := mpegFormat(head); ok {
-		return format, nil
+	if bytes.HasPrefix(head, []byte(ebml)) {
+		// The document type is in the EBML header, whose elements have any order.
+		if bytes.Contains(head[:min(len(head), 64)], []byte("webm")) {
+			return WebM
+		}
+		return Matroska
 	}
-	return Format{}, fmt.Errorf("the file is not audio: its first bytes look like %s", http.DetectContentType(head))
+	return mpegFormat(head)
 }
 
 func hasMarks(head []byte, marks map[int]string) bool {
@@ -78,14 +106,18 @@ func hasMarks(head []byte, marks map[int]string) bool {
 // rest of it. Layer 0 is AAC in ADTS frames, the others are MP3 and its
 // predecessors. 0xFFFE, which would be layer I with a checksum, is left out: it
 // is the byte order mark of UTF-16.
-func mpegFormat(head []byte) (Format, bool) {
+func mpegFormat(head []byte) Format {
 	if len(head) < 4 || head[0] != 0xff || head[1]&0xe0 != 0xe0 || head[1] == 0xfe {
-		return Format{}, false
+		return Unknown
 	}
 	version, layer := head[1]>>3&3, head[1]>>1&3
-	if layer == 0 {
-		return AAC, version >= 2 && head[2]>>2&0xf < 13
+	bitrate, sampleRate, adtsRate := head[2]>>4, head[2]>>2&3, head[2]>>2&0xf
+	switch {
+	case layer == 0 && version >= 2 && adtsRate < 13:
+		return AAC
+	case layer != 0 && version != 1 && bitrate != 15 && sampleRate != 3:
+		return MP3
+	default:
+		return Unknown
 	}
-	bitrate, sampleRate := head[2]>>4, head[2]>>2&3
-	return MP3, version != 1 && bitrate != 15 && sampleRate != 3
 }

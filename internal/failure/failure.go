@@ -18,7 +18,6 @@ type Kind string
 // The kinds with which the workflow itself fails.
 const (
 	InvalidInput Kind = workflows.ErrorTypeInvalidInput
-	BotNotServed Kind = workflows.ErrorTypeBotNotServed
 	// Rejected: the vendor's API rejects the request itself.
 	Rejected Kind = workflows.ErrorTypeRejected
 )
@@ -28,6 +27,9 @@ const (
 	// Blocked: needs operator action at the vendor's side or in the worker's
 	// configuration.
 	Blocked Kind = "Blocked"
+	// BotNotServed: the worker has no credentials for the bot; another one may,
+	// for example during a rolling deploy.
+	BotNotServed Kind = "BotNotServed"
 	// RateLimited: the vendor's call budget is spent.
 	RateLimited Kind = "RateLimited"
 	// Transient: the vendor's API is unavailable.
@@ -37,11 +39,16 @@ const (
 	// MediaUnavailable: the media server is unavailable; the same URL may work
 	// later.
 	MediaUnavailable Kind = "MediaUnavailable"
-	// MediaRefused: the media URL is expired or refused; only a new status
-	// check returns another.
+	// MediaRefused: the media server refuses the URL.
 	MediaRefused Kind = "MediaRefused"
+	// MediaExpired: the media URL has expired by its own parameter; only a new
+	// status check returns another.
+	MediaExpired Kind = "MediaExpired"
 	// MediaInvalid: the media URL did not return a whole recording.
 	MediaInvalid Kind = "MediaInvalid"
+	// HandedOver: the worker is stopping, or the transfer was paused or reset;
+	// another attempt takes over.
+	HandedOver Kind = "HandedOver"
 	// ArchiveBlocked: the store needs operator action; the vendor is not
 	// called meanwhile.
 	ArchiveBlocked Kind = "ArchiveBlocked"
@@ -58,20 +65,20 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		InvalidInput, BotNotServed, Rejected, Blocked, RateLimited, Transient, TokenStale,
-		MediaUnavailable, MediaRefused, MediaInvalid, ArchiveBlocked, ArchiveUnavailable, ArchiveChanged, AlreadyArchived,
+		MediaUnavailable, MediaRefused, MediaExpired, MediaInvalid, HandedOver, ArchiveBlocked, ArchiveUnavailable, ArchiveChanged, AlreadyArchived,
 	}
 }
 
 // Retryable reports whether Temporal retries an activity that fails like this
 // with the same input. The other kinds go back to the workflow, which decides.
-func (k Kind) Retryable() bool { return k == MediaUnavailable || k == ArchiveUnavailable }
+func (k Kind) Retryable() bool { return k == HandedOver || k == ArchiveUnavailable }
 
 // Benign reports whether Temporal keeps a failure of this kind out of its error
 // logs and failure metrics, because the workflow waits it out. For what needs an
 // operator, the alert is CallvaultPhase = 'blocked'.
 func (k Kind) Benign() bool {
 	switch k {
-	case InvalidInput, BotNotServed, Rejected, ArchiveUnavailable:
+	case InvalidInput, Rejected, ArchiveUnavailable:
 		return false
 	default:
 		return true

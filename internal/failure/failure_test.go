@@ -19,14 +19,16 @@ func TestKindsSayWhatIsRetriedAndWhatIsBenign(t *testing.T) {
 		retried, benign bool
 	}{
 		{failure.InvalidInput, "InvalidInput", false, false},
-		{failure.BotNotServed, "BotNotServed", false, false},
+		{failure.BotNotServed, "BotNotServed", false, true},
 		{failure.Rejected, "Rejected", false, false},
 		{failure.Blocked, "Blocked", false, true},
 		{failure.RateLimited, "RateLimited", false, true},
 		{failure.Transient, "Transient", false, true},
 		{failure.TokenStale, "TokenStale", false, true},
-		{failure.MediaUnavailable, "MediaUnavailable", true, true},
+		{failure.MediaUnavailable, "MediaUnavailable", false, true},
 		{failure.MediaRefused, "MediaRefused", false, true},
+		{failure.MediaExpired, "MediaExpired", false, true},
+		{failure.HandedOver, "HandedOver", true, true},
 		{failure.MediaInvalid, "MediaInvalid", false, true},
 		{failure.ArchiveBlocked, "ArchiveBlocked", false, true},
 		{failure.ArchiveUnavailable, "ArchiveUnavailable", true, false},

@@ -7,54 +7,23 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/callvault/callvault/internal/audio"
-	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/retryafter"
 )
 
 const (
-	dialTimeout     = 10 * time.Second
-	headerTimeout   = 60 * time.Second
-	maxRedirects    = 5
-	maxRetryAfter   = time.Hour
-	maxTypeBytes    = 100
-	maxIdlePerMedia = 8
-	readAheadBytes  = 64 << 10
+	maxRedirects   = 5
+	maxRetryAfter  = time.Hour
+	maxTypeBytes   = 100
+	readAheadBytes = 64 << 10
 )
-
-var (
-	// ErrRefused means that the media server refuses this URL: it has expired, or there
-	// is another reason that only a new URL can resolve.
-	ErrRefused = failure.New(failure.MediaRefused, "the media URL is refused")
-	// ErrInvalid means that the response is not one complete recording.
-	ErrInvalid = failure.New(failure.MediaInvalid, "not a complete recording")
-)
-
-// UnavailableError means that the media server is unavailable or busy; the same URL may
-// work later.
-type UnavailableError struct {
-	// Wait is how long the server asks to wait, at most 1 hour; 0 if it does not say.
-	Wait time.Duration
-	Text string
-}
-
-func (e *UnavailableError) Error() string { return e.Text }
-
-// FailureKind implements [failure.Failure].
-func (e *UnavailableError) FailureKind() failure.Kind { return failure.MediaUnavailable }
-
-// RetryAfter implements [failure.Failure].
-func (e *UnavailableError) RetryAfter() time.Duration { return e.Wait }
 
 // Fetcher opens media URLs. It is safe for concurrent use.
 type Fetcher struct {
@@ -66,26 +35,14 @@ type Fetcher struct {
 // redirects included. It honours the standard proxy variables; a proxy resolves
 // names itself, so it is then the proxy that has to check addresses.
 func NewFetcher(policy *HostPolicy) *Fetcher {
-	direct := &http.Transport{
-		DialContext: (&net.Dialer{
-			Timeout:        dialTimeout,
-			ControlContext: policy.control,
-		}).DialContext,
-		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: headerTimeout,
-		IdleConnTimeout:       time.Minute,
-		MaxIdleConnsPerHost:   maxIdlePerMedia,
-		ForceAttemptHTTP2:     true,
-		// Decompressing would change the bytes and their number.
-		DisableCompression: true,
-	}
-	proxied := direct.Clone()
-	proxied.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
-	proxied.Proxy = http.ProxyFromEnvironment
+	return newFetcher(policy, newTransport(policy, defaultTimeouts))
+}
+
+func newFetcher(policy *HostPolicy, transport transportChoice) *Fetcher {
 	return &Fetcher{
 		hosts: policy,
 		client: &http.Client{
-			Transport: transportChoice{direct: direct, proxied: proxied},
+			Transport: transport,
 			CheckRedirect: func(request *http.Request, via []*http.Request) error {
 				// The Referer would reveal the signed URL to the next host.
 				request.Header.Del("Referer")
@@ -96,16 +53,6 @@ func NewFetcher(policy *HostPolicy) *Fetcher {
 			},
 		},
 	}
-}
-
-// transportChoice checks the address of every connection except to a proxy.
-type transportChoice struct{ direct, proxied http.RoundTripper }
-
-func (t transportChoice) RoundTrip(request *http.Request) (*http.Response, error) {
-	if proxy, err := http.ProxyFromEnvironment(request); err != nil || proxy != nil {
-		return t.proxied.RoundTrip(request)
-	}
-	return t.direct.RoundTrip(request)
 }
 
 // Open starts the download of one recording. When it returns, the first bytes
@@ -124,7 +71,7 @@ func (f *Fetcher) Open(ctx context.Context, rawURL string) (*Stream, error) {
 	if err != nil {
 		return nil, transportError(ctx, err)
 	}
-	stream, err := f.newStream(response)
+	stream, err := newStream(response)
 	if err != nil {
 		response.Body.Close()
 		return nil, err
@@ -147,32 +94,35 @@ func (f *Fetcher) newRequest(ctx context.Context, rawURL string) (*http.Request,
 	return request, nil
 }
 
-func (f *Fetcher) newStream(response *http.Response) (*Stream, error) {
+// newStream reads the first bytes and refuses what is no recording. What a
+// recording's header claims refuses nothing: many writers leave it unfinished.
+func newStream(response *http.Response) (*Stream, error) {
 	if err := statusError(response); err != nil {
 		return nil, err
 	}
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return nil, fmt.Errorf("%w: it has a content encoding that was not requested", ErrInvalid)
 	}
+	ctx := response.Request.Context()
 	head, err := io.ReadAll(io.LimitReader(response.Body, audio.HeadBytes))
 	if err != nil {
-		return nil, transportError(response.Request.Context(), err)
+		return nil, transportError(ctx, err)
 	}
-	format, err := audio.Detect(head)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	if len(head) == 0 {
+		return nil, fmt.Errorf("%w: the file is empty", ErrInvalid)
 	}
-	length, err := lengthOf(response, head)
-	if err != nil {
-		return nil, err
+	body := io.MultiReader(bytes.NewReader(head), response.Body)
+	if mediaType, isText := audio.Text(head); isText {
+		return nil, refuseText(ctx, body, mediaType)
 	}
 	return &Stream{
-		Length:              length,
-		Format:              format,
+		Length:              response.ContentLength,
+		Format:              audio.Detect(head),
 		DeclaredContentType: declaredType(response.Header),
-		ctx:                 response.Request.Context(),
+		end:                 endOf(response),
+		ctx:                 ctx,
 		body:                response.Body,
-		source:              bufio.NewReaderSize(io.MultiReader(bytes.NewReader(head), response.Body), readAheadBytes),
+		source:              bufio.NewReaderSize(body, readAheadBytes),
 		head:                head,
 		hash:                sha256.New(),
 	}, nil
@@ -192,24 +142,6 @@ func statusError(response *http.Response) error {
 	}
 }
 
-// lengthOf returns the Content-Length in bytes, which must agree with a WAV
-// header, or -1 if there is none. A body that ends with the connection may have
-// been cut off, so it needs a WAV header that states its length.
-func lengthOf(response *http.Response, head []byte) (int64, error) {
-	stated, known := audio.WAVBytes(head)
-	declared := response.ContentLength
-	switch {
-	case declared >= 0 && known && !audio.IsWAVLength(declared, stated):
-		return 0, fmt.Errorf("%w: it has %d bytes, but its WAV header states %d", ErrInvalid, declared, stated)
-	case declared >= 0:
-		return declared, nil
-	case !known && response.ProtoMajor == 1 && len(response.TransferEncoding) == 0:
-		return 0, fmt.Errorf("%w: the media server does not state its length, so a cut file could not be detected", ErrInvalid)
-	default:
-		return -1, nil
-	}
-}
-
 // declaredType returns the media type without its parameters, which may contain
 // anything.
 func declaredType(header http.Header) string {
@@ -218,48 +150,4 @@ func declaredType(header http.Header) string {
 		return ""
 	}
 	return declared[:min(len(declared), maxTypeBytes)]
-}
-
-// transportError removes the URL, which is a credential, from an error of the
-// HTTP client.
-func transportError(ctx context.Context, err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
-	switch cause := context.Cause(ctx); {
-	case errors.Is(err, ErrHostRefused), errors.Is(err, ErrRefused), errors.Is(err, ErrInvalid):
-		return err
-	case cause != nil:
-		return cause
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &UnavailableError{Text: "the media server cut the file short"}
-	default:
-		return &UnavailableError{Text: "reading from the media server failed: " + causeText(err)}
-	}
-}
-
-// causeText returns the text of the innermost error, which contains no URL: the
-// errors around it may quote a request or a Location header.
-func causeText(err error) string {
-	var operation *net.OpError
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &dns):
-		return "host " + dns.Name + ": " + dns.Err
-	case errors.As(err, &operation):
-		return operation.Op + ": " + operation.Err.Error()
-	}
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			break
-		}
-		err = inner
-	}
-	// A text with these characters may quote received or configured data.
-	if text := err.Error(); !strings.ContainsAny(text, `?/@"`) {
-		return text
-	}
-	return "the connection failed"
 }

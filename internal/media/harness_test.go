@@ -1,12 +1,15 @@
 package media_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -183,4 +186,41 @@ func local(t *testing.T, handler http.HandlerFunc) (string, *media.Fetcher) {
 	address, err := url.Parse(server.URL)
 	require.NoError(t, err)
 	return server.URL, media.NewFetcher(media.NewHostPolicy(address, nil))
+}
+
+// secure starts a media server with TLS and HTTP/2 on a loopback socket.
+func secure(t *testing.T, handler http.HandlerFunc) (*httptest.Server, *x509.CertPool) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	return server, roots
+}
+
+// raw starts a media server that sends these responses as they are, one for each
+// connection, and closes it; the last one is repeated.
+func raw(t *testing.T, responses ...string) (string, *media.Fetcher) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for i := 0; ; i++ {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			request, err := http.ReadRequest(bufio.NewReader(connection))
+			if err == nil && request.Method == http.MethodGet {
+				_, _ = io.WriteString(connection, responses[min(i, len(responses)-1)])
+			}
+			connection.Close()
+		}
+	}()
+	address := &url.URL{Scheme: "http", Host: listener.Addr().String()}
+	return address.String(), media.NewFetcher(media.NewHostPolicy(address, nil))
 }

@@ -14,9 +14,9 @@ import (
 )
 
 // Stream is the body of one recording while it is downloaded. Read returns the
-// last bytes only after it has checked that the file ends there and has the
-// expected length: a copy that ends without an error is complete, and one that
-// ends with an error is not.
+// last bytes only after it has checked that the file ends there: a copy that ends
+// without an error is complete, and one that ends with an error is not. If the
+// end is not [Stream.Proved], this takes a second download and [Stream.Expect].
 type Stream struct {
 	// Length of the recording in bytes, or -1 if it is not known before the end.
 	Length int64
@@ -28,14 +28,32 @@ type Stream struct {
 	// most 100 bytes of it; empty if none.
 	DeclaredContentType string
 
-	ctx    context.Context
-	body   io.Closer
-	source *bufio.Reader
-	head   []byte
-	hash   hash.Hash
-	read   atomic.Int64
-	whole  atomic.Bool
+	end      end
+	expected *expectation
+	ctx      context.Context
+	body     io.Closer
+	source   *bufio.Reader
+	head     []byte
+	hash     hash.Hash
+	read     atomic.Int64
+	whole    atomic.Bool
 }
+
+// expectation is what another download of the same URL was.
+type expectation struct {
+	digest string
+	bytes  int64
+}
+
+// Proved reports whether the protocol proves where the file ends: by a
+// Content-Length, chunks, or HTTP/2. If not, the body ends with the connection,
+// and a cut file cannot be told from a whole one.
+func (s *Stream) Proved() bool { return s.end != endsWithConnection }
+
+// Expect makes the stream whole only if it has this SHA-256, in lower-case hex,
+// and this length in bytes. It is called before the first Read, with what another
+// download of the same URL had.
+func (s *Stream) Expect(digest string, bytes int64) { s.expected = &expectation{digest, bytes} }
 
 // Read implements io.Reader. Its errors are those of [Fetcher.Open].
 func (s *Stream) Read(p []byte) (int, error) {
@@ -49,28 +67,27 @@ func (s *Stream) Read(p []byte) (int, error) {
 		_, err = s.source.Peek(1)
 	}
 	switch {
-	case err == nil && s.Length >= 0 && read >= s.Length:
-		return 0, fmt.Errorf("%w: it continues after its %d bytes", ErrInvalid, s.Length)
 	case err == nil:
 		return n, nil
 	case !errors.Is(err, io.EOF):
 		return 0, transportError(s.ctx, err)
 	}
-	if err := s.checkLength(read); err != nil {
+	if err := s.checkWhole(read); err != nil {
 		return 0, err
 	}
 	s.whole.Store(true)
 	return n, nil
 }
 
-func (s *Stream) checkLength(read int64) error {
-	if s.Length >= 0 && read != s.Length {
+func (s *Stream) checkWhole(read int64) error {
+	switch {
+	case s.Length >= 0 && read != s.Length:
 		return fmt.Errorf("%w: it has %d bytes, not the declared %d", ErrInvalid, read, s.Length)
+	case s.expected != nil && (read != s.expected.bytes || s.SHA256() != s.expected.digest):
+		return fmt.Errorf("%w: two downloads without a stated length differ: %d bytes and %d bytes", ErrInvalid, s.expected.bytes, read)
+	default:
+		return nil
 	}
-	if stated, known := audio.WAVBytes(s.head); known && !audio.IsWAVLength(read, stated) {
-		return fmt.Errorf("%w: it has %d bytes, but its WAV header states %d", ErrInvalid, read, stated)
-	}
-	return nil
 }
 
 // BytesRead returns how many bytes have been read so far. It may be called while

@@ -73,8 +73,14 @@ func NewClient(config Config) *Client {
 
 // Response is the API's response about one session.
 type Response struct {
-	// Status is the vendor's status, at most 300 bytes, documented or not.
+	// Status is the vendor's status, at most 300 bytes, documented or not; or
+	// status.NoSuchSession, if the API says that it does not know the session.
 	Status string
+
+	// Text is what the upstream returned with status.NoSuchSession, for example
+	// `the upstream returned 404 "session not found"`. It contains no secret.
+	// Empty for every other status.
+	Text string
 
 	// Files are the call's files, at most 100; never empty if Status is
 	// "success".
@@ -89,7 +95,8 @@ type File struct {
 
 // FetchRecordings requests the recordings of one session, as documented on the
 // vendor's page "Fetch Call Recording (Version 2)". userID may be empty. Every
-// error is an *[Error].
+// error is an *[Error]: that the API does not know the session is a [Response],
+// whereas an error concerns the installation, the request, or the moment.
 func (c *Client) FetchRecordings(ctx context.Context, token string, session workflows.Session, userID string) (*Response, error) {
 	request, err := c.newRequest(ctx, token, session, userID)
 	if err != nil {
@@ -102,25 +109,30 @@ func (c *Client) FetchRecordings(ctx context.Context, token string, session work
 	defer response.Body.Close()
 
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
-	switch {
-	case response.StatusCode != http.StatusOK:
-		// The status is used even if the body could not be read.
-		return nil, responseError(response.StatusCode, response.Header, body, time.Now(), token, userID)
-	case err != nil:
+	code := response.StatusCode
+	if err != nil && (code == http.StatusOK || slices.Contains(sessionStatuses, code)) {
+		// Without the body, whose fault it is remains unknown.
 		return nil, transportError(err, token, userID)
-	case len(body) > maxResponseBytes:
-		return nil, &Error{failure.Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
+	}
+	if code != http.StatusOK {
+		got := readAnswer(code, body, session, token, userID)
+		if got.concernsSession() {
+			return &Response{Status: status.NoSuchSession, Text: got.said}, nil
+		}
+		return nil, responseError(got, response.Header, time.Now())
+	}
+	if len(body) > maxResponseBytes {
+		return nil, &Error{failure.Transient, code, 0, fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
 	}
 	parsed, err := parseResponse(body, token, userID)
-	if err != nil {
-		// A rate limit may be reported by the text alone.
-		if limited := responseError(response.StatusCode, response.Header, body, time.Now(), token, userID); limited.Kind == failure.RateLimited {
-			return nil, limited
-		}
-		return nil, &Error{failure.Transient, response.StatusCode, 0, fmt.Sprintf("the upstream's response (%s) cannot be used: %s",
-			contentType(response.Header), Redact(err.Error(), token, userID))}
+	if err == nil {
+		return parsed, nil
 	}
-	return parsed, nil
+	if got := readAnswer(code, body, session, token, userID); got.isRateLimit() { // reported by the text alone
+		return nil, responseError(got, response.Header, time.Now())
+	}
+	return nil, &Error{failure.Transient, code, 0, fmt.Sprintf("the upstream's response (%s) cannot be used: %s",
+		contentType(response.Header), Redact(err.Error(), token, userID))}
 }
 
 func (c *Client) newRequest(ctx context.Context, token string, session workflows.Session, userID string) (*http.Request, error) {
@@ -188,19 +200,19 @@ func parseFiles(raw json.RawMessage, secrets ...string) ([]File, error) {
 			return nil, errors.New("its recording is not a list of fileName and fileUrl")
 		}
 	}
-	switch {
-	case len(entries) == 0:
+	if len(entries) == 0 {
 		return nil, errors.New("its status is success, but it lists no files")
-	case len(entries) > maxFiles:
+	}
+	if len(entries) > maxFiles {
 		return nil, fmt.Errorf("it lists %d files, more than %d", len(entries), maxFiles)
 	}
 	files := make([]File, 0, len(entries))
 	for i, entry := range entries {
-		address, err := url.Parse(entry.FileURL)
-		switch {
-		case entry.FileURL == "":
+		if entry.FileURL == "" {
 			return nil, fmt.Errorf("file %d has no fileUrl", i+1)
-		case err != nil || address.Host == "" || len(entry.FileURL) > maxURLBytes:
+		}
+		address, err := url.Parse(entry.FileURL)
+		if err != nil || address.Host == "" || len(entry.FileURL) > maxURLBytes {
 			return nil, fmt.Errorf("the fileUrl of file %d is not a valid URL of at most %d bytes", i+1, maxURLBytes)
 		}
 		files = append(files, File{Name: cleanName(entry.FileName, secrets...), URL: entry.FileURL})

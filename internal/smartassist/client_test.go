@@ -135,6 +135,7 @@ func TestUnusableResponseIsTransient(t *testing.T) {
 		"a second URL missing":       {`{"status":"success","recording":[{"fileUrl":"https://h/a"},{"fileUrl":null}]}`, "file 2 has no fileUrl"},
 		"a relative URL":             {`{"status":"success","recording":[{"fileUrl":"/api/getMediaStream/a.wav"}]}`, "not a valid URL"},
 		"an unparsable URL":          {`{"status":"success","recording":[{"fileUrl":"https://h:port/%zz"}]}`, "not a valid URL"},
+		"a second URL not valid":     {`{"status":"success","recording":[{"fileUrl":"https://h/a"},{"fileUrl":"/a"}]}`, "the fileUrl of file 2 is not a valid URL"},
 		"an overlong URL":            {`{"status":"success","recording":[{"fileUrl":"https://h/` + strings.Repeat("a", 9000) + `"}]}`, "not a valid URL"},
 		"more files than a call has": {listing(101), "101 files"},
 	} {
@@ -204,6 +205,30 @@ func TestUnusualFileNameIsKeptUnchanged(t *testing.T) {
 }
 
 func quoted(text string) string { return `"` + strings.ReplaceAll(text, `\`, `\\`) + `"` }
+
+func TestURLLengthIsBounded(t *testing.T) {
+	const frame = "https://h/"
+	for length, accepted := range map[int]bool{8192: true, 8193: false} {
+		address := frame + strings.Repeat("a", length-len(frame))
+		resp, err := ask(t, serve(t, responding(200, `{"status":"success","recording":[{"fileUrl":"`+address+`"}]}`)))
+		if accepted {
+			require.NoError(t, err)
+			require.Equal(t, address, resp.Files[0].URL)
+			continue
+		}
+		require.ErrorContains(t, err, "at most 8192 bytes")
+	}
+}
+
+// A shorter user id occurs in almost any name.
+func TestUserIDOfFourBytesIsRedactedFromAName(t *testing.T) {
+	client := serve(t, responding(200, `{"status":"success","recording":[{"fileName":"call of anna.wav","fileUrl":"https://h/a"}]}`))
+	for userID, want := range map[string]string{"anna": "call of [redacted].wav", "ann": "call of anna.wav"} {
+		resp, err := client.FetchRecordings(t.Context(), token, session, userID)
+		require.NoError(t, err)
+		require.Equal(t, want, resp.Files[0].Name)
+	}
+}
 
 func TestStatusLengthIsBounded(t *testing.T) {
 	resp, err := ask(t, serve(t, responding(200, `{"status":"`+strings.Repeat("é", 4096)+`"}`)))

@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +21,7 @@ import (
 // are rolling: the minute's budget is free again after a minute, whereas the
 // hour's budget frees up call by call.
 const (
-	minuteWait    = 60 * time.Second
+	minuteWait    = time.Minute
 	hourWait      = 15 * time.Minute
 	maxRetryAfter = 24 * time.Hour
 )
@@ -52,38 +52,49 @@ func (e *Error) FailureKind() failure.Kind { return e.Kind }
 // RetryAfter implements [failure.Failure].
 func (e *Error) RetryAfter() time.Duration { return e.Wait }
 
-// responseError maps an HTTP response to an error. The texts and codes it
-// recognises are the documented ones, where the vendor documents any.
-func responseError(status int, header http.Header, body []byte, now time.Time, secrets ...string) *Error {
-	text := Redact(messageOf(body), secrets...)
-	said := fmt.Sprintf("the upstream returned %d", status)
-	if text != "" {
-		said += fmt.Sprintf(" %q", text)
+// responseError maps an HTTP response that concerns the installation or the
+// request to an error. What an [answer] about one session means is decided
+// before; see concernsSession.
+func responseError(got answer, header http.Header, now time.Time) *Error {
+	code, wait := got.status, retryafter.Parse(header, now, maxRetryAfter)
+	if got.isRateLimit() {
+		return &Error{failure.RateLimited, code, budgetWait(wait, got.text), got.said + ": the call budget is spent"}
 	}
-	wait := retryafter.Parse(header, now, maxRetryAfter)
-	lower := strings.ToLower(text)
-	switch {
-	case status == http.StatusTooManyRequests || strings.Contains(lower, "rate limit"):
-		if wait == 0 { // Retrying at once would waste a call.
-			wait = minuteWait
-			if strings.Contains(lower, "hour") {
-				wait = hourWait
-			}
-		}
-		return &Error{failure.RateLimited, status, wait, said + ": the call budget is spent"}
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return &Error{failure.Blocked, status, 0, said + ": " + remedyFor(lower)}
-	case status == http.StatusNotFound || status >= 300 && status < 400:
-		return &Error{failure.Blocked, status, 0, said + ": the API is not at this address: check SMARTASSIST_URL" + redirectHint(header)}
-	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status >= 500:
-		return &Error{failure.Transient, status, wait, said + ": it is unavailable"}
-	case isEnvelope(body) && (status == http.StatusBadRequest || status == http.StatusPreconditionFailed || status == http.StatusUnprocessableEntity):
-		return &Error{failure.Rejected, status, 0, said + ": it rejects the request as invalid: check botId, sessionId and userId"}
-	case status >= 400:
-		return &Error{failure.Blocked, status, 0, said + ": something other than the API responded: check SMARTASSIST_URL, and any proxy or firewall in between"}
-	default:
-		return &Error{failure.Transient, status, wait, said + ", which the API does not document"}
+	if code == http.StatusUnauthorized {
+		return &Error{failure.Blocked, code, 0, got.said + ": " + got.credentialRemedy()}
 	}
+	if slices.Contains(sessionStatuses, code) {
+		return &Error{failure.Blocked, code, 0, got.said + ": " + got.installationRemedy()}
+	}
+	if code >= 300 && code < 400 {
+		return &Error{failure.Blocked, code, 0, got.said + ": " + addressRemedy + redirectHint(header)}
+	}
+	if code == http.StatusRequestTimeout || code == http.StatusTooEarly || code >= 500 {
+		return &Error{failure.Transient, code, wait, got.said + ": it is unavailable"}
+	}
+	if isErrorObject(got.body) && slices.Contains(rejectStatuses, code) {
+		return &Error{failure.Rejected, code, 0, got.said + ": it rejects the request as invalid: check botId, sessionId and userId"}
+	}
+	if code >= 400 {
+		return &Error{failure.Blocked, code, 0, got.said + ": " + otherRemedy}
+	}
+	return &Error{failure.Transient, code, wait, got.said + ", which the API does not document"}
+}
+
+// rejectStatuses say that the request itself is invalid. Public clients received
+// 412; the others are inferred.
+var rejectStatuses = []int{http.StatusBadRequest, http.StatusPreconditionFailed, http.StatusUnprocessableEntity}
+
+// budgetWait returns how long to wait for call budget. The wait that the
+// upstream asks for may be 0: retrying at once would waste a call.
+func budgetWait(asked time.Duration, text string) time.Duration {
+	if asked > 0 {
+		return asked
+	}
+	if strings.Contains(text, "hour") {
+		return hourWait
+	}
+	return minuteWait
 }
 
 func redirectHint(header http.Header) string {
@@ -118,43 +129,5 @@ func transportError(err error, secrets ...string) *Error {
 		return &Error{failure.Blocked, 0, 0, "the proxy variable in this machine's environment is not a valid address: correct HTTPS_PROXY or HTTP_PROXY"}
 	default:
 		return &Error{failure.Transient, 0, 0, fmt.Sprintf("the upstream did not respond: %s", Redact(err.Error(), secrets...))}
-	}
-}
-
-// isEnvelope reports whether body is an error of the API itself rather than of
-// a proxy in between.
-func isEnvelope(body []byte) bool {
-	var envelope map[string]json.RawMessage
-	if json.Unmarshal(body, &envelope) != nil {
-		return false
-	}
-	return envelope["errors"] != nil || envelope["error"] != nil || envelope["message"] != nil
-}
-
-// messageOf returns the message in the envelopes that the vendor's endpoints
-// use: {"errors": [{"msg", "code"}]}, {"error": "…"}, {"message": "…"}, or a
-// JSON string. Anything else is returned as it is.
-func messageOf(body []byte) string {
-	var envelope struct {
-		Errors []struct {
-			Msg string `json:"msg"`
-		} `json:"errors"`
-		Error   json.RawMessage `json:"error"`
-		Message string          `json:"message"`
-	}
-	var text string
-	switch {
-	case json.Unmarshal(body, &text) == nil:
-		return text
-	case json.Unmarshal(body, &envelope) != nil:
-		return strings.TrimSpace(string(body))
-	case len(envelope.Errors) > 0:
-		return envelope.Errors[0].Msg
-	case json.Unmarshal(envelope.Error, &text) == nil && text != "":
-		return text
-	case len(envelope.Error) > 0 && envelope.Message == "":
-		return string(envelope.Error)
-	default:
-		return envelope.Message
 	}
 }

@@ -58,6 +58,13 @@ func TestErrorResponseIsMappedToKindAndRemedy(t *testing.T) {
 		{"limit by text with 401", 401, `{"error":"` + hour + `"}`, failure.RateLimited, 15 * time.Minute, nil},
 		{"limit by text with 200", 200, envelope(429, hour), failure.RateLimited, 15 * time.Minute, nil},
 		{"limit in capitals", 403, `"RATE LIMIT reached"`, failure.RateLimited, time.Minute, nil},
+		{"400 of a proxy", 400, "<h1>Bad Request</h1>", failure.Blocked, 0, []string{"something other than the API responded"}},
+		{"an array with 412", 412, "[]", failure.Blocked, 0, []string{"any proxy or firewall"}},
+		{"unprocessable", 422, `{"message":"bad id"}`, failure.Rejected, 0, []string{"botId"}},
+		{"another 4xx in the envelope", 405, envelope(405, "Method"), failure.Blocked, 0, []string{"SMARTASSIST_URL"}},
+		{"the last 4xx", 499, "", failure.Blocked, 0, []string{"something other than the API responded"}},
+		{"the first 3xx", 300, "", failure.Blocked, 0, []string{"not at this address"}},
+		{"the last 2xx", 299, "", failure.Transient, 0, []string{"does not document"}},
 		{"server error", 500, envelope(500, "Internal server error"), failure.Transient, 0, []string{"500", "it is unavailable"}},
 		{"gateway's page", 502, gateway, failure.Transient, 0, []string{"502"}},
 		{"unavailable", 503, "", failure.Transient, 0, nil},
@@ -77,6 +84,18 @@ func TestErrorResponseIsMappedToKindAndRemedy(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestErrorIsAFailureWithItsKindAndWait(t *testing.T) {
+	_, err := ask(t, serve(t, responding(503, "", "Retry-After", "90")))
+	found, ok := failure.Of(err)
+	require.True(t, ok)
+	require.Equal(t, failure.Transient, found.FailureKind())
+	require.Equal(t, 90*time.Second, found.RetryAfter())
+}
+
+func TestContentTypeIsNamedInTheError(t *testing.T) {
+	require.Contains(t, requireFailure(t, serve(t, responding(200, "", "Content-Type", "a b; c"))).Text, "no valid Content-Type")
 }
 
 func TestMessageIsFoundInEveryEnvelope(t *testing.T) {

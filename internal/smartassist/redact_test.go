@@ -32,6 +32,11 @@ func TestRedactRemovesCredentialsAndControlCharacters(t *testing.T) {
 	}
 }
 
+func TestSecretOfFourBytesIsRedacted(t *testing.T) {
+	require.Equal(t, "call of [redacted]", smartassist.Redact("call of anna", "anna"))
+	require.Equal(t, "call of anna", smartassist.Redact("call of anna", "ann"))
+}
+
 func TestLongTextIsCutBetweenCharacters(t *testing.T) {
 	for shift := range 4 {
 		text := smartassist.Redact(strings.Repeat("a", shift) + strings.Repeat("€", 500))

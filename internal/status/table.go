@@ -11,6 +11,10 @@ import (
 // Success is the one status that comes with files.
 const Success = "success"
 
+// NoSuchSession is our own name for a response by which the API says that it
+// does not know this session, for example a 404 with its error envelope.
+const NoSuchSession = "no_such_session"
+
 // Action is what a fetch does about a status.
 type Action string
 
@@ -22,6 +26,8 @@ const (
 	Poll Action = "poll"
 	// RetryNextDay: not yet; check again after partialRetryAfter.
 	RetryNextDay Action = "retry_next_day"
+	// Settle: no recording, or not there yet: the age of the call decides.
+	Settle Action = "settle"
 	// End: there will be no recording.
 	End Action = "end"
 )
@@ -34,7 +40,7 @@ type Meaning struct {
 	// Phase of the fetch while it waits because of the status.
 	Phase workflows.FetchPhase `json:"phase,omitempty"`
 
-	// Outcome of the fetch if the action is End.
+	// Outcome of the fetch if the action is End, or once Settle has settled.
 	Outcome workflows.Outcome `json:"outcome,omitempty"`
 
 	// MinWait is the shortest wait that the vendor advises before the next
@@ -48,30 +54,60 @@ type Meaning struct {
 // Of returns the meaning of a status. The vendor's statuses are an open set: an
 // unknown one is kept as it is and checked again.
 func Of(name string) Meaning {
-	if meaning, known := table[name]; known {
-		return meaning
+	if row, known := table[name]; known {
+		return row.meaning
 	}
 	return Meaning{Action: Poll, Phase: workflows.PhaseChecking, Text: "a status that neither the vendor's page nor its console documents"}
+}
+
+// source is where a status comes from, and so how sure it is.
+type source string
+
+const (
+	// page: documented on the vendor's page "Fetch Call Recording (Version 2)",
+	// under "Recording Statuses". The texts repeat its words.
+	page source = "documented for this API"
+	// console: documented for the console, in mid-2026. Whether this API sends
+	// it is unknown.
+	console source = "documented for the console"
+	// oldConsole: in older documentation of the console only. Whether anything
+	// still sends it is unknown.
+	oldConsole source = "documented for older consoles"
+	// inferred: documented nowhere; follows from the API's error responses.
+	inferred source = "inferred from error responses"
+)
+
+// row is a status, where it comes from, and its meaning.
+type row struct {
+	source  source
+	meaning Meaning
 }
 
 // partialText repeats the words of the vendor's page.
 const partialText = "the URL is not generated as the call or media generation is in progress; the vendor says to retry after 24 hours"
 
-// table is to be read next to "Recording Statuses" on the vendor's page "Fetch
-// Call Recording (Version 2)", whose words the texts repeat. The second half
-// follows the documentation of the vendor's console.
-var table = map[string]Meaning{
-	Success:                   {Action: Download, Text: "the URL is generated"},
-	"failed":                  {Action: End, Outcome: workflows.OutcomeFailed, Text: "the URL was not generated (permanent failure)"},
-	"media_unavailable":       {Action: End, Outcome: workflows.OutcomeUnavailable, Text: "the recording is not available on the server: recording was off, it was deleted or purged, or it is not there yet"},
-	"call_in_progress":        {Action: Poll, Phase: workflows.PhaseCallInProgress, Text: "the call is ongoing"},
-	"media_in_progress":       {Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the call has ended and its media is not generated yet"},
-	"partial_download_failed": {Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText},
-	"partial_upload_failed":   {Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText},
+// table is to be read next to the sources of its rows. That the two rows with
+// Settle may mean "not there yet" is inferred; the page says no more of
+// media_unavailable than that the recording is not available on the server.
+var table = map[string]row{
+	Success:                   {page, Meaning{Action: Download, Text: "the URL is generated"}},
+	"failed":                  {page, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the URL was not generated (permanent failure)"}},
+	"media_unavailable":       {page, Meaning{Action: Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the recording is not available on the server: recording was off, it was deleted or purged, or it is not there yet"}},
+	"call_in_progress":        {page, Meaning{Action: Poll, Phase: workflows.PhaseCallInProgress, Text: "the call is ongoing"}},
+	"media_in_progress":       {page, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the call has ended and its media is not generated yet"}},
+	"partial_download_failed": {page, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText}},
+	"partial_upload_failed":   {page, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText}},
 
-	"partial_failed":       {Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "a part of the media is missing; the vendor retries after 24 hours"},
-	"fetching_in_progress": {Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor is fetching the media"},
-	"initial_fetch_failed": {Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "the vendor's first attempt to fetch the media failed; it retries after 24 hours"},
-	"retry_failed":         {Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor's retry failed; it says to try again after 15 minutes", MinWait: 15 * time.Minute},
-	"24hr_retry_failed":    {Action: End, Outcome: workflows.OutcomeFailed, Text: "the vendor's last retry, after 24 hours, failed"},
+	"media_generation_failed":          {console, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the media was not generated for a technical reason"}},
+	"media_conversion_failed":          {console, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "the conversion of the media failed; the vendor retries within 24 hours"}},
+	"media_unavailable_short_duration": {console, Meaning{Action: End, Outcome: workflows.OutcomeUnavailable, Text: "the call was too short to be recorded"}},
+	"recording_disabled":               {console, Meaning{Action: End, Outcome: workflows.OutcomeUnavailable, Text: "recording was off for this call"}},
+
+	"partial_failed":       {oldConsole, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "a part of the media is missing; the vendor retries after 24 hours"}},
+	"fetching_in_progress": {oldConsole, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor is fetching the media"}},
+	"initial_fetch_failed": {oldConsole, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "the vendor's first attempt to fetch the media failed; it retries after 24 hours"}},
+	"retry_failed":         {oldConsole, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor's retry failed; it says to try again after 15 minutes", MinWait: 15 * time.Minute}},
+	"24hr_retry_failed":    {oldConsole, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the vendor's last retry, after 24 hours, failed"}},
+
+	NoSuchSession: {inferred, Meaning{Action: Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the API does not know this session: it was deleted or purged, it is not there yet, or its id is wrong"}},
 }

@@ -15,9 +15,9 @@ const (
 	// refused like wrong credentials.
 	TokenMargin = time.Minute
 
-	// TokenUse is how long a status check may wait for a worker after its
-	// token was minted.
-	TokenUse = TokenLife - TokenMargin
+	// TokenUse is how long after its minting a token may be used: it stands for a
+	// call slot, and slots that are used late make a burst.
+	TokenUse = 45 * time.Second
 
 	// ClockSkew is how far the vendor's clock may be behind ours.
 	ClockSkew = 30 * time.Second

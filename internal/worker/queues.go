@@ -3,6 +3,7 @@ package worker
 import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -15,7 +16,7 @@ import (
 
 // How much one worker process does at a time.
 const (
-	// lightActivities bounds short activities: their HTTP requests are the
+	// lightActivities bounds the short activities of a queue: their HTTP requests are the
 	// only memory they hold.
 	lightActivities = 100
 
@@ -30,20 +31,29 @@ const (
 // newQueues returns a worker for each queue that this process serves, those of
 // the call slots apart. One that cannot continue, because its namespace was
 // deleted or its credentials withdrawn, reports it to onFatal.
-func newQueues(c client.Client, served *account.Account, transferTiming activities.TransferTiming, onFatal func(error)) (slots, work []sdkworker.Worker) {
+func newQueues(c client.Client, served *account.Account, transferTiming activities.TransferTiming, blocks *blockLog, onFatal func(error)) (slots, work []sdkworker.Worker) {
 	light := sdkworker.New(c, workflows.TaskQueue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize:     lightActivities,
 		MaxConcurrentWorkflowTaskExecutionSize: workflowTasks,
 		WorkerStopTimeout:                      timing.WorkerStop,
 		OnFatalError:                           onFatal,
+		Interceptors:                           []interceptor.WorkerInterceptor{blocks},
 		// A renamed Go function must not become a second name of a workflow.
 		DisableRegistrationAliasing: true,
 	})
 	light.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
 	register(light, fetchrecording.FindArchived, (&activities.FindArchived{Account: served}).Execute)
-	register(light, fetchrecording.CheckStatus, (&activities.CheckStatus{Account: served}).Execute)
 	register(light, fetchrecording.WriteManifest, (&activities.WriteManifest{Account: served}).Execute)
 	register(light, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: c}).Execute)
+
+	check := sdkworker.New(c, fetchrecording.CheckTaskQueue, sdkworker.Options{
+		MaxConcurrentActivityExecutionSize: lightActivities,
+		DisableWorkflowWorker:              true,
+		WorkerStopTimeout:                  timing.WorkerStop,
+		OnFatalError:                       onFatal,
+		Interceptors:                       []interceptor.WorkerInterceptor{blocks},
+	})
+	register(check, fetchrecording.CheckStatus, (&activities.CheckStatus{Account: served}).Execute)
 
 	transfer := sdkworker.New(c, fetchrecording.TransferTaskQueue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize: transfers,
@@ -51,6 +61,7 @@ func newQueues(c client.Client, served *account.Account, transferTiming activiti
 		MaxHeartbeatThrottleInterval:       timing.HeartbeatThrottle,
 		WorkerStopTimeout:                  timing.WorkerStop,
 		OnFatalError:                       onFatal,
+		Interceptors:                       []interceptor.WorkerInterceptor{blocks},
 	})
 	register(transfer, fetchrecording.DownloadRecording, (&activities.DownloadRecording{Account: served, Timing: transferTiming}).Execute)
 
@@ -69,7 +80,7 @@ func newQueues(c client.Client, served *account.Account, transferTiming activiti
 		register(queue, fetchrecording.MintToken, mint.Execute)
 		slots = append(slots, queue)
 	}
-	return slots, []sdkworker.Worker{light, transfer}
+	return slots, []sdkworker.Worker{light, check, transfer}
 }
 
 func register(w sdkworker.Worker, name string, execute any) {

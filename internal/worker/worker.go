@@ -62,7 +62,8 @@ func Run(ctx context.Context, options Options) error {
 		return err
 	}
 	fatal := make(chan error, 1)
-	slots, work := newQueues(options.Client, served, options.Timing, func(err error) {
+	blocks := newBlockLog(logger.With("upstream", served.API.Host, "bucket", served.Store.Bucket()))
+	slots, work := newQueues(options.Client, served, options.Timing, blocks, func(err error) {
 		select {
 		case fatal <- err:
 		default: // The first one is enough.
@@ -70,17 +71,18 @@ func Run(ctx context.Context, options Options) error {
 	})
 	// The server learns a queue's limit from the worker that polls it, so the
 	// call slots' queues are started and checked before there is any work.
+	// They are stopped first: a token that a stopping worker minted could expire
+	// unused, and its call slot with it.
 	stopSlots, err := startAll(slots)
-	defer stopSlots()
+	stopWork := func() {}
+	defer func() { stopSlots(); stopWork() }()
 	if err != nil {
 		return err
 	}
 	if err := checkLimits(ctx, options, logger); err != nil {
 		return err
 	}
-	stopWork, err := startAll(work)
-	defer stopWork()
-	if err != nil {
+	if stopWork, err = startAll(work); err != nil {
 		return err
 	}
 	logger.Info("the worker serves", "namespace", options.Namespace, "bots", served.BotIDs,

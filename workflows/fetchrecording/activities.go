@@ -9,8 +9,8 @@ import (
 
 // The activities that a fetch schedules, by the names that are recorded in histories.
 const (
-	// FindArchived reads the session's manifest and refuses a bot that this
-	// installation does not serve.
+	// FindArchived reads the session's manifest, verifies the objects that it
+	// names, and refuses a bot that the worker does not serve.
 	FindArchived = "FindArchived"
 	// MintToken mints a token for one request. It runs on the bot's
 	// rate-limited queue: a minted token is the slot for one call.
@@ -26,6 +26,10 @@ const (
 // TransferTaskQueue is the queue of the downloads, separate from the light
 // work so that long transfers never delay a status check.
 const TransferTaskQueue = "callvault-transfer"
+
+// CheckTaskQueue is the queue of the status checks, separate from the store's
+// work: a slow store must not make tokens, and with them call slots, expire.
+const CheckTaskQueue = "callvault-check"
 
 // CallTaskQueue is the queue of the call slots of one bot. The Temporal server
 // limits its rate over all workers.
@@ -44,6 +48,24 @@ type FindArchivedInput struct {
 // none.
 type FindArchivedResult struct {
 	Result *workflows.FetchResult `json:"result,omitempty"`
+
+	// ETag is the manifest's, with which it can be replaced.
+	ETag string `json:"etag,omitempty"`
+
+	// Damaged are the keys of the manifest's objects that are missing or changed.
+	Damaged []string `json:"damaged,omitempty"`
+
+	// Before are the files that a damaged session had when it was archived; the
+	// keys in Damaged are of these then.
+	Before []workflows.Recording `json:"before,omitempty"`
+}
+
+// recordings are the files that the keys in Damaged belong to.
+func (r *FindArchivedResult) recordings() []workflows.Recording {
+	if r.Before != nil {
+		return r.Before
+	}
+	return r.Result.Recordings
 }
 
 // MintTokenInput names the bot against whose budget the token's one call counts.
@@ -62,6 +84,10 @@ type CheckStatusInput struct {
 	workflows.Session
 	UserID string     `json:"userId,omitempty"`
 	Token  SealedText `json:"token"`
+
+	// Archived maps the sources of the call's files that have a name in the
+	// archive to these names.
+	Archived map[string]string `json:"archived,omitempty"`
 }
 
 // CheckStatusResult is the vendor's response and what it means.
@@ -93,6 +119,9 @@ type RemoteFile struct {
 type DownloadRecordingInput struct {
 	workflows.Session
 	File RemoteFile `json:"file"`
+
+	// Replaces is the ETag of the manifest that the fetch may replace.
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // DownloadProgress is the detail of DownloadRecording's heartbeats: something
@@ -112,6 +141,12 @@ type WriteManifestInput struct {
 	// Unfinished are the object names of files whose download did not succeed:
 	// what it may have left is removed.
 	Unfinished []string `json:"unfinished,omitempty"`
+
+	// Evidence are the statuses that the vendor sent.
+	Evidence []status.Evidence `json:"evidence,omitempty"`
+
+	// Replaces is the ETag of the manifest that this one may replace.
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // WriteManifestResult is what the archive now says of the session: the given

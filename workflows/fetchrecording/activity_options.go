@@ -14,9 +14,10 @@ import (
 // the kind of work that it suits. How long a fetch waits between them is in
 // backoff.go.
 
-// callSlotGrace is how long a fetch waits for a call slot although its time is
-// over, for one last check.
-const callSlotGrace = 10 * time.Minute
+// callSlotWait is how long a fetch waits for a call slot before it finds out
+// whether its bot is served at all. It loses its place in the queue then, so a
+// long queue of slots must not cost it that often.
+const callSlotWait = 24 * time.Hour
 
 // untilItSucceeds retries what only an unavailable store or worker can fail.
 // What needs operator action comes as a non-retryable error.
@@ -35,12 +36,11 @@ func archiveOptions(summary string) workflow.ActivityOptions {
 }
 
 // callSlotOptions suit minting: local work that may wait for hours on the
-// bot's limited queue until the budget has room for it, but not for longer
-// than the fetch has time left.
-func callSlotOptions(botID string, timeLeft time.Duration) workflow.ActivityOptions {
+// bot's limited queue until the budget has room for it.
+func callSlotOptions(botID string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:              CallTaskQueue(botID),
-		ScheduleToCloseTimeout: max(timeLeft, callSlotGrace),
+		ScheduleToCloseTimeout: callSlotWait,
 		StartToCloseTimeout:    10 * time.Second,
 		Summary:                "slot for one call",
 		RetryPolicy:            untilItSucceeds(),
@@ -51,7 +51,7 @@ func callSlotOptions(botID string, timeLeft time.Duration) workflow.ActivityOpti
 // one request: never retried, and worthless once the token has expired.
 func callOptions(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		TaskQueue:              workflows.TaskQueue,
+		TaskQueue:              CheckTaskQueue,
 		ScheduleToStartTimeout: timing.TokenUse,
 		StartToCloseTimeout:    timing.CheckTimeout,
 		Summary:                summary,

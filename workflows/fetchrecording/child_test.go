@@ -18,7 +18,7 @@ func nightly(ctx workflow.Context, sessionID string) (*workflows.FetchResult, er
 }
 
 func TestAnotherWorkflowRunsAFetchAsItsChild(t *testing.T) {
-	h := newHarness(t, status("media_unavailable"))
+	h := newHarness(t, answered("media_unavailable"))
 	h.env.RegisterWorkflow(nightly)
 	h.env.ExecuteWorkflow(nightly, sessionID)
 
@@ -32,7 +32,7 @@ func TestFailedChildKeepsItsErrorType(t *testing.T) {
 		ctx = workflow.WithChildOptions(ctx, workflows.FetchChildOptions(request))
 		return workflow.ExecuteChildWorkflow(ctx, workflows.FetchRecordingWorkflowName, request).Get(ctx, nil)
 	}
-	h := newHarness(t, status("media_unavailable"))
+	h := newHarness(t, answered("media_unavailable"))
 	h.env.RegisterWorkflow(child)
 	h.env.ExecuteWorkflow(child, workflows.FetchRequest{Session: workflows.Session{BotID: botID, SessionID: "not-a-session"}})
 
@@ -43,7 +43,7 @@ func TestFailedChildKeepsItsErrorType(t *testing.T) {
 
 func TestParentWithInvalidInputStartsNoChild(t *testing.T) {
 	for _, sessionID := range []string{"", "not-a-session", strings.Repeat("6", 2000)} {
-		h := newHarness(t, status("media_unavailable"))
+		h := newHarness(t, answered("media_unavailable"))
 		h.env.RegisterWorkflow(nightly)
 		h.env.OnWorkflow(workflows.FetchRecordingWorkflowName, mock.Anything, mock.Anything).Panic("started")
 		h.env.ExecuteWorkflow(nightly, sessionID)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -42,7 +43,9 @@ type next struct {
 	note string
 	// blocked: the wait is for an operator, and giveUpAfter's clock stops.
 	blocked bool
-	// lastCheck: giveUpAfter cuts the wait short, and the step is run once more.
+	// slack is how far the wait may pass giveUpAfter, which cuts it short.
+	slack time.Duration
+	// lastCheck is used by v0.1.0 alone, see v010.go.
 	lastCheck bool
 	// onCheckNow is the step if checkNow ends the wait.
 	onCheckNow step
@@ -56,53 +59,108 @@ type next struct {
 
 // situation is what a decision depends on.
 type situation struct {
-	state  State // a copy, which becomes next.state
-	policy workflows.FetchPolicy
-	now    time.Time
-	jitter float64 // from 0 to 1
+	state    State // a copy, which becomes next.state
+	policy   workflows.FetchPolicy
+	refetch  bool
+	callTime time.Time
+	now      time.Time
+	jitter   float64 // from 0 to 1
+	v010     bool    // the fetch began under v0.1.0, see v010.go
 }
 
-// maxQuickRetries is how often a recording that is not whole is requested again
-// with the backoff of a poll; after that, only the vendor can fix it, and each
-// check costs a call, so it is requested once a day.
-const maxQuickRetries = 3
-
-// afterFind: a session that has a manifest is never fetched again.
-func (s situation) afterFind(found *workflows.FetchResult, err error) next {
+// afterFind: what the manifest says is believed while its objects are there. An
+// archived session is never fetched again, and another one only on request.
+func (s situation) afterFind(found *FindArchivedResult, err error) next {
 	switch {
 	case err != nil:
 		return s.afterArchiveFailure(find, err)
-	case found != nil:
-		return next{state: s.state, result: found}
+	case found.Result == nil:
+		return s.proceed(check)
+	case found.Result.Outcome == workflows.OutcomeArchived && len(found.Damaged) > 0,
+		found.Result.Outcome == workflows.OutcomeDamaged && s.refetch && len(found.Damaged) > 0:
+		return s.repair(found)
+	case found.Result.Outcome == workflows.OutcomeDamaged && s.refetch && found.Before != nil:
+		s.keepIntact(found)
+		return s.end(workflows.OutcomeArchived, "") // The lost objects are back.
+	case found.Result.Outcome != workflows.OutcomeArchived && s.refetch:
+		s.keepIntact(found)
+		return s.proceed(check)
 	}
-	return s.proceed(check)
+	return next{state: s.state, result: found.Result}
+}
+
+// repair fetches what is missing of an archived session, as long as the vendor
+// still has it.
+func (s situation) repair(found *FindArchivedResult) next {
+	s.keepIntact(found)
+	s.state.Damaged = nil
+	for _, recording := range found.recordings() {
+		if slices.Contains(found.Damaged, recording.Key) {
+			s.state.Damaged = append(s.state.Damaged, recording)
+		}
+	}
+	n := s.proceed(check)
+	n.note = fmt.Sprintf("The session was archived, but objects are missing or changed: %s.", someOf(found.Damaged))
+	return n
+}
+
+// keepIntact keeps the files of a manifest that is going to be replaced.
+func (s *situation) keepIntact(found *FindArchivedResult) {
+	s.state.Replaces = found.ETag
+	s.state.Done = slices.DeleteFunc(slices.Clone(s.state.Done), func(done workflows.Recording) bool {
+		return slices.Contains(found.Damaged, done.Key)
+	})
+	for _, recording := range found.recordings() {
+		if !slices.Contains(found.Damaged, recording.Key) && !isIn(s.state.Done, recording.Source) {
+			s.state.Done = append(s.state.Done, recording)
+		}
+	}
+}
+
+// isIn reports whether a file is among recordings.
+func isIn(recordings []workflows.Recording, source string) bool {
+	return slices.ContainsFunc(recordings, func(r workflows.Recording) bool { return r.Source == source })
+}
+
+// maxNamedKeys bounds how many keys a text names.
+const maxNamedKeys = 5
+
+func someOf(keys []string) string {
+	named := strings.Join(keys[:min(len(keys), maxNamedKeys)], ", ")
+	if more := len(keys) - maxNamedKeys; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	return named
 }
 
 // afterMint is the decision when no token came.
 func (s situation) afterMint(botID string, err error) next {
 	if isTimeout(err) {
-		return s.transient(check, fmt.Sprintf("no call slot came for bot %s: check that a worker serves it (SMARTASSIST_BOT_ID)", botID), 0)
+		// The first step finds out whether the bot is served at all.
+		again := find
+		if s.v010 {
+			again = check
+		}
+		return s.transient(again, fmt.Sprintf("no call slot came for bot %s: check that a worker serves it (SMARTASSIST_BOT_ID)", botID), 0)
 	}
 	return s.afterCheckFailure(err)
 }
 
-// afterStatus follows the table in package status.
+// afterStatus follows the table in package status. It is the one place in which
+// a fetch gives up on a session: only an answer that came after its time was up
+// may end it.
 func (s situation) afterStatus(response *CheckStatusResult) next {
-	s.state.TransientFailures = 0
-	if response.Status != s.state.LastStatus {
-		s.state.Polls = 0
-	}
-	s.state.LastStatus = response.Status
+	s.answered(response)
 	switch response.Action {
 	case status.Download:
-		s.state.Done = slices.DeleteFunc(slices.Clone(s.state.Done), func(done workflows.Recording) bool {
-			return !slices.ContainsFunc(response.Files, func(file RemoteFile) bool { return file.Source == done.Source })
-		})
+		s.forgetUnlistedV010(response.Files)
 		return s.proceed(download)
 	case status.Poll:
 		return s.poll(response)
 	case status.RetryNextDay:
 		return s.retryNextDay(response)
+	case status.Settle:
+		return s.settle(response)
 	case status.End:
 		return s.end(response.Outcome, response.Text)
 	default:
@@ -110,13 +168,31 @@ func (s situation) afterStatus(response *CheckStatusResult) next {
 	}
 }
 
+// answered takes over that the vendor sent a status. A status that is new to
+// the fetch restarts the backoff; two that alternate do not.
+func (s *situation) answered(response *CheckStatusResult) {
+	var isNew bool
+	s.state.Evidence, isNew = status.Add(s.state.Evidence, response.Status, s.now)
+	if isNew || s.v010 && response.Status != s.state.LastStatus {
+		s.state.Polls = 0
+	}
+	s.state.LastStatus = response.Status
+	s.state.AnsweredAt = s.now.UTC()
+	s.state.TransientFailures = 0
+	if response.Action != status.Download { // A download may be blocked still.
+		s.unblock()
+	}
+}
+
 // poll waits because the call or its media is in progress.
 func (s situation) poll(response *CheckStatusResult) next {
-	wait := pollWait(s.policy, s.state.Polls, response.MinWait, s.jitter)
+	if s.timeIsUp() && !s.v010 {
+		return s.giveUp(response.Text)
+	}
+	wait := pollWait(s.policy, s.state.Polls, response.MinWait, s.longestWait(), s.jitter)
 	s.state.Polls++
-	s.state.BlockedWaits = 0
 	n := s.waitFor(check, wait, response.Phase, response.Text, fmt.Sprintf("%s, after check %d", response.Status, s.state.StatusChecks))
-	n.lastCheck = s.now.Add(wait).After(s.state.GiveUpAt) && s.now.Before(s.state.GiveUpAt)
+	n.lastCheck = s.now.Add(wait).After(s.state.GiveUpAt) && !s.timeIsUp()
 	return n
 }
 
@@ -131,10 +207,31 @@ func (s situation) retryNextDay(response *CheckStatusResult) next {
 		s.state.PartialRetries++
 		s.state.PartialDueAt = s.now.Add(partialWait(s.policy, s.jitter)).UTC()
 	}
-	s.state.BlockedWaits = 0
-	return s.waitFor(check, s.state.PartialDueAt.Sub(s.now), response.Phase,
+	if s.timeIsUp() && !s.v010 {
+		return s.giveUp(response.Text)
+	}
+	n := s.waitFor(check, s.state.PartialDueAt.Sub(s.now), response.Phase,
 		fmt.Sprintf("%s (waiting %s plus up to %.0f %% jitter, which spreads the fetches of a batch)", response.Text, s.policy.PartialRetryAfter, 100*partialJitter),
 		fmt.Sprintf("%s, retry %d of %d", response.Status, s.state.PartialRetries, *s.policy.PartialMaxRetries))
+	n.slack = time.Duration(partialSlack * float64(s.policy.PartialRetryAfter))
+	return n
+}
+
+// settle waits because the vendor says that there is no recording, which may
+// mean "not yet". The age of the call decides.
+func (s situation) settle(response *CheckStatusResult) next {
+	age := s.now.Sub(s.callTime)
+	switch {
+	case age >= s.policy.UnavailableSettlesAfter:
+		return s.end(response.Outcome, response.Text)
+	case s.timeIsUp():
+		return s.giveUp(response.Text)
+	}
+	wait := settleWait(s.policy, s.state.Polls, age, s.jitter)
+	s.state.Polls++
+	return s.waitFor(check, wait, response.Phase,
+		fmt.Sprintf("%s (final %s after the call's begin)", response.Text, s.policy.UnavailableSettlesAfter),
+		fmt.Sprintf("%s, after check %d", response.Status, s.state.StatusChecks))
 }
 
 // afterCheckFailure is the decision when a status check failed.
@@ -149,18 +246,23 @@ func (s situation) afterCheckFailure(err error) next {
 	case failure.Blocked:
 		return s.blocked(check, text)
 	default:
-		return s.fail(err)
+		return s.afterArchiveFailure(find, err)
 	}
 }
 
-// afterDownload is the decision when all missing files were tried. Of several
-// failures the one that matters most decides: a cancellation, then what needs
-// operator action.
-func (s situation) afterDownload(errs ...error) next {
+// afterDownload is the decision when all missing files were tried; progress
+// reports whether one more of them is in the archive. Of several failures the
+// one that matters most decides: a cancellation, then what needs operator
+// action.
+func (s situation) afterDownload(progress bool, errs ...error) next {
 	err := worstOf(errs)
-	kind, text, _ := classify(err)
+	kind, text, retryAfter := classify(err)
+	if progress && !s.v010 {
+		s.state.DownloadFailures = 0
+	}
 	switch {
 	case err == nil:
+		s.unblock()
 		return s.end(workflows.OutcomeArchived, "")
 	case kind == "" && !isTimeout(err):
 		return s.fail(err)
@@ -177,27 +279,43 @@ func (s situation) afterDownload(errs ...error) next {
 	case kind == failure.Blocked:
 		// The URL itself is the obstacle: only a new check returns another.
 		return s.blocked(check, text)
+	case s.v010:
+		return s.afterBadDownloadV010(kind, text, err)
 	default:
-		return s.afterBadDownload(kind, text, err)
+		return s.afterBadDownload(kind, text, retryAfter, err)
 	}
 }
 
-// afterBadDownload waits before the next check. A URL that was refused, or
-// returned a page instead of a recording, gets its new check at once the first
-// time: it had probably just expired.
-func (s situation) afterBadDownload(kind failure.Kind, text string, err error) next {
+// afterBadDownload tries the same URL again, a few times over a minute or two,
+// before it spends a call on another one. An expired URL is replaced at once
+// the first time.
+func (s situation) afterBadDownload(kind failure.Kind, text string, retryAfter time.Duration, err error) next {
 	note := text
 	if isTimeout(err) {
 		note, text = "A download ended without a response from its worker.", err.Error()
 	}
+	s.unblock()
 	s.state.DownloadFailures++
-	n := s.proceed(check)
-	if s.state.DownloadFailures > 1 || kind != failure.MediaRefused && kind != failure.MediaInvalid {
-		wait := pollWait(s.policy, s.state.DownloadFailures-1, 0, s.jitter)
-		if s.state.DownloadFailures > maxQuickRetries && kind == failure.MediaInvalid {
-			wait = max(wait, partialWait(s.policy, s.jitter))
+	step, wait := downloadWait(s.policy, s.state.DownloadFailures, s.jitter)
+	summary := "the download failed, next check"
+	switch {
+	case kind == failure.MediaExpired:
+		step = check
+		if s.state.DownloadFailures == 1 {
+			wait = 0
 		}
-		n = s.waitFor(check, wait, workflows.PhaseChecking, text, "the download failed, next check")
+	case step == download:
+		summary = "the download failed, next attempt"
+	}
+	var n next
+	switch {
+	case step == check && s.timeIsUp() && !s.state.AnsweredAt.Before(s.state.GiveUpAt):
+		n = s.giveUp(text)
+	case step == check && (wait == 0 || s.timeIsUp()):
+		n = s.proceed(check)
+	default:
+		n = s.waitFor(step, max(wait, retryAfter), workflows.PhaseChecking, text, summary)
+		n.onCheckNow = check
 	}
 	n.note = note
 	return n
@@ -212,39 +330,83 @@ func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
 	case kind == failure.ArchiveChanged:
 		// An object was replaced between its download and the manifest.
 		s.state.Done = nil
-		return s.afterBadDownload(kind, text, err)
+		switch {
+		case s.v010:
+			return s.afterBadDownloadV010(kind, text, err)
+		case s.state.Replaces != "":
+			return s.transient(find, text, 0) // The first step keeps what is intact.
+		}
+		return s.afterBadDownload(kind, text, 0, err)
 	default:
 		return s.afterArchiveFailure(write, err)
 	}
 }
 
 // afterArchiveFailure is the decision when a short request to the store failed
-// in a way that Temporal does not retry.
+// in a way that Temporal does not retry, or when the bot is not served.
 func (s situation) afterArchiveFailure(step step, err error) next {
-	if needsOperator(err) {
+	if needsOperator(err) || isNotServed(err) && !s.v010 {
 		_, text, _ := classify(err)
 		return s.blocked(step, text)
 	}
 	return s.fail(err)
 }
 
-// afterWait follows the decision n after its wait, or gives up.
+// afterWait follows the decision n after its wait.
 func (s situation) afterWait(n next, checkNow bool) next {
 	switch {
 	case checkNow:
 		n.step = n.onCheckNow
-	case !n.blocked && !n.lastCheck && !s.now.Before(s.state.GiveUpAt):
-		return s.end(workflows.OutcomeGaveUp, fmt.Sprintf("gave up after %s: %s", s.policy.GiveUpAfter, n.reason))
+	case s.v010 && !n.blocked && !n.lastCheck && s.timeIsUp():
+		return s.giveUp(n.reason)
 	}
 	n.state = s.state
 	return n
 }
 
+// timeIsUp reports whether giveUpAfter is spent.
+func (s situation) timeIsUp() bool { return !s.now.Before(s.state.GiveUpAt) }
+
+// giveUp is the outcome of a fetch whose time is up.
+func (s situation) giveUp(reason string) next {
+	return s.end(workflows.OutcomeGaveUp, fmt.Sprintf("gave up after %s: %s", s.policy.GiveUpAfter, reason))
+}
+
+// unblock lets the clock of giveUpAfter run again.
+func (s *situation) unblock() {
+	s.state.BlockedWaits = 0
+	if !s.state.BlockedSince.IsZero() {
+		s.state.GiveUpAt = s.state.GiveUpAt.Add(s.now.Sub(s.state.BlockedSince))
+		s.state.BlockedSince = time.Time{}
+	}
+}
+
+// longestWait returns the longest wait for a call of this age.
+func (s situation) longestWait() time.Duration {
+	if s.v010 {
+		return s.policy.PollMax
+	}
+	return longestWait(s.policy, s.now.Sub(s.callTime))
+}
+
 // proceed is the step without a wait.
 func (s situation) proceed(step step) next { return next{state: s.state, step: step} }
 
-// end is the outcome, to be written to the manifest.
+// end is the outcome, to be written to the manifest. A session of which files
+// are missing that were archived once is damaged, whatever the vendor says.
 func (s situation) end(outcome workflows.Outcome, reason string) next {
+	var missing []string
+	for _, damaged := range s.state.Damaged {
+		if !isIn(s.state.Done, damaged.Source) {
+			missing = append(missing, damaged.Key)
+		}
+	}
+	if len(missing) > 0 {
+		if outcome == workflows.OutcomeArchived {
+			reason = "it lists other files"
+		}
+		outcome, reason = workflows.OutcomeDamaged, fmt.Sprintf("missing or changed in the archive: %s; the vendor: %s", someOf(missing), reason)
+	}
 	return next{state: s.state, step: write, outcome: outcome, reason: reason}
 }
 
@@ -265,7 +427,7 @@ func (s situation) waitFor(step step, wait time.Duration, phase workflows.FetchP
 // transient waits with exponential backoff, and not shorter than the other side
 // asks for. What it asks for may be too short, again and again.
 func (s situation) transient(step step, reason string, retryAfter time.Duration) next {
-	wait := transientWait(s.policy, s.state.TransientFailures, s.jitter)
+	wait := transientWait(s.policy, s.state.TransientFailures, s.longestWait(), s.jitter)
 	if retryAfter > 0 {
 		wait = addJitter(max(wait, retryAfter), rateLimitJitter, s.jitter)
 	}
@@ -273,9 +435,17 @@ func (s situation) transient(step step, reason string, retryAfter time.Duration)
 	return s.waitFor(step, wait, workflows.PhaseChecking, reason, "unavailable or over budget, next check")
 }
 
-// blocked waits with exponential backoff until an operator has acted.
+// blocked waits with exponential backoff until an operator has acted, and the
+// clock of giveUpAfter stands still until the next answer.
 func (s situation) blocked(step step, reason string) next {
-	wait := pollWait(s.policy, s.state.BlockedWaits, 0, s.jitter)
+	longest := s.policy.PollMax
+	if !s.v010 {
+		if s.state.BlockedSince.IsZero() {
+			s.state.BlockedSince = s.now.UTC()
+		}
+		longest = longestWait(s.policy, s.now.Sub(s.state.BlockedSince))
+	}
+	wait := pollWait(s.policy, s.state.BlockedWaits, 0, longest, s.jitter)
 	s.state.BlockedWaits++
 	n := s.waitFor(step, wait, workflows.PhaseBlocked, reason, "blocked, next check")
 	n.blocked = true
@@ -320,6 +490,11 @@ func maySpendCall(err error) bool {
 func needsOperator(err error) bool {
 	kind, _, _ := classify(err)
 	return kind == failure.Blocked || kind == failure.ArchiveBlocked
+}
+
+func isNotServed(err error) bool {
+	kind, _, _ := classify(err)
+	return kind == failure.BotNotServed
 }
 
 func isTimeout(err error) bool {

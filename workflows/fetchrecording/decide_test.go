@@ -17,13 +17,15 @@ import (
 
 var noon = time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
 
-// fresh is a fetch that has just started, with half of every jitter.
+// fresh is a fetch that has just started, at the call's begin, with half of
+// every jitter.
 func fresh(changes ...func(*situation)) situation {
 	s := situation{
-		policy: workflows.DefaultFetchPolicy(),
-		state:  State{StartedAt: noon, GiveUpAt: noon.Add(720 * time.Hour)},
-		now:    noon,
-		jitter: 0.5,
+		policy:   workflows.DefaultFetchPolicy(),
+		state:    State{StartedAt: noon, GiveUpAt: noon.Add(720 * time.Hour)},
+		callTime: noon,
+		now:      noon,
+		jitter:   0.5,
 	}
 	for _, change := range changes {
 		change(&s)
@@ -57,7 +59,7 @@ func requireDecided(t *testing.T, want decided, got next) {
 }
 
 func TestDecisionAfterAStatus(t *testing.T) {
-	const second, minute, day = time.Second, time.Minute, 24 * time.Hour
+	const second, minute = time.Second, time.Minute
 	for name, row := range map[string]struct {
 		status string
 		given  situation
@@ -65,11 +67,23 @@ func TestDecisionAfterAStatus(t *testing.T) {
 	}{
 		"success":                        {"success", fresh(), decided{step: download}},
 		"failed":                         {"failed", fresh(), decided{step: write, outcome: workflows.OutcomeFailed}},
-		"media_unavailable":              {"media_unavailable", fresh(), decided{step: write, outcome: workflows.OutcomeUnavailable}},
+		"media_unavailable, a new call":  {"media_unavailable", fresh(), decided{step: check, phase: workflows.PhaseMediaInProgress, wait: 15*minute + 4500*time.Millisecond}},
+		"media_unavailable, settled":     {"media_unavailable", fresh(aged(48 * time.Hour)), decided{step: write, outcome: workflows.OutcomeUnavailable}},
+		"no such session, a new call":    {"no_such_session", fresh(), decided{step: check, phase: workflows.PhaseMediaInProgress, wait: 15*minute + 4500*time.Millisecond}},
+		"no such session, settled":       {"no_such_session", fresh(aged(48 * time.Hour)), decided{step: write, outcome: workflows.OutcomeUnavailable}},
+		"too short to be recorded":       {"media_unavailable_short_duration", fresh(), decided{step: write, outcome: workflows.OutcomeUnavailable}},
+		"recording_disabled":             {"recording_disabled", fresh(), decided{step: write, outcome: workflows.OutcomeUnavailable}},
+		"media_generation_failed":        {"media_generation_failed", fresh(), decided{step: write, outcome: workflows.OutcomeFailed}},
+		"media_conversion_failed":        {"media_conversion_failed", fresh(), decided{step: check, phase: workflows.PhasePartialWait, wait: day + day/200}},
 		"call_in_progress":               {"call_in_progress", fresh(), decided{step: check, phase: workflows.PhaseCallInProgress, wait: 66 * second}},
 		"media_in_progress, third time":  {"media_in_progress", fresh(polled("media_in_progress", 2)), decided{step: check, phase: workflows.PhaseMediaInProgress, wait: 264 * second}},
 		"media_in_progress, after calls": {"media_in_progress", fresh(polled("call_in_progress", 2)), decided{step: check, phase: workflows.PhaseMediaInProgress, wait: 66 * second}},
 		"media_in_progress, at the most": {"media_in_progress", fresh(polled("media_in_progress", 50)), decided{step: check, phase: workflows.PhaseMediaInProgress, wait: 30 * minute}},
+		"media_in_progress, a day old":   {"media_in_progress", fresh(polled("media_in_progress", 50), aged(day)), decided{step: check, phase: workflows.PhaseMediaInProgress, wait: 8 * time.Hour}},
+		"media_in_progress, a week old":  {"media_in_progress", fresh(polled("media_in_progress", 50), aged(7*day)), decided{step: check, phase: workflows.PhaseMediaInProgress, wait: day}},
+		"media_in_progress, time is up":  {"media_in_progress", fresh(over), decided{step: write, outcome: workflows.OutcomeGaveUp}},
+		"media_unavailable, time is up":  {"media_unavailable", fresh(over, aged(time.Hour)), decided{step: write, outcome: workflows.OutcomeGaveUp}},
+		"partial, time is up":            {"partial_upload_failed", fresh(over), decided{step: write, outcome: workflows.OutcomeGaveUp}},
 		"retry_failed":                   {"retry_failed", fresh(), decided{step: check, phase: workflows.PhaseMediaInProgress, wait: 15*minute + 90*second}},
 		"unknown":                        {"teleporting", fresh(), decided{step: check, phase: workflows.PhaseChecking, wait: 66 * second}},
 		"partial, first":                 {"partial_upload_failed", fresh(), decided{step: check, phase: workflows.PhasePartialWait, wait: day + day/200}},
@@ -86,8 +100,23 @@ func TestDecisionAfterAStatus(t *testing.T) {
 	require.ErrorContains(t, unknown.err, "deploy the same version to all workers")
 }
 
+// polled is a fetch that was told the same status so many times.
 func polled(last string, polls int) func(*situation) {
-	return func(s *situation) { s.state.LastStatus, s.state.Polls = last, polls }
+	return func(s *situation) {
+		s.state.LastStatus, s.state.Polls = last, polls
+		s.state.Evidence = []status.Evidence{{Status: last, First: s.now, Last: s.now, Count: polls}}
+	}
+}
+
+// aged is a fetch of a call that began so long ago.
+func aged(age time.Duration) func(*situation) {
+	return func(s *situation) { s.callTime = s.now.Add(-age) }
+}
+
+// over is a fetch whose time is up.
+func over(s *situation) {
+	s.now = s.state.GiveUpAt
+	s.callTime = s.now.Add(-30 * day)
 }
 
 func partial(retries int, due time.Time) func(*situation) {
@@ -104,6 +133,10 @@ func TestDecisionAfterAFailure(t *testing.T) {
 	blockedAt := func(step step) decided {
 		return decided{step: step, phase: workflows.PhaseBlocked, wait: 66 * second, blocked: true}
 	}
+	again := func(wait time.Duration) decided {
+		return decided{step: download, phase: workflows.PhaseChecking, wait: wait}
+	}
+	answeredNow := func(s *situation) { s.state.AnsweredAt = s.now }
 	fails := decided{fails: true}
 	failures := func(n int) func(*situation) { return func(s *situation) { s.state.DownloadFailures = n } }
 	for name, row := range map[string]struct {
@@ -111,10 +144,11 @@ func TestDecisionAfterAFailure(t *testing.T) {
 		want decided
 	}{
 		"find: blocked":           {fresh().afterFind(nil, failed(failure.ArchiveBlocked, 0)), blockedAt(find)},
-		"find: bot not served":    {fresh().afterFind(nil, failed(failure.BotNotServed, 0)), fails},
-		"find: nothing":           {fresh().afterFind(nil, nil), decided{step: check}},
-		"mint: timeout":           {fresh().afterMint("st-1", timeout), transient(2200 * time.Millisecond)},
-		"mint: bot not served":    {fresh().afterMint("st-1", failed(failure.BotNotServed, 0)), fails},
+		"find: bot not served":    {fresh().afterFind(nil, failed(failure.BotNotServed, 0)), blockedAt(find)},
+		"find: nothing":           {fresh().afterFind(&FindArchivedResult{}, nil), decided{step: check}},
+		"find: another failure":   {fresh().afterFind(nil, errors.New("x")), fails},
+		"mint: timeout":           {fresh().afterMint("st-1", timeout), decided{step: find, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
+		"mint: bot not served":    {fresh().afterMint("st-1", failed(failure.BotNotServed, 0)), blockedAt(find)},
 		"check: timeout":          {fresh().afterCheckFailure(timeout), transient(2200 * time.Millisecond)},
 		"check: transient":        {fresh().afterCheckFailure(failed(failure.Transient, 0)), transient(2200 * time.Millisecond)},
 		"check: asked to wait":    {fresh().afterCheckFailure(failed(failure.Transient, minute)), transient(67500 * time.Millisecond)},
@@ -123,20 +157,31 @@ func TestDecisionAfterAFailure(t *testing.T) {
 		"check: blocked":          {fresh().afterCheckFailure(failed(failure.Blocked, 0)), blockedAt(check)},
 		"check: rejected":         {fresh().afterCheckFailure(failed(failure.Rejected, 0)), fails},
 		"check: cancelled":        {fresh().afterCheckFailure(temporal.NewCanceledError()), fails},
-		"download: done":          {fresh().afterDownload(nil), decided{step: write, outcome: workflows.OutcomeArchived}},
-		"download: archived":      {fresh().afterDownload(failed(failure.AlreadyArchived, 0)), decided{step: find}},
-		"download: store blocked": {fresh().afterDownload(failed(failure.ArchiveBlocked, 0)), blockedAt(download)},
-		"download: store away":    {fresh().afterDownload(failed(failure.ArchiveUnavailable, 0)), decided{step: download, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
-		"download: host refused":  {fresh().afterDownload(failed(failure.Blocked, 0)), blockedAt(check)},
-		"download: URL refused":   {fresh().afterDownload(failed(failure.MediaRefused, 0)), decided{step: check}},
-		"download: twice refused": {fresh(failures(1)).afterDownload(failed(failure.MediaRefused, 0)), transient(132 * second)},
-		"download: invalid":       {fresh().afterDownload(failed(failure.MediaInvalid, 0)), decided{step: check}},
-		"download: often invalid": {fresh(failures(3)).afterDownload(failed(failure.MediaInvalid, 0)), transient(24*time.Hour + 432*second)},
-		"download: unavailable":   {fresh().afterDownload(failed(failure.MediaUnavailable, 0)), transient(66 * second)},
-		"download: timeout":       {fresh().afterDownload(timeout), transient(66 * second)},
-		"download: cancelled":     {fresh().afterDownload(temporal.NewCanceledError()), fails},
+		"check: time is up":       {fresh(over).afterCheckFailure(failed(failure.Transient, 0)), transient(2200 * time.Millisecond)},
+		"download: done":          {fresh().afterDownload(true, nil), decided{step: write, outcome: workflows.OutcomeArchived}},
+		"download: archived":      {fresh().afterDownload(false, failed(failure.AlreadyArchived, 0)), decided{step: find}},
+		"download: store blocked": {fresh().afterDownload(false, failed(failure.ArchiveBlocked, 0)), blockedAt(download)},
+		"download: store away":    {fresh().afterDownload(false, failed(failure.ArchiveUnavailable, 0)), decided{step: download, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
+		"download: host refused":  {fresh().afterDownload(false, failed(failure.Blocked, 0)), blockedAt(check)},
+		"download: refused":       {fresh().afterDownload(false, failed(failure.MediaRefused, 0)), again(10050 * time.Millisecond)},
+		"download: 2nd time":      {fresh(failures(1)).afterDownload(false, failed(failure.MediaInvalid, 0)), again(30150 * time.Millisecond)},
+		"download: 3rd time":      {fresh(failures(2)).afterDownload(false, failed(failure.MediaUnavailable, 0)), again(60300 * time.Millisecond)},
+		"download: 4th time":      {fresh(failures(3)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(60300 * time.Millisecond)},
+		"download: 5th time":      {fresh(failures(4)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(time.Hour + 18*second)},
+		"download: 6th time":      {fresh(failures(5)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(day + 432*second)},
+		"download: 99th time":     {fresh(failures(98)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(16*day + 16*432*second)},
+		"download: asked to wait": {fresh().afterDownload(false, failed(failure.MediaUnavailable, minute)), again(minute)},
+		"download: expired":       {fresh().afterDownload(false, failed(failure.MediaExpired, 0)), decided{step: check}},
+		"download: expired again": {fresh(failures(1)).afterDownload(false, failed(failure.MediaExpired, 0)), transient(30150 * time.Millisecond)},
+		"download: progress":      {fresh(failures(8)).afterDownload(true, failed(failure.MediaInvalid, 0)), again(10050 * time.Millisecond)},
+		"download: timeout":       {fresh().afterDownload(false, timeout), again(10050 * time.Millisecond)},
+		"download: cancelled":     {fresh().afterDownload(false, temporal.NewCanceledError()), fails},
+		"download: time is up":    {fresh(failures(8), over).afterDownload(false, failed(failure.MediaInvalid, 0)), decided{step: check}},
+		"download: and answered":  {fresh(failures(8), over, answeredNow).afterDownload(false, failed(failure.MediaInvalid, 0)), decided{step: write, outcome: workflows.OutcomeGaveUp}},
+		"download: URL works yet": {fresh(over, answeredNow).afterDownload(false, failed(failure.MediaInvalid, 0)), again(10050 * time.Millisecond)},
 		"write: blocked":          {fresh().afterWrite(nil, failed(failure.ArchiveBlocked, 0)), blockedAt(write)},
-		"write: changed":          {fresh().afterWrite(nil, failed(failure.ArchiveChanged, 0)), transient(66 * second)},
+		"write: changed":          {fresh().afterWrite(nil, failed(failure.ArchiveChanged, 0)), again(10050 * time.Millisecond)},
+		"write: changed, repair":  {fresh(func(s *situation) { s.state.Replaces = "e" }).afterWrite(nil, failed(failure.ArchiveChanged, 0)), decided{step: find, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
 		"write: anything else":    {fresh().afterWrite(nil, errors.New("x")), fails},
 	} {
 		t.Run(name, func(t *testing.T) { requireDecided(t, row.want, row.got) })
@@ -163,10 +208,10 @@ func TestCheckThatCannotHaveSpentACallIsNotCounted(t *testing.T) {
 }
 
 func TestFailedWorkflowKeepsTheActivitysErrorOutermost(t *testing.T) {
-	err := fresh().afterFind(nil, failed(failure.BotNotServed, 0)).err
+	err := fresh().afterCheckFailure(failed(failure.Rejected, 0)).err
 	outermost, ok := err.(*temporal.ApplicationError)
 	require.True(t, ok)
-	require.Equal(t, workflows.ErrorTypeBotNotServed, outermost.Type())
+	require.Equal(t, workflows.ErrorTypeRejected, outermost.Type())
 	require.Equal(t, "the text", outermost.Message())
 	require.True(t, outermost.NonRetryable())
 	require.Equal(t, context.Canceled, fresh().afterFind(nil, context.Canceled).err, "anything else stays as it is")
@@ -192,31 +237,128 @@ func TestBackoffGrowsAndIsReset(t *testing.T) {
 }
 
 func TestDecisionAfterAWait(t *testing.T) {
-	over := func(s *situation) { s.now = s.state.GiveUpAt }
-	poll := func(s situation) next {
-		return s.afterStatus(&CheckStatusResult{Status: "call_in_progress", Meaning: status.Of("call_in_progress")})
+	inTime := fresh().afterStatus(&CheckStatusResult{Status: "call_in_progress", Meaning: status.Of("call_in_progress")})
+	blocked := fresh().afterDownload(false, failed(failure.ArchiveBlocked, 0))
+	for name, row := range map[string]struct {
+		got  next
+		want step
+	}{
+		"poll":                        {fresh().afterWait(inTime, false), check},
+		"poll, time is up":            {fresh(over).afterWait(inTime, false), check},
+		"poll, on request":            {fresh(over).afterWait(inTime, true), check},
+		"blocked by the store":        {fresh(over).afterWait(blocked, false), download},
+		"blocked by the store, asked": {fresh().afterWait(blocked, true), check},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, row.want, row.got.step)
+			require.Empty(t, row.got.outcome, "only an answer ends a fetch")
+		})
 	}
-	inTime := poll(fresh())
-	inTime.reason = "the call is ongoing"
-	requireStep := func(want step, got next) {
-		t.Helper()
-		require.Equal(t, want, got.step)
-		require.Empty(t, got.outcome)
+}
+
+func TestClockOfABlockedFetchStandsStillUntilTheNextAnswer(t *testing.T) {
+	s := fresh()
+	end := s.state.GiveUpAt
+	s.state = s.afterCheckFailure(failed(failure.Blocked, 0)).state
+	require.Equal(t, noon, s.state.BlockedSince)
+
+	// The obstacle is gone, but no answer has come yet.
+	s.now = noon.Add(2 * time.Hour)
+	s.state = s.afterCheckFailure(failed(failure.Transient, 0)).state
+	s.state = s.afterCheckFailure(failed(failure.Blocked, 0)).state
+	require.Equal(t, noon, s.state.BlockedSince, "it began then")
+	require.Equal(t, 2, s.state.BlockedWaits)
+	require.Equal(t, end, s.state.GiveUpAt)
+
+	s.now = noon.Add(5 * time.Hour)
+	s.state = s.afterStatus(&CheckStatusResult{Status: "call_in_progress", Meaning: status.Of("call_in_progress")}).state
+	require.Equal(t, end.Add(5*time.Hour), s.state.GiveUpAt)
+	require.Zero(t, s.state.BlockedSince)
+	require.Zero(t, s.state.BlockedWaits)
+
+	// The store's block ends with what the media server says.
+	s.state = s.afterDownload(false, failed(failure.ArchiveBlocked, 0)).state
+	s.now = s.now.Add(time.Hour)
+	require.Equal(t, end.Add(6*time.Hour), s.afterDownload(false, failed(failure.MediaRefused, 0)).state.GiveUpAt)
+	require.Equal(t, end.Add(6*time.Hour), s.afterDownload(true).state.GiveUpAt)
+}
+
+func TestAlternatingStatusesDoNotRestartTheBackoff(t *testing.T) {
+	s := fresh()
+	for i := range 10 {
+		name := []string{"call_in_progress", "media_in_progress"}[i%2]
+		s.state = s.afterStatus(&CheckStatusResult{Status: name, Meaning: status.Of(name)}).state
 	}
-	requireStep(check, fresh().afterWait(inTime, false))
+	require.Equal(t, 9, s.state.Polls, "restarted once, when media_in_progress was new")
+	require.Equal(t, 5, s.state.Evidence[1].Count)
+}
 
-	gaveUp := fresh(over).afterWait(inTime, false)
-	require.Equal(t, workflows.OutcomeGaveUp, gaveUp.outcome)
-	require.Equal(t, "gave up after 720h0m0s: the call is ongoing", gaveUp.reason)
-	requireStep(check, fresh(over).afterWait(inTime, true)) // the operator asked for a check
+func TestManifestDecidesWhetherToFetch(t *testing.T) {
+	file := func(key string) workflows.Recording { return workflows.Recording{Key: key, Source: "source of " + key} }
+	found := func(outcome workflows.Outcome, damaged ...string) *FindArchivedResult {
+		return &FindArchivedResult{ETag: "e", Damaged: damaged, Result: &workflows.FetchResult{
+			Outcome: outcome, Recordings: []workflows.Recording{file("a"), file("b")}}}
+	}
+	wasArchived := func(found *FindArchivedResult) *FindArchivedResult {
+		found.Before = []workflows.Recording{file("a"), file("b"), file("c")}
+		return found
+	}
+	refetch := func(s *situation) { s.refetch = true }
+	for name, row := range map[string]struct {
+		given  situation
+		found  *FindArchivedResult
+		step   step // 0: the manifest's result
+		intact int
+	}{
+		"archived":                   {fresh(), found(workflows.OutcomeArchived), 0, 0},
+		"archived, refetch":          {fresh(refetch), found(workflows.OutcomeArchived), 0, 0},
+		"archived, damaged":          {fresh(), found(workflows.OutcomeArchived, "b"), check, 1},
+		"unavailable":                {fresh(), found(workflows.OutcomeUnavailable), 0, 0},
+		"unavailable, refetch":       {fresh(refetch), found(workflows.OutcomeUnavailable), check, 2},
+		"failed, refetch":            {fresh(refetch), found(workflows.OutcomeFailed), check, 2},
+		"gave up, refetch, damaged":  {fresh(refetch), found(workflows.OutcomeGaveUp, "a", "b"), check, 0},
+		"damaged":                    {fresh(), wasArchived(found(workflows.OutcomeDamaged, "c")), 0, 0},
+		"damaged, refetch":           {fresh(refetch), wasArchived(found(workflows.OutcomeDamaged, "c")), check, 2},
+		"damaged, restored, refetch": {fresh(refetch), wasArchived(found(workflows.OutcomeDamaged)), write, 3},
+		"gave up, damaged":           {fresh(), found(workflows.OutcomeGaveUp, "a"), 0, 0},
+		"archived, one file at hand": {fresh(func(s *situation) { s.state.Done = []workflows.Recording{file("b")} }), found(workflows.OutcomeArchived, "a"), check, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := row.given.afterFind(row.found, nil)
+			require.Equal(t, row.step, got.step)
+			require.Len(t, got.state.Done, row.intact)
+			if row.step == 0 {
+				require.Equal(t, row.found.Result, got.result)
+				return
+			}
+			require.Equal(t, "e", got.state.Replaces, "what it replaces")
+			if row.found.Before != nil && row.step == check {
+				require.Equal(t, []workflows.Recording{file("c")}, got.state.Damaged)
+			}
+			if row.step == write {
+				require.Equal(t, workflows.OutcomeArchived, got.outcome)
+			}
+		})
+	}
+}
 
-	blocked := fresh().afterDownload(failed(failure.ArchiveBlocked, 0))
-	requireStep(download, fresh(over).afterWait(blocked, false)) // blocked time does not count
-	requireStep(check, fresh().afterWait(blocked, true))
+func TestSessionIsDamagedWhileAFileIsMissing(t *testing.T) {
+	a, b := workflows.Recording{Key: "k/a", Source: "a"}, workflows.Recording{Key: "k/b", Source: "b"}
+	s := fresh().afterFind(&FindArchivedResult{ETag: "e", Damaged: []string{"k/b"},
+		Result: &workflows.FetchResult{Outcome: workflows.OutcomeArchived, Recordings: []workflows.Recording{a, b}}}, nil)
+	require.Contains(t, s.note, "k/b")
+	missing := fresh(func(to *situation) { to.state = s.state })
+	missing.callTime = noon.Add(-100 * day)
 
-	cutShort := poll(fresh(func(s *situation) { s.now = s.state.GiveUpAt.Add(-time.Second) }))
-	requireStep(check, fresh(over).afterWait(cutShort, false)) // one last check
-	require.Equal(t, workflows.OutcomeGaveUp, fresh(over).afterWait(poll(fresh(over)), false).outcome)
+	gone := missing.afterStatus(&CheckStatusResult{Status: "media_unavailable", Meaning: status.Of("media_unavailable")})
+	require.Equal(t, workflows.OutcomeDamaged, gone.outcome)
+	require.Contains(t, gone.reason, "k/b")
+	require.NotContains(t, gone.reason, "k/a")
+	require.Contains(t, gone.reason, "not available on the server", "and what the vendor said")
+	require.Equal(t, workflows.OutcomeDamaged, missing.afterDownload(false).outcome, "the vendor lists other files")
+
+	missing.state.Done = append(missing.state.Done, b)
+	require.Equal(t, workflows.OutcomeArchived, missing.afterDownload(true).outcome)
 }
 
 func TestJitterIsSpreadAndRepeatable(t *testing.T) {

@@ -62,6 +62,14 @@ func (f *fetch) show(ctx workflow.Context) error {
 	return workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueSet(string(f.phase)))
 }
 
+// clearPhase keeps a fetch that ends without an outcome from being found by the
+// phase that it was in.
+func (f *fetch) clearPhase(ctx workflow.Context) {
+	f.phase, f.reason, f.over = "", "", true
+	workflow.SetCurrentDetails(ctx, f.details())
+	_ = workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueUnset()) // It fails only without attributes.
+}
+
 // showOutcome shows how the fetch ended.
 func (f *fetch) showOutcome(ctx workflow.Context, result *workflows.FetchResult) error {
 	f.phase, f.reason, f.over = workflows.FetchPhase(result.Outcome), result.Reason, true
@@ -94,7 +102,12 @@ func (f *fetch) details() string {
 	if f.timer != nil {
 		fmt.Fprintf(&b, "- Next check: %s (the update `%s` makes it now)\n", f.timer.until.UTC().Format(time.RFC3339), workflows.UpdateCheckNow)
 	}
-	if !f.over {
+	switch {
+	case f.over:
+	case !f.state.BlockedSince.IsZero():
+		fmt.Fprintf(&b, "- Gives up: %s, and later by the time since %s that it is blocked\n",
+			f.state.GiveUpAt.UTC().Format(time.RFC3339), f.state.BlockedSince.UTC().Format(time.RFC3339))
+	default:
 		fmt.Fprintf(&b, "- Gives up: %s\n", f.state.GiveUpAt.UTC().Format(time.RFC3339))
 	}
 	for _, done := range f.state.Done {
@@ -120,6 +133,8 @@ func (f *fetch) headline() string {
 		return "Blocked: needs operator action"
 	case workflows.PhaseArchiving:
 		return "Downloading into the archive"
+	case "":
+		return "Ended without an outcome"
 	default:
 		return "Done: " + string(f.phase)
 	}

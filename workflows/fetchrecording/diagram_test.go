@@ -29,9 +29,6 @@ func (e edges) take(from workflows.FetchPhase, n next) {
 	if n.wait > 0 {
 		at = n.phase
 		e.add(from, at)
-		if gaveUp := fresh(func(s *situation) { s.now = s.state.GiveUpAt }).afterWait(n, false); gaveUp.outcome != "" {
-			e.add(at, workflows.FetchPhase(gaveUp.outcome))
-		}
 	}
 	switch {
 	case n.err != nil:
@@ -50,7 +47,7 @@ func (e edges) take(from workflows.FetchPhase, n next) {
 	}
 }
 
-var outcomes = []workflows.Outcome{workflows.OutcomeArchived, workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp}
+var outcomes = []workflows.Outcome{workflows.OutcomeArchived, workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp, workflows.OutcomeDamaged}
 
 // transitions asks every decision about everything that can come.
 func transitions() edges {
@@ -59,19 +56,25 @@ func transitions() edges {
 	for _, kind := range failure.Kinds() {
 		errs = append(errs, failed(kind, 0))
 	}
-	all.take(workflows.PhaseChecking, fresh().afterFind(&workflows.FetchResult{Outcome: workflows.OutcomeArchived}, nil))
-	all.take(workflows.PhaseArchiving, fresh().afterDownload(nil))
+	all.take(workflows.PhaseChecking, fresh().afterFind(&FindArchivedResult{Result: &workflows.FetchResult{Outcome: workflows.OutcomeArchived}}, nil))
+	all.take(workflows.PhaseArchiving, fresh().afterDownload(true))
+	all.take(workflows.PhaseArchiving, fresh(func(s *situation) { s.state.Damaged = []workflows.Recording{{Key: "k", Source: "s"}} }).afterDownload(true))
 	for _, err := range errs {
 		all.take(workflows.PhaseChecking, fresh().afterFind(nil, err))
 		all.take(workflows.PhaseChecking, fresh().afterMint("st-1", err))
 		all.take(workflows.PhaseChecking, fresh().afterCheckFailure(err))
-		all.take(workflows.PhaseArchiving, fresh().afterDownload(err))
+		all.take(workflows.PhaseArchiving, fresh().afterDownload(false, err))
+		all.take(workflows.PhaseArchiving, fresh(over, func(s *situation) { s.state.DownloadFailures, s.state.AnsweredAt = 9, s.now }).afterDownload(false, err))
 		all.take(workflows.PhaseArchiving, fresh().afterWrite(nil, err))
 	}
 	for _, name := range []string{"success", "failed", "media_unavailable", "call_in_progress", "media_in_progress", "partial_download_failed", "teleporting"} {
+		response := &CheckStatusResult{Status: name, Meaning: status.Of(name)}
+		damaged := func(s *situation) { s.state.Damaged = []workflows.Recording{{Key: "k", Source: "s"}} }
 		for _, retries := range []int{0, 7} {
-			s := fresh(partial(retries, noon))
-			all.take(workflows.PhaseChecking, s.afterStatus(&CheckStatusResult{Status: name, Meaning: status.Of(name)}))
+			all.take(workflows.PhaseChecking, fresh(partial(retries, noon)).afterStatus(response))
+			all.take(workflows.PhaseChecking, fresh(aged(100*day), partial(retries, noon)).afterStatus(response))
+			all.take(workflows.PhaseChecking, fresh(over, partial(retries, noon)).afterStatus(response))
+			all.take(workflows.PhaseChecking, fresh(damaged, aged(100*day)).afterStatus(response))
 		}
 	}
 	return all

@@ -26,6 +26,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -45,7 +46,7 @@ var (
 // CheckStatus against a server whose responses a test scripts. The archive is
 // stubbed: it has tests with a real store of its own.
 type harness struct {
-	t   *testing.T
+	t   testing.TB
 	env *testsuite.TestWorkflowEnvironment
 
 	mu sync.Mutex
@@ -60,7 +61,13 @@ type harness struct {
 	found     func() (*fetchrecording.FindArchivedResult, error)
 	downloads []string
 	manifests []workflows.FetchResult
-	write     func(fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error)
+	// evidence and replaces are those of the manifests.
+	evidence [][]status.Evidence
+	replaces []string
+	// session and refetch are those of run's request.
+	session workflows.Session
+	refetch bool
+	write   func(fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error)
 }
 
 type response struct {
@@ -69,7 +76,7 @@ type response struct {
 	header http.Header
 }
 
-func status(name string) response {
+func answered(name string) response {
 	return response{code: 200, body: fmt.Sprintf(`{"status":%q}`, name)}
 }
 
@@ -88,11 +95,11 @@ func refusal(code int, msg string) response {
 	return response{code: code, body: fmt.Sprintf(`{"errors":[{"msg":%q,"code":%d}]}`, msg, code)}
 }
 
-func newHarness(t *testing.T, responses ...response) *harness {
+func newHarness(t testing.TB, responses ...response) *harness {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	h := &harness{t: t, env: suite.NewTestWorkflowEnvironment(), responses: responses}
+	h := &harness{t: t, env: suite.NewTestWorkflowEnvironment(), responses: responses, session: session}
 	h.env.SetStartTime(startTime)
 	h.env.SetTestTimeout(30 * time.Second)
 
@@ -134,6 +141,8 @@ func newHarness(t *testing.T, responses ...response) *harness {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.manifests = append(h.manifests, input.Result)
+		h.evidence = append(h.evidence, input.Evidence)
+		h.replaces = append(h.replaces, input.Replaces)
 		return &fetchrecording.WriteManifestResult{Result: input.Result}, nil
 	})
 	return h
@@ -165,7 +174,7 @@ func recordingOf(input fetchrecording.DownloadRecordingInput) *workflows.Recordi
 // run executes the workflow and returns its result.
 func (h *harness) run(policy workflows.FetchPolicy) workflows.FetchResult {
 	h.t.Helper()
-	h.execute(workflows.FetchRequest{Session: session, Policy: policy})
+	h.execute(workflows.FetchRequest{Session: h.session, Policy: policy, Refetch: h.refetch})
 	require.NoError(h.t, h.env.GetWorkflowError())
 	var result workflows.FetchResult
 	require.NoError(h.t, h.env.GetWorkflowResult(&result))
@@ -195,6 +204,27 @@ func (h *harness) gaps() []time.Duration {
 		gaps = append(gaps, h.checkedAt[i].Sub(h.checkedAt[i-1]))
 	}
 	return gaps
+}
+
+// answer makes a response the one that is sent from now on.
+func (h *harness) answer(with response) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.responses = []response{with}
+}
+
+// sourcesOf returns the sources of files in a response of success.
+func sourcesOf(t *testing.T, names ...string) []string {
+	t.Helper()
+	var files []archive.SourceFile
+	for _, name := range names {
+		files = append(files, archive.SourceFile{Name: name, Location: "/" + name + "?"})
+	}
+	var sources []string
+	for _, named := range archive.NameFiles(files, nil) {
+		sources = append(sources, named.Source)
+	}
+	return sources
 }
 
 // after runs act once the workflow's clock has advanced by d.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -25,8 +26,23 @@ type State struct {
 	PartialRetries int       `json:"partialRetries,omitempty"`
 	PartialDueAt   time.Time `json:"partialDueAt,omitzero"`
 
+	// AnsweredAt is when the vendor last sent a status, and Evidence is which.
+	AnsweredAt time.Time         `json:"answeredAt,omitzero"`
+	Evidence   []status.Evidence `json:"evidence,omitempty"`
+
+	// BlockedSince is set from the first failure that needs an operator until
+	// the next answer; the clock of giveUpAfter stands still meanwhile.
+	BlockedSince time.Time `json:"blockedSince,omitzero"`
+
 	// Done are the files that are in the archive.
 	Done []workflows.Recording `json:"done,omitempty"`
+
+	// Replaces is the ETag of the manifest that this fetch may replace.
+	Replaces string `json:"replaces,omitempty"`
+
+	// Damaged are the files of an archived session that are missing from the
+	// archive or changed.
+	Damaged []workflows.Recording `json:"damaged,omitempty"`
 }
 
 // Input is the input of [Workflow]: a caller's request and, in a further run of
@@ -82,12 +98,12 @@ func (i *Input) decode(data []byte) error {
 
 // validate reports everything that is wrong with the input. continued says that
 // this run continues an earlier one.
-func (i Input) validate(continued bool) error {
+func (i Input) validate(now time.Time, continued bool) error {
 	switch {
 	case i.Resume != nil && !continued:
 		return errors.New(`invalid input: key "resume" is set by the workflow itself when it continues as new: remove it`)
 	case i.err != nil: // The rest was not decoded; validating it would name the wrong key.
 		return fmt.Errorf("invalid input: %w", i.err)
 	}
-	return i.Validate()
+	return i.ValidateAt(now)
 }

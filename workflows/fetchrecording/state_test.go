@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -87,7 +88,7 @@ func TestInputFormatIsStable(t *testing.T) {
 }
 
 func TestNextRunGetsEverythingTheRunKnows(t *testing.T) {
-	h := newHarness(t, status("call_in_progress"))
+	h := newHarness(t, answered("call_in_progress"))
 	h.env.SetContinuedExecutionRunID("the run before")
 	h.env.SetStartTime(time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC))
 	h.env.SetContinueAsNewSuggested(true)
@@ -101,6 +102,8 @@ func TestNextRunGetsEverythingTheRunKnows(t *testing.T) {
 	require.Equal(t, given.FetchRequest, got.FetchRequest)
 	want := *given.Resume
 	want.StatusChecks, want.LastStatus, want.Polls, want.TransientFailures, want.BlockedWaits = 2, "call_in_progress", 1, 0, 0
+	want.AnsweredAt = h.checkedAt[0].Truncate(time.Second)
+	want.Evidence = []status.Evidence{{Status: "call_in_progress", First: want.AnsweredAt, Last: want.AnsweredAt, Count: 1}}
 	require.Equal(t, want, *got.Resume)
 }
 

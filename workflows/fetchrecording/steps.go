@@ -2,10 +2,12 @@ package fetchrecording
 
 import (
 	"fmt"
+	"path"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -19,7 +21,7 @@ func (f *fetch) findArchived(ctx workflow.Context) next {
 		FindArchived,
 		FindArchivedInput{f.input.Session},
 	).Get(ctx, &found)
-	return f.situation(ctx).afterFind(found.Result, err)
+	return f.situation(ctx, err == nil).afterFind(&found, err)
 }
 
 // checkStatus mints a token and spends it on one call of the vendor's API.
@@ -27,12 +29,12 @@ func (f *fetch) checkStatus(ctx workflow.Context) next {
 	f.enter(ctx, workflows.PhaseChecking, "waiting for a call slot in the bot's budget")
 	var slot MintTokenResult
 	err := workflow.ExecuteActivity(
-		workflow.WithActivityOptions(ctx, callSlotOptions(f.input.BotID, f.state.GiveUpAt.Sub(workflow.Now(ctx)))),
+		workflow.WithActivityOptions(ctx, callSlotOptions(f.input.BotID)),
 		MintToken,
 		MintTokenInput{BotID: f.input.BotID},
 	).Get(ctx, &slot)
 	if err != nil {
-		return f.situation(ctx).afterMint(f.input.BotID, err)
+		return f.situation(ctx, false).afterMint(f.input.BotID, err)
 	}
 
 	f.enter(ctx, workflows.PhaseChecking, "checking the status")
@@ -40,23 +42,26 @@ func (f *fetch) checkStatus(ctx workflow.Context) next {
 	err = workflow.ExecuteActivity(
 		workflow.WithActivityOptions(ctx, callOptions(fmt.Sprintf("status check %d", f.state.StatusChecks+1))),
 		CheckStatus,
-		CheckStatusInput{Session: f.input.Session, UserID: f.input.UserID, Token: slot.Token},
+		CheckStatusInput{Session: f.input.Session, UserID: f.input.UserID, Token: slot.Token, Archived: f.archivedNames()},
 	).Get(ctx, &response)
 	if maySpendCall(err) {
 		f.state.StatusChecks++
 	}
 	if err != nil {
-		return f.situation(ctx).afterCheckFailure(err)
+		return f.situation(ctx, false).afterCheckFailure(err)
 	}
-	f.files = response.Files
-	return f.situation(ctx).afterStatus(&response)
+	s := f.situation(ctx, response.Action == status.Download && len(f.state.Done) == 0)
+	if response.Action == status.Download || f.v010 {
+		f.files = response.Files
+	}
+	return s.afterStatus(&response)
 }
 
 // download downloads every file that is not in the archive yet, in parallel.
 func (f *fetch) download(ctx workflow.Context) next {
 	f.enter(ctx, workflows.PhaseArchiving, fmt.Sprintf("downloading %d file(s)", len(f.unfinished())))
 	if err := f.show(ctx); err != nil {
-		return f.situation(ctx).fail(err)
+		return f.situation(ctx, false).fail(err)
 	}
 	var downloads []workflow.Future
 	for i, file := range f.files {
@@ -66,9 +71,10 @@ func (f *fetch) download(ctx workflow.Context) next {
 		downloads = append(downloads, workflow.ExecuteActivity(
 			workflow.WithActivityOptions(ctx, transferOptions(fmt.Sprintf("file %d of %d", i+1, len(f.files)))),
 			DownloadRecording,
-			DownloadRecordingInput{Session: f.input.Session, File: file},
+			DownloadRecordingInput{Session: f.input.Session, File: file, Replaces: f.state.Replaces},
 		))
 	}
+	progress := false
 	var errs []error
 	for _, future := range downloads {
 		var recording workflows.Recording
@@ -77,8 +83,9 @@ func (f *fetch) download(ctx workflow.Context) next {
 			continue
 		}
 		f.state.Done = append(f.state.Done, recording)
+		progress = true
 	}
-	return f.situation(ctx).afterDownload(errs...)
+	return f.situation(ctx, len(errs) == 0).afterDownload(progress, errs...)
 }
 
 func (f *fetch) writeManifest(ctx workflow.Context) next {
@@ -86,13 +93,27 @@ func (f *fetch) writeManifest(ctx workflow.Context) next {
 	err := workflow.ExecuteActivity(
 		workflow.WithActivityOptions(ctx, archiveOptions("write the manifest: "+string(f.result.Outcome))),
 		WriteManifest,
-		WriteManifestInput{Result: *f.result, BatchID: f.input.BatchID, Unfinished: f.unfinished()},
+		WriteManifestInput{
+			Result:     *f.result,
+			BatchID:    f.input.BatchID,
+			Unfinished: f.unfinished(),
+			Evidence:   f.state.Evidence,
+			Replaces:   f.state.Replaces,
+		},
 	).Get(ctx, &written)
-	return f.situation(ctx).afterWrite(&written.Result, err)
+	return f.situation(ctx, err == nil).afterWrite(&written.Result, err)
 }
 
-func (f *fetch) isDone(file RemoteFile) bool {
-	return slices.ContainsFunc(f.state.Done, func(done workflows.Recording) bool { return done.Source == file.Source })
+func (f *fetch) isDone(file RemoteFile) bool { return isIn(f.state.Done, file.Source) }
+
+// archivedNames maps the sources of the files that have a name in the archive to
+// these names, so that a later list of files gives nobody else the same name.
+func (f *fetch) archivedNames() map[string]string {
+	names := make(map[string]string)
+	for _, file := range slices.Concat(f.state.Done, f.state.Damaged) {
+		names[file.Source] = path.Base(file.Key)
+	}
+	return names
 }
 
 // unfinished returns the names of the files that are not in the archive.
@@ -106,12 +127,22 @@ func (f *fetch) unfinished() []string {
 	return names
 }
 
-// archivedFiles returns the files in the archive, in the vendor's order.
+// archivedFiles returns the files in the archive, in the vendor's order. Those
+// that the vendor's last list does not have come last, and are marked.
 func (f *fetch) archivedFiles() []workflows.Recording {
 	place := func(done workflows.Recording) int {
-		return slices.IndexFunc(f.files, func(file RemoteFile) bool { return file.Source == done.Source })
+		at := slices.IndexFunc(f.files, func(file RemoteFile) bool { return file.Source == done.Source })
+		if at < 0 {
+			return len(f.files)
+		}
+		return at
 	}
 	ordered := append([]workflows.Recording{}, f.state.Done...) // never null in JSON
 	slices.SortStableFunc(ordered, func(a, b workflows.Recording) int { return place(a) - place(b) })
+	if len(f.files) > 0 {
+		for i, recording := range ordered {
+			ordered[i].NoLongerListed = place(recording) == len(f.files)
+		}
+	}
 	return ordered
 }

@@ -19,22 +19,30 @@ func (f *fetch) wait(ctx workflow.Context, n next) next {
 	f.enter(ctx, n.phase, n.reason)
 	began := workflow.Now(ctx)
 	until := began.Add(n.wait)
-	if !n.blocked && f.state.GiveUpAt.Before(until) {
+	if f.isCutShort(n, began, until) {
 		until = f.state.GiveUpAt
 	}
 	checkNow, err := f.sleep(ctx, until, n.summary)
-	if n.blocked {
+	if n.blocked && f.v010 {
 		f.state.GiveUpAt = f.state.GiveUpAt.Add(workflow.Now(ctx).Sub(began))
 	}
 	if err != nil {
-		return f.situation(ctx).fail(err)
+		return f.situation(ctx, false).fail(err)
 	}
-	n = f.situation(ctx).afterWait(n, checkNow)
+	n = f.situation(ctx, false).afterWait(n, checkNow)
 	n.note, n.wait = "", 0
 	if n.outcome == "" && historyIsLong(ctx) {
 		n.err = f.continueAsNew(ctx)
 	}
 	return n
+}
+
+// isCutShort reports whether a wait ends when the fetch has to give up: for one
+// last check. After that, the fetch ends with the next answer, for which it waits
+// as long as it takes.
+func (f *fetch) isCutShort(n next, began, until time.Time) bool {
+	end := f.state.GiveUpAt
+	return !n.blocked && f.state.BlockedSince.IsZero() && end.Add(n.slack).Before(until) && (end.After(began) || f.v010)
 }
 
 // sleep waits until then and reports whether checkNow ended the wait before.

@@ -13,14 +13,16 @@ import (
 
 // Workflow is registered as [workflows.FetchRecordingWorkflowName]. It returns a
 // result whatever the outcome, and fails only where no result can be trusted:
-// with failure.InvalidInput, BotNotServed or Rejected, or when it is cancelled
-// or terminated.
+// with failure.InvalidInput or Rejected, or when it is cancelled or terminated.
 func Workflow(ctx workflow.Context, input Input) (*workflows.FetchResult, error) {
 	f, err := newFetch(ctx, input)
 	if err != nil {
 		return nil, err
 	}
 	result, err := f.run(ctx)
+	if err != nil && !workflow.IsContinueAsNewError(err) && !beganUnderV010(ctx) {
+		f.clearPhase(ctx)
+	}
 	if temporal.IsCanceledError(err) {
 		return nil, workflow.ErrCanceled
 	}
@@ -64,6 +66,7 @@ type fetch struct {
 	policy     workflows.FetchPolicy
 	callTime   time.Time
 	workflowID string
+	v010       bool // it began under v0.1.0, see v010.go
 	state      State
 
 	// files are those that the vendor named last.
@@ -78,7 +81,7 @@ type fetch struct {
 
 func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
 	info := workflow.GetInfo(ctx)
-	err := input.validate(info.ContinuedExecutionRunID != "")
+	err := input.validate(workflow.Now(ctx), info.ContinuedExecutionRunID != "")
 	if err != nil {
 		return nil, temporal.NewNonRetryableApplicationError(err.Error(), string(failure.InvalidInput), nil)
 	}
@@ -103,14 +106,22 @@ func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
 	return f, f.completeSearchAttributes(ctx)
 }
 
-// situation is what the next decision depends on.
-func (f *fetch) situation(ctx workflow.Context) situation {
+// situation is what the next decision depends on. An ordinary one, in which all
+// is well, is the same under every version; finding out which one it is costs
+// events, which a fetch without any wait is spared.
+func (f *fetch) situation(ctx workflow.Context, ordinary bool) situation {
+	if !ordinary {
+		f.v010 = beganUnderV010(ctx)
+	}
 	f.decisions++
 	return situation{
-		state:  f.state,
-		policy: f.policy,
-		now:    workflow.Now(ctx),
-		jitter: jitterOf(f.workflowID, f.state.StatusChecks<<16+f.decisions),
+		state:    f.state,
+		policy:   f.policy,
+		refetch:  f.input.Refetch,
+		callTime: f.callTime,
+		now:      workflow.Now(ctx),
+		jitter:   jitterOf(f.workflowID, f.state.StatusChecks<<16+f.decisions),
+		v010:     f.v010,
 	}
 }
 

@@ -43,6 +43,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("a versioned bucket has a whole latest version", target.storesWithVersions)
 	t.Run("one of two concurrent writers gets a conflict", target.refusesConcurrentWrite)
 	t.Run("a manifest is written once", target.writesOneManifest)
+	t.Run("a manifest is replaced on the condition of its ETag", target.replacesManifest)
 	t.Run("the objects of another fetch's manifest are verified", target.verifiesOtherManifest)
 	t.Run("an invalid manifest is refused", target.refusesInvalidManifest)
 	t.Run("verify detects changes", target.verifies)
@@ -168,19 +169,26 @@ func (target Target) storesWithVersions(t *testing.T) {
 // inspected the key, another one writes it.
 func (target Target) refusesConcurrentWrite(t *testing.T) {
 	key := target.key()
-	config := target.Config
-	config.Transport = &beforePut{next: http.DefaultTransport, act: func() {
+	late := target.before(t, func() {
 		_, err := target.Store.Put(t.Context(), key, newSource(10), 10, attributes)
 		require.NoError(t, err)
-	}}
-	late, err := archive.Open(config)
-	require.NoError(t, err)
-
-	_, err = late.Put(t.Context(), key, newSource(1000), 1000, attributes)
+	})
+	_, err := late.Put(t.Context(), key, newSource(1000), 1000, attributes)
 	require.ErrorIs(t, err, archive.ErrConflict)
 	info, err := target.Client.StatObject(t.Context(), target.Store.Bucket(), key, minio.StatObjectOptions{})
 	require.NoError(t, err)
 	require.EqualValues(t, 10, info.Size, "the first to finish is kept")
+}
+
+// before returns the archive of a worker that calls act once, right before its
+// first PUT.
+func (target Target) before(t *testing.T, act func()) *archive.Store {
+	t.Helper()
+	config := target.Config
+	config.Transport = &beforePut{next: http.DefaultTransport, act: act}
+	store, err := archive.Open(config)
+	require.NoError(t, err)
+	return store
 }
 
 // beforePut calls act once, right before the first PUT is sent.
@@ -199,18 +207,48 @@ func (b *beforePut) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func (target Target) writesOneManifest(t *testing.T) {
 	session := newSession()
-	none, err := target.Store.ReadManifest(t.Context(), session)
+	none, etag, err := target.Store.ReadManifest(t.Context(), session)
 	require.NoError(t, err)
 	require.Nil(t, none)
+	require.Empty(t, etag)
 
-	first, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "1"))
+	first, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "1"), "")
 	require.NoError(t, err)
 	require.Equal(t, "1", first.RunID)
 
-	second, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "failed", "2"))
+	second, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "failed", "2"), "")
 	require.NoError(t, err)
 	require.Equal(t, "1", second.RunID, "the first manifest is kept and returned to the second writer")
 	require.Equal(t, "archived", second.Outcome)
+}
+
+// replacesManifest checks that the store compares the ETag of the manifest that a
+// new one replaces.
+func (target Target) replacesManifest(t *testing.T) {
+	session := newSession()
+	_, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "failed", "1"), "")
+	require.NoError(t, err)
+	_, replaced, err := target.Store.ReadManifest(t.Context(), session)
+	require.NoError(t, err)
+
+	_, err = target.Store.WriteManifest(t.Context(), manifestOf(session, "unavailable", "2"), replaced)
+	require.NoError(t, err)
+	stored, _, err := target.Store.ReadManifest(t.Context(), session)
+	require.NoError(t, err)
+	require.Equal(t, "2", stored.RunID)
+	require.Equal(t, "1", stored.Previous.RunID)
+
+	late := target.before(t, func() {
+		_, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "3"), "")
+		require.NoError(t, err)
+	})
+	_, current, err := target.Store.ReadManifest(t.Context(), session)
+	require.NoError(t, err)
+	kept, err := late.WriteManifest(t.Context(), manifestOf(session, "failed", "4"), current)
+	require.NoError(t, err)
+	require.Equal(t, "3", kept.RunID, "the manifest that another fetch wrote meanwhile is kept")
+	require.Equal(t, "2", kept.Previous.RunID)
+	require.Equal(t, "1", kept.Previous.Previous.RunID)
 }
 
 func (target Target) verifiesOtherManifest(t *testing.T) {
@@ -219,19 +257,24 @@ func (target Target) verifiesOtherManifest(t *testing.T) {
 	require.NoError(t, err)
 	theirs := manifestOf(session, "archived", "1")
 	theirs.Files = []archive.File{{Key: key, Bytes: object.Bytes, SHA256: object.SHA256}}
-	_, err = target.Store.WriteManifest(t.Context(), theirs)
+	_, err = target.Store.WriteManifest(t.Context(), theirs, "")
 	require.NoError(t, err)
 
-	ours := manifestOf(session, "archived", "2")
-	found, err := target.Store.WriteManifest(t.Context(), ours)
+	found, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "2"), "")
 	require.NoError(t, err)
 	require.Equal(t, "1", found.RunID)
 
 	_, err = target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
 	require.NoError(t, err, "another worker replaces the object")
-	_, err = target.Store.WriteManifest(t.Context(), ours)
+	damaged, err := target.Store.Damaged(t.Context(), theirs)
+	require.NoError(t, err)
+	require.Equal(t, []string{key}, damaged)
+	_, err = target.Store.WriteManifest(t.Context(), manifestOf(session, "failed", "2"), "")
 	require.ErrorIs(t, err, archive.ErrBlocked)
 	require.ErrorContains(t, err, "restore the object")
+	written, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "2"), "")
+	require.NoError(t, err)
+	require.Equal(t, "2", written.RunID, "an archived session replaces a damaged one")
 }
 
 func (target Target) refusesInvalidManifest(t *testing.T) {
@@ -241,7 +284,7 @@ func (target Target) refusesInvalidManifest(t *testing.T) {
 		require.NoError(t, err)
 		_, err = target.Client.PutObject(t.Context(), target.Store.Bucket(), key, bytes.NewReader([]byte(body)), int64(len(body)), minio.PutObjectOptions{})
 		require.NoError(t, err)
-		_, err = target.Store.ReadManifest(t.Context(), session)
+		_, _, err = target.Store.ReadManifest(t.Context(), session)
 		require.ErrorIs(t, err, archive.ErrBlocked)
 		require.ErrorContains(t, err, "move it away")
 	}

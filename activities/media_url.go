@@ -1,0 +1,64 @@
+package activities
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// urlLife is how long a media URL is kept that does not say when it
+	// expires; its life is not documented, and 18 hours is the longest seen.
+	urlLife = 18 * time.Hour
+
+	// urlGrace leaves the decision on an expiry to the media server: its clock
+	// counts, not ours.
+	urlGrace = 10 * time.Minute
+)
+
+// unsignedPart returns what of a media URL is the same at every check:
+// everything but the host, the expiry, the nonce and the signature.
+func unsignedPart(mediaURL string) string {
+	parsed, err := url.Parse(mediaURL)
+	if err != nil {
+		return ""
+	}
+	var parameters []string
+	for parameter := range strings.SplitSeq(parsed.RawQuery, "&") {
+		name, _, _ := strings.Cut(parameter, "=")
+		if name != "e" && name != "n" && name != "s" {
+			parameters = append(parameters, parameter)
+		}
+	}
+	slices.Sort(parameters)
+	return parsed.EscapedPath() + "?" + strings.Join(parameters, "&")
+}
+
+// expiryOf returns until when a media URL is worth trying: its parameter e is a
+// Unix second (seen in one sample).
+func expiryOf(mediaURL string, now time.Time) time.Time {
+	stated, ok := statedExpiry(mediaURL)
+	if !ok || !stated.After(now) || stated.After(now.Add(urlLife)) {
+		// The parameter means something else, or a clock is wrong.
+		return now.Add(urlLife)
+	}
+	return stated.Add(urlGrace)
+}
+
+// hasExpired reports whether a media URL states that it has expired. One that
+// was refused before that may work later.
+func hasExpired(mediaURL string, now time.Time) bool {
+	stated, ok := statedExpiry(mediaURL)
+	return ok && !stated.After(now)
+}
+
+func statedExpiry(mediaURL string) (time.Time, bool) {
+	parsed, err := url.Parse(mediaURL)
+	if err != nil {
+		return time.Time{}, false
+	}
+	seconds, err := strconv.ParseInt(parsed.Query().Get("e"), 10, 64)
+	return time.Unix(seconds, 0), err == nil
+}

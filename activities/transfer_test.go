@@ -1,0 +1,77 @@
+package activities
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/media"
+)
+
+const unproved = "ID3\x04\x00\x00 audio"
+
+// unprovedServer serves a file whose end nothing proves. before is called when a
+// request has arrived.
+func unprovedServer(t *testing.T, before func()) (mediaURL string, fetcher *media.Fetcher) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		before()
+		w.Header().Set("Transfer-Encoding", "identity")
+		_, _ = io.WriteString(w, unproved)
+	}))
+	t.Cleanup(server.Close)
+	address, err := url.Parse(server.URL)
+	require.NoError(t, err)
+	return server.URL, media.NewFetcher(media.NewHostPolicy(address, nil))
+}
+
+func TestFirstOfTwoDownloadsIsBounded(t *testing.T) {
+	requests := 0
+	mediaURL, fetcher := unprovedServer(t, func() { requests++ })
+	size := int64(len(unproved))
+
+	bounded := &transfer{maxUnproved: size - 1}
+	_, err := bounded.open(t.Context(), fetcher, mediaURL)
+	require.ErrorIs(t, err, archive.ErrTooLarge)
+	require.Equal(t, 1, requests, "the second one would be as long")
+
+	stream, err := (&transfer{maxUnproved: size}).open(t.Context(), fetcher, mediaURL)
+	require.NoError(t, err)
+	require.NoError(t, stream.Close())
+}
+
+// The stall watchdog compares the bytes of two moments: they must not begin again
+// with the second download. And the first one's end is not the transfer's.
+func TestWatchdogSeesTwoDownloadsAsOneTransfer(t *testing.T) {
+	transfer := &transfer{maxUnproved: maxUnprovedBytes}
+	size := int64(len(unproved))
+	var arrivals []int64
+	mediaURL, fetcher := unprovedServer(t, func() {
+		bytes, over := transfer.moved()
+		arrivals = append(arrivals, bytes)
+		assert.False(t, over)
+	})
+	stream, err := transfer.open(t.Context(), fetcher, mediaURL)
+	require.NoError(t, err)
+	defer stream.Close()
+	require.Equal(t, []int64{0, size}, arrivals)
+
+	bytes, over := transfer.moved()
+	require.Equal(t, size, bytes)
+	require.False(t, over)
+	var copied strings.Builder
+	_, err = io.Copy(&copied, stream)
+	require.NoError(t, err)
+	require.Equal(t, unproved, copied.String())
+	bytes, over = transfer.moved()
+	require.Equal(t, 2*size, bytes)
+	require.True(t, over)
+	require.Equal(t, size, transfer.progress().Bytes, "an operator sees the file's own bytes")
+}

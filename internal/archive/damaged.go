@@ -1,0 +1,26 @@
+package archive
+
+import (
+	"context"
+	"errors"
+)
+
+// Damaged returns the keys of m's objects that are missing or differ from what m
+// says, in m's order. It sends one HEAD for each file, one after the other, and
+// returns the first error of another kind.
+func (s *Store) Damaged(ctx context.Context, m *Manifest) (keys []string, err error) {
+	for _, file := range m.Files {
+		err := s.verifyFile(ctx, file)
+		switch {
+		case errors.Is(err, ErrMismatch):
+			keys = append(keys, file.Key)
+		case err != nil:
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+func (s *Store) verifyFile(ctx context.Context, file File) error {
+	return s.Verify(ctx, file.Key, Object{Bytes: file.Bytes, SHA256: file.SHA256})
+}

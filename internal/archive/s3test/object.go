@@ -1,0 +1,185 @@
+package s3test
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Object is one version of an object.
+type Object struct {
+	Body        []byte
+	ContentType string
+	// Metadata is the user's, by canonical names such as "Sha256".
+	Metadata map[string]string
+	// ETag is without its quotes.
+	ETag string
+	// Checksum is the SHA-256 as the store reports it: base64, with the number of
+	// parts appended for a multipart upload.
+	Checksum string
+	// VersionID is empty in a bucket that never had versions.
+	VersionID string
+	// Deleted says that it is a delete marker.
+	Deleted  bool
+	modified time.Time
+}
+
+const (
+	metadataPrefix = "X-Amz-Meta-"
+	nullVersion    = "null"
+)
+
+// store requires s.mu to be held, as all that follow.
+func (s *Server) store(b *bucket, key string, object *Object) {
+	object.modified = time.Now()
+	versions := b.objects[key]
+	switch b.versioning {
+	case versioningEnabled:
+		s.lastID++
+		object.VersionID = "v" + strconv.Itoa(s.lastID)
+	case versioningSuspended:
+		object.VersionID = nullVersion
+		versions = slices.DeleteFunc(versions, func(o *Object) bool { return o.VersionID == "" || o.VersionID == nullVersion })
+	default:
+		versions = nil
+	}
+	b.objects[key] = append(versions, object)
+}
+
+func (s *Server) putObject(b *bucket, request *Request, body *body) *reply {
+	if body.checksum == "" && !s.AcceptUnchecked {
+		return refuse(http.StatusBadRequest, "InvalidRequest", "the body has no SHA-256")
+	}
+	if refused := unmet(request.Header, b.latest(request.Key)); refused != nil {
+		return refused
+	}
+	object := &Object{
+		Body: body.bytes, ContentType: request.Header.Get("Content-Type"), Metadata: metadataOf(request.Header),
+		ETag: etagOf(body.bytes), Checksum: body.checksum,
+	}
+	s.store(b, request.Key, object)
+	return &reply{status: http.StatusOK, header: object.header(true)}
+}
+
+// unmet returns the refusal if a write's condition does not hold.
+func unmet(header http.Header, present *Object) *reply {
+	match, noneMatch := header.Get("If-Match"), header.Get("If-None-Match")
+	switch {
+	case noneMatch != "" && noneMatch != "*":
+		return refuse(http.StatusNotImplemented, "NotImplemented", "If-None-Match other than *")
+	case noneMatch == "*" && present != nil, match != "" && present != nil && unquoted(match) != present.ETag:
+		return refuse(http.StatusPreconditionFailed, "PreconditionFailed", "a condition does not hold")
+	case match != "" && present == nil:
+		return refuse(http.StatusNotFound, "NoSuchKey", "the object does not exist")
+	}
+	return nil
+}
+
+func unquoted(etag string) string { return strings.Trim(etag, `"`) }
+
+func metadataOf(header http.Header) map[string]string {
+	metadata := make(map[string]string)
+	for name := range header {
+		if short, found := strings.CutPrefix(name, metadataPrefix); found {
+			metadata[short] = header.Get(name)
+		}
+	}
+	return metadata
+}
+
+func (b *bucket) get(request *Request) *reply {
+	if request.Header.Get("Range") != "" {
+		return refuse(http.StatusNotImplemented, "NotImplemented", "Range")
+	}
+	object := b.version(request.Key, request.Query.Get("versionId"))
+	if object == nil {
+		return refuse(http.StatusNotFound, "NoSuchKey", "the object does not exist")
+	}
+	if match := request.Header.Get("If-Match"); match != "" && unquoted(match) != object.ETag {
+		return refuse(http.StatusPreconditionFailed, "PreconditionFailed", "a condition does not hold")
+	}
+	header := object.header(request.Header.Get("X-Amz-Checksum-Mode") == "ENABLED")
+	header.Set("Content-Type", object.ContentType)
+	header.Set("Last-Modified", object.modified.UTC().Format(http.TimeFormat))
+	for name, value := range object.Metadata {
+		header.Set(metadataPrefix+name, value)
+	}
+	return &reply{status: http.StatusOK, header: header, body: object.Body}
+}
+
+func (o *Object) header(checksum bool) http.Header {
+	header := http.Header{"Etag": {`"` + o.ETag + `"`}}
+	if o.VersionID != "" {
+		header.Set("X-Amz-Version-Id", o.VersionID)
+	}
+	if checksum && o.Checksum != "" {
+		header.Set(checksumHeader, o.Checksum)
+		header.Set("X-Amz-Checksum-Type", checksumType(o.Checksum))
+	}
+	return header
+}
+
+func checksumType(checksum string) string {
+	if strings.Contains(checksum, "-") {
+		return "COMPOSITE"
+	}
+	return "FULL_OBJECT"
+}
+
+func (s *Server) copyObject(to *bucket, request *Request) *reply {
+	source, err := url.Parse(request.Header.Get("X-Amz-Copy-Source"))
+	if err != nil {
+		return refuse(http.StatusBadRequest, "InvalidArgument", "the source is not valid")
+	}
+	name, key, _ := strings.Cut(strings.TrimPrefix(source.Path, "/"), "/")
+	from := s.buckets[name]
+	if from == nil {
+		return refuse(http.StatusNotFound, "NoSuchBucket", "the source's bucket does not exist")
+	}
+	object := from.version(key, source.Query().Get("versionId"))
+	if object == nil {
+		return refuse(http.StatusNotFound, "NoSuchKey", "the source does not exist")
+	}
+	if match := request.Header.Get("X-Amz-Copy-Source-If-Match"); match != "" && unquoted(match) != object.ETag {
+		return refuse(http.StatusPreconditionFailed, "PreconditionFailed", "the source is another")
+	}
+	replace := request.Header.Get("X-Amz-Metadata-Directive") == "REPLACE"
+	if from == to && key == request.Key && !replace {
+		return refuse(http.StatusBadRequest, "InvalidRequest", "an object is copied onto itself without a change")
+	}
+	if refused := unmet(request.Header, to.latest(request.Key)); refused != nil {
+		return refused
+	}
+	replaced := &Object{
+		Body: object.Body, ContentType: object.ContentType, Metadata: maps.Clone(object.Metadata),
+		ETag: etagOf(object.Body), Checksum: object.Checksum,
+	}
+	if replace {
+		replaced.ContentType, replaced.Metadata = request.Header.Get("Content-Type"), metadataOf(request.Header)
+	}
+	if request.Header.Get("X-Amz-Checksum-Algorithm") == "SHA256" {
+		replaced.Checksum = checksumOf(object.Body)
+	}
+	s.store(to, request.Key, replaced)
+	copied := xmlReply("CopyObjectResult",
+		element("ETag", `"`+replaced.ETag+`"`), element("LastModified", replaced.modified.UTC().Format(time.RFC3339)))
+	maps.Copy(copied.header, replaced.header(true))
+	return copied
+}
+
+func (s *Server) deleteObject(b *bucket, request *Request) *reply {
+	id, key := request.Query.Get("versionId"), request.Key
+	switch {
+	case id != "":
+		b.objects[key] = slices.DeleteFunc(b.objects[key], func(o *Object) bool { return o.VersionID == id })
+	case b.versioning == "":
+		delete(b.objects, key)
+	default:
+		s.store(b, key, &Object{Deleted: true})
+	}
+	return &reply{status: http.StatusNoContent}
+}

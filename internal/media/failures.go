@@ -1,0 +1,81 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/callvault/callvault/internal/failure"
+)
+
+var (
+	// ErrRefused means that the media server refuses this URL: it has expired, or there
+	// is another reason that only a new URL can resolve.
+	ErrRefused = failure.New(failure.MediaRefused, "the media URL is refused")
+	// ErrInvalid means that the response is not one complete recording.
+	ErrInvalid = failure.New(failure.MediaInvalid, "not a complete recording")
+)
+
+// UnavailableError means that the media server is unavailable or busy; the same URL may
+// work later.
+type UnavailableError struct {
+	// Wait is how long the server asks to wait, at most 1 hour; 0 if it does not say.
+	Wait time.Duration
+	Text string
+}
+
+func (e *UnavailableError) Error() string { return e.Text }
+
+// FailureKind implements [failure.Failure].
+func (e *UnavailableError) FailureKind() failure.Kind { return failure.MediaUnavailable }
+
+// RetryAfter implements [failure.Failure].
+func (e *UnavailableError) RetryAfter() time.Duration { return e.Wait }
+
+// transportError removes the URL, which is a credential, from an error of the
+// HTTP client.
+func transportError(ctx context.Context, err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	switch cause := context.Cause(ctx); {
+	case errors.Is(err, ErrHostRefused), errors.Is(err, ErrRefused), errors.Is(err, ErrInvalid):
+		return err
+	case cause != nil:
+		return cause
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &UnavailableError{Text: "the media server cut the file short"}
+	default:
+		return &UnavailableError{Text: "reading from the media server failed: " + causeText(err)}
+	}
+}
+
+// causeText returns the text of the innermost error, which contains no URL: the
+// errors around it may quote a request or a Location header.
+func causeText(err error) string {
+	var operation *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return "host " + dns.Name + ": " + dns.Err
+	case errors.As(err, &operation):
+		return operation.Op + ": " + operation.Err.Error()
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			break
+		}
+		err = inner
+	}
+	// A text with these characters may quote received or configured data.
+	if text := err.Error(); !strings.ContainsAny(text, `?/@"`) {
+		return text
+	}
+	return "the connection failed"
+}
