@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,7 @@ func TestWrongUsageSaysWhatToChange(t *testing.T) {
 		"a duration without unit":          {fetch("--poll-min", "10"), []string{"--poll-min", "missing unit"}},
 		"a duration of zero":               {fetch("--poll-max", "0s"), []string{"--poll-max 0s is not positive", "90s or 24h"}},
 		"a negative duration":              {fetch("--give-up-after", "-1h"), []string{"--give-up-after -1h0m0s is not positive"}},
+		"an age of zero":                   {fetch("--unavailable-settles-after", "0s"), []string{"--unavailable-settles-after 0s is not positive"}},
 		"a negative partial wait":          {fetch("--partial-retry-after=-1s"), []string{"--partial-retry-after -1s is not positive"}},
 		"a duration beyond reason":         {fetch("--give-up-after", "720000h"), []string{"giveUpAfter", "at most 7 years"}},
 		"retries that are not a number":    {fetch("--partial-max-retries", "many"), []string{"--partial-max-retries", "--help"}},
@@ -114,11 +116,32 @@ func TestEveryCommandShowsAnExample(t *testing.T) {
 	}
 }
 
+// The ids of an example may be pasted: they must not become a manifest that says
+// that the session has no recording.
+func TestExampleOfFetchIsRefusedWithTheWayToARealID(t *testing.T) {
+	noTemporal(t)
+	for _, command := range [][]string{{}, {"fetch"}} {
+		help := run(t.Context(), append(command, "--help")...).stdout
+		_, example, found := strings.Cut(help, "Examples:\n")
+		require.True(t, found)
+		example, _, _ = strings.Cut(example, "\n")
+		fields := strings.Fields(example)
+		pasted := fields[slices.Index(fields, "fetch"):]
+		require.Contains(t, pasted, "st-00000000-0000-0000-0000-000000000000")
+
+		got := run(t.Context(), pasted...)
+		require.Equal(t, program.ExitUsage, got.code)
+		require.Contains(t, got.stderr, `"000000000000000000000000" carries the time 1970-01-01T00:00:00Z`)
+		require.Contains(t, got.stderr, "copy the id from the conversation logs")
+		require.NotContains(t, got.stderr, "botId", "the bot has the form of one")
+	}
+}
+
 func TestFetchHelpNamesDefaultsAndExitCodes(t *testing.T) {
 	help := run(t.Context(), "fetch", "--help").stdout
 	for _, says := range []string{
 		"--poll-min", "(default 1m0s)", "--poll-max", "(default 30m0s)", "--partial-retry-after", "(default 24h0m0s)",
-		"--partial-max-retries", "(default 7)", "--give-up-after", "(default 720h0m0s)", "--user", "--wait",
+		"--partial-max-retries", "(default 7)", "--unavailable-settles-after", "(default 48h0m0s)", "--give-up-after", "(default 720h0m0s)", "--user", "--wait", "--refetch", "--no-check",
 		"0 done, 1 the outcome is not archived or the fetch failed, 2 wrong usage",
 	} {
 		require.Contains(t, help, says)

@@ -17,16 +17,20 @@ import (
 
 func newFetch() *cobra.Command {
 	var request workflows.FetchRequest
-	var wait bool
+	var wait, noCheck bool
 	command := &cobra.Command{
 		Use:   "fetch --bot BOT --session SESSION",
 		Short: "Fetch the recording of one session into the archive",
 		Long: "Fetch the recording of one session into the archive.\n\n" +
 			"A session has one running fetch: starting it again attaches to it, and for a session\n" +
-			"that was fetched before, the result is read from its manifest. Without --wait the\n" +
-			"command ends once the fetch is started.\n\n" +
+			"that was fetched before, the result is read from its manifest. With --refetch it is\n" +
+			"fetched again, unless it is archived. Without --wait the command ends once the fetch is\n" +
+			"started.\n\n" +
+			"A bot that no worker serves is refused, so that a mistyped one is noticed at once. With\n" +
+			"--no-check the fetch starts anyway, and waits as blocked until a worker serves the bot.\n" +
+			"Attaching to a running fetch is never refused.\n\n" +
 			"Exit code: 0 done, 1 the outcome is not archived or the fetch failed, 2 wrong usage,\ninput or configuration, 130 interrupted.",
-		Example: "  " + program.Command("starter") + " fetch --bot st-fd81a2b1-43af-544d-8082-831bc09c0001 --session 65e7133a3242653c58d7aaaa --wait",
+		Example: "  " + exampleFetch(),
 		Args:    program.NoArguments,
 	}
 	output := addOutputFlag(command)
@@ -35,6 +39,8 @@ func newFetch() *cobra.Command {
 	flags.StringVar(&request.SessionID, "session", "", "the session's 24 hexadecimal digits (required)")
 	flags.StringVar(&request.UserID, "user", "", "the session's user, if the vendor requires it")
 	flags.BoolVar(&wait, "wait", false, "wait for the outcome and show meanwhile what the fetch waits for")
+	flags.BoolVar(&request.Refetch, "refetch", false, "fetch again what the manifest says is unavailable, failed, gave_up or damaged")
+	flags.BoolVar(&noCheck, "no-check", false, "start the fetch even if no worker serves the bot")
 	policy := addPolicyFlags(command)
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		var err error
@@ -44,12 +50,23 @@ func newFetch() *cobra.Command {
 		if err := request.Validate(); err != nil {
 			return program.Usage(err)
 		}
-		return fetch(command, request, *output, wait)
+		return fetch(command, request, fetchOptions{*output, wait, noCheck})
 	}
 	return command
 }
 
-func fetch(command *cobra.Command, request workflows.FetchRequest, output format, wait bool) error {
+// exampleFetch is the command that the help shows. Its session id carries the
+// time 1970, so it is refused with an error that says where to copy one.
+func exampleFetch() string {
+	return followCommand(workflows.Session{BotID: "st-00000000-0000-0000-0000-000000000000", SessionID: "000000000000000000000000"})
+}
+
+type fetchOptions struct {
+	output        format
+	wait, noCheck bool
+}
+
+func fetch(command *cobra.Command, request workflows.FetchRequest, options fetchOptions) error {
 	ctx, stdout, stderr := command.Context(), command.OutOrStdout(), command.ErrOrStderr()
 	c, namespace, err := connect(ctx, stderr)
 	if err != nil {
@@ -57,15 +74,20 @@ func fetch(command *cobra.Command, request workflows.FetchRequest, output format
 	}
 	defer c.Close()
 
+	if !options.noCheck {
+		if err := checkServed(ctx, c.WorkflowService(), namespace, request.Session, stderr); err != nil {
+			return err
+		}
+	}
 	run, err := start(ctx, c, namespace, request)
 	if err != nil {
 		return fmt.Errorf("start the fetch: %w", err)
 	}
-	if !wait {
-		return printStarted(stdout, output, run, namespace, request.Session)
-	}
 	if run.Attached {
-		fmt.Fprintln(stderr, "This session is already being fetched: attached to that fetch. That fetch's policy applies, not this command's.")
+		fmt.Fprintln(stderr, "This session is already being fetched: attached to that fetch. That fetch's options apply, not this command's.")
+	}
+	if !options.wait {
+		return printStarted(stdout, options.output, run, namespace, request.Session)
 	}
 	result, err := waitFor(ctx, run, c, stderr)
 	if errors.Is(err, program.ErrInterrupted) {
@@ -75,7 +97,7 @@ func fetch(command *cobra.Command, request workflows.FetchRequest, output format
 	if err != nil {
 		return err
 	}
-	if err := printResult(stdout, output, result); err != nil {
+	if err := printResult(stdout, options.output, result, request.UserID); err != nil {
 		return err
 	}
 	if result.Outcome != workflows.OutcomeArchived {
@@ -128,7 +150,7 @@ func failureText(err error) error {
 	var canceled *temporal.CanceledError
 	var terminated *temporal.TerminatedError
 	switch {
-	case errors.As(err, &failed) && isUsage(failed.Type()):
+	case errors.As(err, &failed) && failed.Type() == workflows.ErrorTypeInvalidInput:
 		return program.Usage(errors.New(failed.Message()))
 	case errors.As(err, &failed):
 		return fmt.Errorf("the fetch failed: %s (%s)", failed.Message(), failed.Type())
@@ -139,8 +161,4 @@ func failureText(err error) error {
 	default:
 		return err
 	}
-}
-
-func isUsage(errorType string) bool {
-	return errorType == workflows.ErrorTypeInvalidInput || errorType == workflows.ErrorTypeBotNotServed
 }

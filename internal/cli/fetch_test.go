@@ -26,8 +26,8 @@ func TestPolicyFlagLeftOutKeepsTheWorkflowDefault(t *testing.T) {
 		{[]string{"--poll-min", "90s"}, workflows.FetchPolicy{PollMin: 90 * time.Second}},
 		{[]string{"--partial-max-retries", "0"}, workflows.FetchPolicy{PartialMaxRetries: new(int)}},
 		{
-			[]string{"--poll-min=1s", "--poll-max=2s", "--partial-retry-after=3s", "--partial-max-retries=4", "--give-up-after=5s"},
-			workflows.FetchPolicy{PollMin: time.Second, PollMax: 2 * time.Second, PartialRetryAfter: 3 * time.Second, PartialMaxRetries: new(4), GiveUpAfter: 5 * time.Second},
+			[]string{"--poll-min=1s", "--poll-max=2s", "--partial-retry-after=3s", "--partial-max-retries=4", "--unavailable-settles-after=5s", "--give-up-after=6s"},
+			workflows.FetchPolicy{PollMin: time.Second, PollMax: 2 * time.Second, PartialRetryAfter: 3 * time.Second, PartialMaxRetries: new(4), UnavailableSettlesAfter: 5 * time.Second, GiveUpAfter: 6 * time.Second},
 		},
 	} {
 		command := new(cobra.Command)
@@ -55,26 +55,50 @@ func TestResultTextNamesEveryObject(t *testing.T) {
   s3://recordings/k/a.wav  480044 bytes  wav  sha256 00ff
   manifest s3://recordings/k/manifest.json
   3 status check(s), from 2024-03-05T13:00:00Z to 2024-03-05T13:01:00Z
-`, resultText(result()))
+`, resultText(result(), ""))
 
 	bad := result()
 	bad.Outcome, bad.Reason, bad.Recordings = workflows.OutcomeUnavailable, "it was purged", nil
-	require.Contains(t, resultText(bad), "unavailable: session 65e7133a3242653c58d7aaaa of bot st-1: it was purged\n  manifest")
+	require.Contains(t, resultText(bad, ""), "unavailable: session 65e7133a3242653c58d7aaaa of bot st-1: it was purged\n  manifest")
 }
 
 func TestResultFromAManifestSaysSo(t *testing.T) {
 	found := result()
 	found.Source = workflows.SourceManifest
-	require.Contains(t, resultText(found), "\n  found archived on 2024-03-05T13:01:00Z in the manifest of another fetch\n  s3://")
-	require.NotContains(t, resultText(found), "move the manifest")
+	require.Contains(t, resultText(found, ""), "\n  found archived on 2024-03-05T13:01:00Z in the manifest of another fetch\n  s3://")
+	require.NotContains(t, resultText(found, ""), "--refetch", "an archived session is never fetched again")
+}
 
-	found.Outcome = workflows.OutcomeGaveUp
-	require.Contains(t, resultText(found), "\n  to have it fetched again, move the manifest s3://recordings/k/manifest.json away\n")
+func TestManifestThatIsNotArchivedNamesTheRefetchCommand(t *testing.T) {
+	for _, outcome := range []workflows.Outcome{workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp, workflows.OutcomeDamaged} {
+		found := result()
+		found.Source, found.Outcome = workflows.SourceManifest, outcome
+		command := program.Command("starter") + " fetch --bot st-1 --session 65e7133a3242653c58d7aaaa --wait"
+		require.Contains(t, resultText(found, ""), "\n  to have it fetched again: "+command+" --refetch\n")
+		require.Contains(t, resultText(found, "o'hara a@b"), "\n  to have it fetched again: "+command+` --user 'o'\''hara a@b' --refetch`+"\n")
+
+		found.Source = workflows.SourceFetch
+		require.NotContains(t, resultText(found, ""), "--refetch", "it has just been fetched")
+	}
+}
+
+func TestRemarksFollowTheirFile(t *testing.T) {
+	remarked := result()
+	remarked.Outcome, remarked.Reason = workflows.OutcomeDamaged, "missing or changed in the archive: k/b.wav; the vendor: purged"
+	remarked.Recordings[0].Remarks = []string{"declared as audio/mpeg", "plays for 1m0s"}
+	remarked.Recordings[0].NoLongerListed = true
+	remarked.Recordings = append(remarked.Recordings, workflows.Recording{Bucket: "recordings", Key: "k/c.wav", Format: "wav"})
+	require.Contains(t, resultText(remarked, ""), `damaged: session 65e7133a3242653c58d7aaaa of bot st-1: missing or changed in the archive: k/b.wav; the vendor: purged
+  s3://recordings/k/a.wav  480044 bytes  wav  sha256 00ff
+    declared as audio/mpeg
+    plays for 1m0s
+    no longer listed by the vendor
+  s3://recordings/k/c.wav  `)
 }
 
 func TestResultJSONIsTheWorkflowResult(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, printResult(&out, formatJSON, result()))
+	require.NoError(t, printResult(&out, formatJSON, result(), ""))
 	require.Contains(t, out.String(), `"a<b>&c.wav"`, "as it is, for grep")
 	decoder := json.NewDecoder(&out)
 	var got workflows.FetchResult
@@ -90,7 +114,6 @@ func TestFailedFetchIsReportedWithItsMessage(t *testing.T) {
 		usage bool
 	}{
 		"invalid input":   {temporal.NewNonRetryableApplicationError("botId is empty", workflows.ErrorTypeInvalidInput, nil), "botId is empty", true},
-		"bot not served":  {temporal.NewNonRetryableApplicationError("bot st-2 is not served here", workflows.ErrorTypeBotNotServed, nil), "bot st-2 is not served here", true},
 		"rejected":        {temporal.NewNonRetryableApplicationError("wrong", workflows.ErrorTypeRejected, nil), "the fetch failed: wrong (Rejected)", false},
 		"cancelled":       {temporal.NewCanceledError(), "the fetch was cancelled: it has no outcome; start it again to continue", false},
 		"something else":  {errors.New("connection lost"), "connection lost", false},

@@ -70,16 +70,16 @@ func printStarted(w io.Writer, output format, run *workflows.FetchRun, namespace
 	return err
 }
 
-// printResult says how a fetch ended.
-func printResult(w io.Writer, output format, result *workflows.FetchResult) error {
+// printResult says how a fetch of the session with this user, if any, ended.
+func printResult(w io.Writer, output format, result *workflows.FetchResult, userID string) error {
 	if output == formatJSON {
 		return printJSON(w, result)
 	}
-	_, err := io.WriteString(w, resultText(result))
+	_, err := io.WriteString(w, resultText(result, userID))
 	return err
 }
 
-func resultText(result *workflows.FetchResult) string {
+func resultText(result *workflows.FetchResult, userID string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: session %s of bot %s", result.Outcome, result.SessionID, result.BotID)
 	if result.Reason != "" {
@@ -90,14 +90,29 @@ func resultText(result *workflows.FetchResult) string {
 	if result.Source == workflows.SourceManifest {
 		fmt.Fprintf(&b, "  found %s on %s in the manifest of another fetch\n", result.Outcome, result.FinishedAt.Format(time.RFC3339))
 		if result.Outcome != workflows.OutcomeArchived {
-			fmt.Fprintf(&b, "  to have it fetched again, move the manifest %s away\n", manifest)
+			fmt.Fprintf(&b, "  to have it fetched again: %s\n", refetchCommand(result.Session, userID))
 		}
 	}
 	for _, recording := range result.Recordings {
 		fmt.Fprintf(&b, "  s3://%s/%s  %d bytes  %s  sha256 %s\n", recording.Bucket, recording.Key, recording.Bytes, recording.Format, recording.SHA256)
+		for _, remark := range recording.Remarks {
+			fmt.Fprintf(&b, "    %s\n", remark)
+		}
+		if recording.NoLongerListed {
+			fmt.Fprintln(&b, "    no longer listed by the vendor")
+		}
 	}
 	fmt.Fprintf(&b, "  manifest %s\n", manifest)
 	fmt.Fprintf(&b, "  %d status check(s), from %s to %s\n", result.StatusChecks,
 		result.StartedAt.Format(time.RFC3339), result.FinishedAt.Format(time.RFC3339))
 	return b.String()
+}
+
+// refetchCommand returns the command that fetches a session again.
+func refetchCommand(session workflows.Session, userID string) string {
+	command := followCommand(session)
+	if userID != "" {
+		command += " --user '" + strings.ReplaceAll(userID, "'", `'\''`) + "'"
+	}
+	return command + " --refetch"
 }

@@ -26,7 +26,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := program.SetUp(&cobra.Command{
 		Use:     program.Name("starter"),
 		Short:   "Start fetches of call recordings and follow them",
-		Example: "  " + program.Command("starter") + " fetch --bot st-fd81a2b1-43af-544d-8082-831bc09c0001 --session 65e7133a3242653c58d7aaaa --wait",
+		Example: "  " + exampleFetch(),
 		Args:    program.NoArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			command.SetOut(command.ErrOrStderr()) // stdout is for results
