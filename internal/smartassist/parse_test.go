@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/status"
+	"github.com/callvault/callvault/workflows"
 )
 
 func FuzzSuccessAlwaysHasFiles(f *testing.F) {
@@ -24,6 +25,9 @@ func FuzzSuccessAlwaysHasFiles(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
+		if answer := readAnswer(404, body, workflows.Session{}, secret); answer.concernsSession() {
+			require.True(t, isErrorObject(body))
+		}
 		resp, err := parseResponse(body, secret)
 		if err != nil {
 			require.LessOrEqual(t, len(err.Error()), maxTextBytes)
@@ -46,6 +50,5 @@ func FuzzSuccessAlwaysHasFiles(f *testing.F) {
 			require.LessOrEqual(t, len(file.Name), 3*maxNameBytes)
 			require.NotContains(t, file.Name, secret)
 		}
-		messageOf(body)
 	})
 }

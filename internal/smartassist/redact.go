@@ -44,7 +44,7 @@ func Redact(text string, secrets ...string) string {
 	text = strings.TrimSpace(text)
 	if len(text) > maxTextBytes {
 		cut := maxTextBytes - len("…")
-		for cut > 0 && !utf8.RuneStart(text[cut]) {
+		for !utf8.RuneStart(text[cut]) { // at most three times: the text is valid UTF-8
 			cut--
 		}
 		text = text[:cut] + "…"

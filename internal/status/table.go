@@ -86,28 +86,32 @@ type row struct {
 // partialText repeats the words of the vendor's page.
 const partialText = "the URL is not generated as the call or media generation is in progress; the vendor says to retry after 24 hours"
 
-// table is to be read next to the sources of its rows. That the two rows with
+var table = rows()
+
+// rows are to be read next to their sources. That the two rows with
 // Settle may mean "not there yet" is inferred; the page says no more of
 // media_unavailable than that the recording is not available on the server.
-var table = map[string]row{
-	Success:                   {page, Meaning{Action: Download, Text: "the URL is generated"}},
-	"failed":                  {page, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the URL was not generated (permanent failure)"}},
-	"media_unavailable":       {page, Meaning{Action: Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the recording is not available on the server: recording was off, it was deleted or purged, or it is not there yet"}},
-	"call_in_progress":        {page, Meaning{Action: Poll, Phase: workflows.PhaseCallInProgress, Text: "the call is ongoing"}},
-	"media_in_progress":       {page, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the call has ended and its media is not generated yet"}},
-	"partial_download_failed": {page, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText}},
-	"partial_upload_failed":   {page, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText}},
+func rows() map[string]row {
+	return map[string]row{
+		Success:                   {page, Meaning{Action: Download, Text: "the URL is generated"}},
+		"failed":                  {page, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the URL was not generated (permanent failure)"}},
+		"media_unavailable":       {page, Meaning{Action: Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the recording is not available on the server: recording was off, it was deleted or purged, or it is not there yet"}},
+		"call_in_progress":        {page, Meaning{Action: Poll, Phase: workflows.PhaseCallInProgress, Text: "the call is ongoing"}},
+		"media_in_progress":       {page, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the call has ended and its media is not generated yet"}},
+		"partial_download_failed": {page, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText}},
+		"partial_upload_failed":   {page, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText}},
 
-	"media_generation_failed":          {console, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the media was not generated for a technical reason"}},
-	"media_conversion_failed":          {console, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "the conversion of the media failed; the vendor retries within 24 hours"}},
-	"media_unavailable_short_duration": {console, Meaning{Action: End, Outcome: workflows.OutcomeUnavailable, Text: "the call was too short to be recorded"}},
-	"recording_disabled":               {console, Meaning{Action: End, Outcome: workflows.OutcomeUnavailable, Text: "recording was off for this call"}},
+		"media_generation_failed":          {console, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the media was not generated for a technical reason"}},
+		"media_conversion_failed":          {console, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "the conversion of the media failed; the vendor retries within 24 hours"}},
+		"media_unavailable_short_duration": {console, Meaning{Action: End, Outcome: workflows.OutcomeUnavailable, Text: "the call was too short to be recorded"}},
+		"recording_disabled":               {console, Meaning{Action: End, Outcome: workflows.OutcomeUnavailable, Text: "recording was off for this call"}},
 
-	"partial_failed":       {oldConsole, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "a part of the media is missing; the vendor retries after 24 hours"}},
-	"fetching_in_progress": {oldConsole, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor is fetching the media"}},
-	"initial_fetch_failed": {oldConsole, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "the vendor's first attempt to fetch the media failed; it retries after 24 hours"}},
-	"retry_failed":         {oldConsole, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor's retry failed; it says to try again after 15 minutes", MinWait: 15 * time.Minute}},
-	"24hr_retry_failed":    {oldConsole, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the vendor's last retry, after 24 hours, failed"}},
+		"partial_failed":       {oldConsole, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "a part of the media is missing; the vendor retries after 24 hours"}},
+		"fetching_in_progress": {oldConsole, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor is fetching the media"}},
+		"initial_fetch_failed": {oldConsole, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: "the vendor's first attempt to fetch the media failed; it retries after 24 hours"}},
+		"retry_failed":         {oldConsole, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor's retry failed; it says to try again after 15 minutes", MinWait: 15 * time.Minute}},
+		"24hr_retry_failed":    {oldConsole, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the vendor's last retry, after 24 hours, failed"}},
 
-	NoSuchSession: {inferred, Meaning{Action: Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the API does not know this session: it was deleted or purged, it is not there yet, or its id is wrong"}},
+		NoSuchSession: {inferred, Meaning{Action: Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the API does not know this session: it was deleted or purged, it is not there yet, or its id is wrong"}},
+	}
 }
