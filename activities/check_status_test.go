@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,9 @@ func TestMintedTokenIsSealedAndGoodForOneCheck(t *testing.T) {
 	minted, err := mint(t, a, botID)
 	require.NoError(t, err)
 	requireNoSecret(t, string(minted.Token))
+	token, err := sealer.Open(seal.Token, workflowID, string(minted.Token), time.Now())
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(token, jwtBegin))
 
 	result, err := check(t, a, minted.Token)
 	require.NoError(t, err)

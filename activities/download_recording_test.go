@@ -237,6 +237,7 @@ func TestFailuresOfAnExpiredURLAskForAnother(t *testing.T) {
 		{"refused before its expiry", respond(403, "text/plain", "no"), unixAfter(minute), failure.MediaRefused},
 		{"refused without an expiry", respond(403, "text/plain", "no"), func(time.Time) string { return "" }, failure.MediaRefused},
 		{"refused with an expiry that is not a time", respond(403, "text/plain", "no"), func(time.Time) string { return "soon" }, failure.MediaRefused},
+		{"refused with a number that is not a time", respond(403, "text/plain", "no"), func(time.Time) string { return "3600" }, failure.MediaRefused},
 		{"not found after its expiry", respond(404, "text/plain", "no"), unixAfter(-minute), failure.MediaExpired},
 		{"a page after its expiry", page, unixAfter(-minute), failure.MediaExpired},
 		{"a page before its expiry", page, unixAfter(minute), failure.MediaInvalid},
@@ -391,6 +392,16 @@ func TestCancelledDownloadEndsAsCancelled(t *testing.T) {
 	_, err := download{account: a, ctx: ctx, timing: activities.TransferTiming{Stall: time.Hour}}.run(t)
 	require.True(t, temporal.IsCanceledError(err), "%v", err)
 	require.Empty(t, server.Keys(bucket))
+}
+
+func TestDownloadCancelledInTheStoreEndsAsCancelled(t *testing.T) {
+	u := newUpstream(t, simulator.Config{})
+	u.add(t, simulator.Session{})
+	a, server := openAccount(t, u.url)
+	ctx, end := context.WithCancelCause(t.Context())
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Before: func() { end(temporal.NewCanceledError()); <-t.Context().Done() }})
+	_, err := download{account: a, ctx: ctx}.run(t)
+	require.True(t, temporal.IsCanceledError(err), "%v", err)
 }
 
 func TestHangingStoreDoesNotDelayAStoppingWorker(t *testing.T) {

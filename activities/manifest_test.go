@@ -239,6 +239,7 @@ func TestWhichManifestStays(t *testing.T) {
 		{"damaged keeps the archived whose objects are back", archived, "", damaged, intact, false, ""},
 		{"damaged keeps the archived that another fetch repaired", archived, archived, damaged, intact, false, ""},
 		{"repaired replaces the archived", archived, "", archived, missing, true, ""},
+		{"repaired replaces the archived whose objects are back", archived, "", archived, intact, true, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			a, server := openAccount(t, nil)

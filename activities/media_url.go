@@ -47,11 +47,12 @@ func expiryOf(mediaURL string, now time.Time) time.Time {
 	return stated.Add(urlGrace)
 }
 
-// hasExpired reports whether a media URL states that it has expired. One that
-// was refused before that may work later.
+// hasExpired reports whether a media URL states that it has expired, within the
+// longest life of a URL: a time long past means something else. A URL that was
+// refused before its expiry may work later.
 func hasExpired(mediaURL string, now time.Time) bool {
 	stated, ok := statedExpiry(mediaURL)
-	return ok && !stated.After(now)
+	return ok && !stated.After(now) && now.Sub(stated) <= urlLife
 }
 
 func statedExpiry(mediaURL string) (time.Time, bool) {

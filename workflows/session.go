@@ -32,16 +32,18 @@ var (
 
 // validate reports everything that is wrong with the two ids in one error.
 func (s Session) validate(now time.Time) error {
-	return errors.Join(ValidateBotID(s.BotID), s.validateSessionID(), s.validateCallTime(now))
+	malformed := errors.Join(ValidateBotID(s.BotID), s.validateSessionID())
+	callTime, err := s.CallTime()
+	if err != nil {
+		return malformed
+	}
+	return errors.Join(malformed, s.validateCallTime(callTime, now))
 }
 
 // validateCallTime refuses an id whose time cannot be that of a call: a fetch of
 // it could only end with a manifest that says the recording is unavailable.
-func (s Session) validateCallTime(now time.Time) error {
-	callTime, err := s.CallTime()
+func (s Session) validateCallTime(callTime, now time.Time) error {
 	switch {
-	case err != nil: // validateSessionID reports it.
-		return nil
 	case callTime.Before(earliestCall):
 		return fmt.Errorf("sessionId %q carries the time %s, before %d, so it is not a session's id: copy the id from the conversation logs",
 			s.SessionID, callTime.Format(time.RFC3339), earliestCall.Year())

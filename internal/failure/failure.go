@@ -41,8 +41,8 @@ const (
 	MediaUnavailable Kind = "MediaUnavailable"
 	// MediaRefused: the media server refuses the URL.
 	MediaRefused Kind = "MediaRefused"
-	// MediaExpired: the media URL has expired by its own parameter; only a new
-	// status check returns another.
+	// MediaExpired: the media URL has expired by its own parameter, or its sealed
+	// form can no longer be opened; only a new status check returns another.
 	MediaExpired Kind = "MediaExpired"
 	// MediaInvalid: the media URL did not return a whole recording.
 	MediaInvalid Kind = "MediaInvalid"

@@ -12,7 +12,7 @@ import (
 
 // How the activities are run: their queues, timeouts and retries, each with
 // the kind of work that it suits. How long a fetch waits between them is in
-// backoff.go.
+// patience.go.
 
 // callSlotWait is how long a fetch waits for a call slot before it finds out
 // whether its bot is served at all. It loses its place in the queue then, so a
@@ -60,7 +60,8 @@ func callOptions(summary string) workflow.ActivityOptions {
 }
 
 // transferOptions suit a download: hours if bytes move, half a minute if the
-// worker is gone. A few attempts with the same URL, then a new check.
+// worker is gone. Temporal repeats it if the store or its worker is unavailable;
+// what the media server does is the workflow's to decide.
 // Cancelling waits until the transfer has cleaned up.
 func transferOptions(summary string) workflow.ActivityOptions {
 	retries := untilItSucceeds()

@@ -71,18 +71,30 @@ type situation struct {
 // afterFind: what the manifest says is believed while its objects are there. An
 // archived session is never fetched again, and another one only on request.
 func (s situation) afterFind(found *FindArchivedResult, err error) next {
-	switch {
-	case err != nil:
+	if err != nil {
 		return s.afterArchiveFailure(find, err)
-	case found.Result == nil:
+	}
+	if found.Result == nil {
 		return s.proceed(check)
-	case found.Result.Outcome == workflows.OutcomeArchived && len(found.Damaged) > 0,
-		found.Result.Outcome == workflows.OutcomeDamaged && s.refetch && len(found.Damaged) > 0:
-		return s.repair(found)
-	case found.Result.Outcome == workflows.OutcomeDamaged && s.refetch && found.Before != nil:
-		s.keepIntact(found)
-		return s.end(workflows.OutcomeArchived, "") // The lost objects are back.
-	case found.Result.Outcome != workflows.OutcomeArchived && s.refetch:
+	}
+	damaged := len(found.Damaged) > 0
+	switch found.Result.Outcome {
+	case workflows.OutcomeArchived:
+		if damaged {
+			return s.repair(found)
+		}
+		return next{state: s.state, result: found.Result}
+	case workflows.OutcomeDamaged:
+		if s.refetch && damaged {
+			return s.repair(found)
+		}
+		if s.refetch && found.Before != nil { // The lost objects are back.
+			s.keepIntact(found)
+			return s.end(workflows.OutcomeArchived, "")
+		}
+	default:
+	}
+	if s.refetch {
 		s.keepIntact(found)
 		return s.proceed(check)
 	}
@@ -221,10 +233,10 @@ func (s situation) retryNextDay(response *CheckStatusResult) next {
 // mean "not yet". The age of the call decides.
 func (s situation) settle(response *CheckStatusResult) next {
 	age := s.now.Sub(s.callTime)
-	switch {
-	case age >= s.policy.UnavailableSettlesAfter:
+	if age >= s.policy.UnavailableSettlesAfter {
 		return s.end(response.Outcome, response.Text)
-	case s.timeIsUp():
+	}
+	if s.timeIsUp() {
 		return s.giveUp(response.Text)
 	}
 	wait := settleWait(s.policy, s.state.Polls, age, s.jitter)
@@ -260,30 +272,34 @@ func (s situation) afterDownload(progress bool, errs ...error) next {
 	if progress && !s.v010 {
 		s.state.DownloadFailures = 0
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		s.unblock()
 		return s.end(workflows.OutcomeArchived, "")
-	case kind == "" && !isTimeout(err):
-		return s.fail(err)
-	case kind == failure.AlreadyArchived:
+	}
+	switch kind {
+	case failure.AlreadyArchived:
 		return s.proceed(find)
-	case kind == failure.ArchiveUnavailable:
+	case failure.ArchiveUnavailable, failure.HandedOver:
 		return s.transient(download, text, 0)
-	case kind == failure.ArchiveBlocked:
+	case failure.ArchiveBlocked:
 		// The URLs may outlive the obstacle; requesting others would spend a
 		// call at each attempt.
 		n := s.blocked(download, text)
 		n.onCheckNow = check
 		return n
-	case kind == failure.Blocked:
+	case failure.Blocked:
 		// The URL itself is the obstacle: only a new check returns another.
 		return s.blocked(check, text)
-	case s.v010:
-		return s.afterBadDownloadV010(kind, text, err)
+	case "":
+		if !isTimeout(err) {
+			return s.fail(err)
+		}
 	default:
-		return s.afterBadDownload(kind, text, retryAfter, err)
 	}
+	if s.v010 {
+		return s.afterBadDownloadV010(kind, text, err)
+	}
+	return s.afterBadDownload(kind, text, retryAfter, err)
 }
 
 // afterBadDownload tries the same URL again, a few times over a minute or two,
@@ -297,24 +313,19 @@ func (s situation) afterBadDownload(kind failure.Kind, text string, retryAfter t
 	s.unblock()
 	s.state.DownloadFailures++
 	step, wait := downloadWait(s.policy, s.state.DownloadFailures, s.jitter)
-	summary := "the download failed, next check"
-	switch {
-	case kind == failure.MediaExpired:
+	if kind == failure.MediaExpired {
 		step = check
 		if s.state.DownloadFailures == 1 {
 			wait = 0
 		}
-	case step == download:
-		summary = "the download failed, next attempt"
 	}
-	var n next
-	switch {
-	case step == check && s.timeIsUp() && !s.state.AnsweredAt.Before(s.state.GiveUpAt):
-		n = s.giveUp(text)
-	case step == check && (wait == 0 || s.timeIsUp()):
-		n = s.proceed(check)
-	default:
-		n = s.waitFor(step, max(wait, retryAfter), workflows.PhaseChecking, text, summary)
+	n := s.proceed(step)
+	if step == check && s.timeIsUp() {
+		if !s.state.AnsweredAt.Before(s.state.GiveUpAt) {
+			n = s.giveUp(text)
+		}
+	} else if wait > 0 {
+		n = s.waitFor(step, max(wait, retryAfter), workflows.PhaseChecking, text, "the download failed, next attempt")
 		n.onCheckNow = check
 	}
 	n.note = note
@@ -323,23 +334,22 @@ func (s situation) afterBadDownload(kind failure.Kind, text string, retryAfter t
 
 // afterWrite ends the fetch with what the archive now says.
 func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
-	kind, text, _ := classify(err)
-	switch {
-	case err == nil:
+	if err == nil {
 		return next{state: s.state, result: written}
-	case kind == failure.ArchiveChanged:
-		// An object was replaced between its download and the manifest.
-		s.state.Done = nil
-		switch {
-		case s.v010:
-			return s.afterBadDownloadV010(kind, text, err)
-		case s.state.Replaces != "":
-			return s.transient(find, text, 0) // The first step keeps what is intact.
-		}
-		return s.afterBadDownload(kind, text, 0, err)
-	default:
+	}
+	kind, text, _ := classify(err)
+	if kind != failure.ArchiveChanged {
 		return s.afterArchiveFailure(write, err)
 	}
+	// An object was replaced between its download and the manifest.
+	s.state.Done = nil
+	if s.v010 {
+		return s.afterBadDownloadV010(kind, text, err)
+	}
+	if s.state.Replaces != "" {
+		return s.transient(find, text, 0) // The first step keeps what is intact.
+	}
+	return s.afterBadDownload(kind, text, 0, err)
 }
 
 // afterArchiveFailure is the decision when a short request to the store failed

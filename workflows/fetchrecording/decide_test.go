@@ -162,6 +162,7 @@ func TestDecisionAfterAFailure(t *testing.T) {
 		"download: archived":      {fresh().afterDownload(false, failed(failure.AlreadyArchived, 0)), decided{step: find}},
 		"download: store blocked": {fresh().afterDownload(false, failed(failure.ArchiveBlocked, 0)), blockedAt(download)},
 		"download: store away":    {fresh().afterDownload(false, failed(failure.ArchiveUnavailable, 0)), decided{step: download, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
+		"download: handed over":   {fresh().afterDownload(false, failed(failure.HandedOver, 0)), decided{step: download, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
 		"download: host refused":  {fresh().afterDownload(false, failed(failure.Blocked, 0)), blockedAt(check)},
 		"download: refused":       {fresh().afterDownload(false, failed(failure.MediaRefused, 0)), again(10050 * time.Millisecond)},
 		"download: 2nd time":      {fresh(failures(1)).afterDownload(false, failed(failure.MediaInvalid, 0)), again(30150 * time.Millisecond)},
@@ -359,6 +360,82 @@ func TestSessionIsDamagedWhileAFileIsMissing(t *testing.T) {
 
 	missing.state.Done = append(missing.state.Done, b)
 	require.Equal(t, workflows.OutcomeArchived, missing.afterDownload(true).outcome)
+}
+
+func TestWaitIsCutShortForTheLastCheck(t *testing.T) {
+	f := fetch{state: State{GiveUpAt: noon.Add(time.Hour)}}
+	for name, row := range map[string]struct {
+		n      next
+		began  time.Time
+		length time.Duration
+		want   bool
+	}{
+		"it ends before":                {next{}, noon, time.Hour - 1, false},
+		"it ends at the time":           {next{}, noon, time.Hour, false},
+		"it would end after":            {next{}, noon, time.Hour + 1, true},
+		"it begins when the time is up": {next{}, noon.Add(time.Hour), time.Hour, false},
+		"it begins just before":         {next{}, noon.Add(time.Hour - 1), time.Hour, true},
+		"it is blocked":                 {next{blocked: true}, noon, 2 * time.Hour, false},
+		"it ends within the slack":      {next{slack: time.Minute}, noon, time.Hour + time.Minute, false},
+		"it ends just after the slack":  {next{slack: time.Minute}, noon, time.Hour + time.Minute + 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, row.want, f.isCutShort(row.n, row.began, row.began.Add(row.length)))
+		})
+	}
+	f.state.BlockedSince = noon
+	require.False(t, f.isCutShort(next{}, noon, noon.Add(2*time.Hour)), "its clock stands still")
+	partly := fresh().afterStatus(&CheckStatusResult{Status: "partial_upload_failed", Meaning: status.Of("partial_upload_failed")})
+	require.Equal(t, day/10, partly.slack)
+	require.Contains(t, partly.reason, "waiting 24h0m0s plus up to 1 % jitter")
+}
+
+func TestLongListsOfKeysAreCut(t *testing.T) {
+	require.Equal(t, "a, b, c, d, e", someOf([]string{"a", "b", "c", "d", "e"}))
+	require.Equal(t, "a, b, c, d, e and 2 more", someOf([]string{"a", "b", "c", "d", "e", "f", "g"}))
+}
+
+// A history of v0.1.0 has to replay, so these stay as they were.
+func TestFetchOfV010KeepsItsDecisions(t *testing.T) {
+	old := func(s *situation) { s.v010 = true }
+	failures := func(n int) func(*situation) { return func(s *situation) { s.state.DownloadFailures = n } }
+	transient := func(wait time.Duration) decided {
+		return decided{step: check, phase: workflows.PhaseChecking, wait: wait}
+	}
+	poll := func(s situation) next {
+		return s.afterStatus(&CheckStatusResult{Status: "call_in_progress", Meaning: status.Of("call_in_progress")})
+	}
+	for name, row := range map[string]struct {
+		got  next
+		want decided
+	}{
+		"bot not served":         {fresh(old).afterFind(nil, failed(failure.BotNotServed, 0)), decided{fails: true}},
+		"no call slot":           {fresh(old).afterMint("st-1", timeout), transient(2200 * time.Millisecond)},
+		"URL refused":            {fresh(old).afterDownload(false, failed(failure.MediaRefused, 0)), decided{step: check}},
+		"URL refused twice":      {fresh(old, failures(1)).afterDownload(false, failed(failure.MediaRefused, 0)), transient(132 * time.Second)},
+		"not whole":              {fresh(old).afterDownload(false, failed(failure.MediaInvalid, 0)), decided{step: check}},
+		"not whole, third time":  {fresh(old, failures(2)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(264 * time.Second)},
+		"not whole, fourth time": {fresh(old, failures(3)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(day + 432*time.Second)},
+		"media unavailable":      {fresh(old, failures(3)).afterDownload(false, failed(failure.MediaUnavailable, 0)), transient(528 * time.Second)},
+		"download timeout":       {fresh(old).afterDownload(false, timeout), transient(66 * time.Second)},
+		"progress":               {fresh(old, failures(1)).afterDownload(true, failed(failure.MediaRefused, 0)), transient(132 * time.Second)},
+		"object changed":         {fresh(old).afterWrite(nil, failed(failure.ArchiveChanged, 0)), transient(66 * time.Second)},
+		"poll, a week old":       {poll(fresh(old, aged(7*day), polled("call_in_progress", 50))), decided{step: check, phase: workflows.PhaseCallInProgress, wait: 30 * time.Minute}},
+		"poll, time is up":       {poll(fresh(old, over)), decided{step: check, phase: workflows.PhaseCallInProgress, wait: 66 * time.Second}},
+		"another status again":   {poll(fresh(old, polled("call_in_progress", 3), func(s *situation) { s.state.LastStatus = "x" })), decided{step: check, phase: workflows.PhaseCallInProgress, wait: 66 * time.Second}},
+		"after the time is up":   {fresh(old, over).afterWait(poll(fresh(old)), false), decided{step: write, outcome: workflows.OutcomeGaveUp}},
+	} {
+		t.Run(name, func(t *testing.T) { requireDecided(t, row.want, row.got) })
+	}
+	lastCheck := poll(fresh(old, func(s *situation) { s.now = s.state.GiveUpAt.Add(-time.Second) }))
+	require.Equal(t, check, fresh(old, over).afterWait(lastCheck, false).step, "one last check")
+	require.Equal(t, check, fresh(old, over).afterWait(poll(fresh(old)), true).step, "on request")
+
+	listed := []workflows.Recording{{Source: "a"}, {Source: "b"}}
+	fewer := fresh(old, func(s *situation) { s.state.Done = listed }).afterStatus(&CheckStatusResult{Status: "success", Meaning: status.Of("success"), Files: []RemoteFile{{Source: "b"}}})
+	require.Equal(t, listed[1:], fewer.state.Done)
+	now := fresh(func(s *situation) { s.state.Done = listed }).afterStatus(&CheckStatusResult{Status: "success", Meaning: status.Of("success"), Files: []RemoteFile{{Source: "b"}}})
+	require.Equal(t, listed, now.state.Done)
 }
 
 func TestJitterIsSpreadAndRepeatable(t *testing.T) {

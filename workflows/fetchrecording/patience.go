@@ -91,9 +91,10 @@ func longestWait(p workflows.FetchPolicy, age time.Duration) time.Duration {
 }
 
 // pollWait returns the wait after the n-th check (from 0) that found nothing
-// new: exponential, with jitter, from pollMin to longest.
+// new: exponential, with jitter, from pollMin to longest. least is the vendor's
+// advice, which is taken within the bounds of the policy.
 func pollWait(p workflows.FetchPolicy, n int, least, longest time.Duration, jitter float64) time.Duration {
-	base := max(exponential(p.PollMin, n, longest), min(least, longest))
+	base := max(exponential(p.PollMin, n, longest), min(least, p.PollMax))
 	return min(addJitter(base, pollJitter, jitter), longest)
 }
 

@@ -99,10 +99,10 @@ func (i *Input) decode(data []byte) error {
 // validate reports everything that is wrong with the input. continued says that
 // this run continues an earlier one.
 func (i Input) validate(now time.Time, continued bool) error {
-	switch {
-	case i.Resume != nil && !continued:
+	if i.Resume != nil && !continued {
 		return errors.New(`invalid input: key "resume" is set by the workflow itself when it continues as new: remove it`)
-	case i.err != nil: // The rest was not decoded; validating it would name the wrong key.
+	}
+	if i.err != nil { // The rest was not decoded; validating it would name the wrong key.
 		return fmt.Errorf("invalid input: %w", i.err)
 	}
 	return i.ValidateAt(now)

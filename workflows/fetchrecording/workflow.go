@@ -50,10 +50,10 @@ func (f *fetch) run(ctx workflow.Context) (*workflows.FetchResult, error) {
 			n = f.wait(ctx, n)
 			f.apply(ctx, n)
 		}
-		switch {
-		case n.err != nil:
+		if n.err != nil {
 			return nil, n.err
-		case n.result != nil:
+		}
+		if n.result != nil {
 			return n.result, f.showOutcome(ctx, n.result)
 		}
 		step = n.step

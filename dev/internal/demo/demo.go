@@ -1,4 +1,4 @@
-// Package demo shows the whole of callvault on the stack: fifteen sessions,
+// Package demo shows the whole of callvault on the stack: nineteen sessions,
 // fetched by a real worker, and a table of how they ended.
 package demo
 

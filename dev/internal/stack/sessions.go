@@ -32,7 +32,7 @@ func Policy() workflows.FetchPolicy {
 	}
 }
 
-// AddSessions adds fifteen sessions to the simulator that together show every
+// AddSessions adds nineteen sessions to the simulator that together show every
 // status, the newest at callTime. Each status is returned as many times as a
 // fetch would have to wait for it, counted by calls and not by the clock, so
 // that none is missed, however late a fetch starts.

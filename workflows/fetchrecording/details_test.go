@@ -1,0 +1,79 @@
+package fetchrecording
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+func TestDetailsSayWhereTheFetchIs(t *testing.T) {
+	f := &fetch{
+		input:    Input{FetchRequest: workflows.FetchRequest{Session: workflows.Session{BotID: "st-1", SessionID: "65e7133a3242653c58d7aaaa"}}},
+		policy:   workflows.DefaultFetchPolicy(),
+		callTime: noon,
+		state:    State{GiveUpAt: noon.Add(day), StatusChecks: 2},
+	}
+	lines := func() []string { return strings.Split(strings.TrimSpace(f.details()), "\n") }
+
+	f.phase = workflows.PhaseChecking
+	require.Equal(t, []string{
+		"### Checking the status",
+		"",
+		"- Call: session `65e7133a3242653c58d7aaaa` of bot `st-1`, 2026-03-05T12:00:00Z",
+		"- Last status: –, after 2 check(s)",
+		"- Gives up: 2026-03-06T12:00:00Z",
+	}, lines())
+
+	f.phase, f.reason = workflows.PhaseBlocked, "grant the *scope*"
+	f.state.LastStatus = "media`in_progress"
+	f.state.BlockedSince = noon.Add(time.Hour)
+	f.state.Done = []workflows.Recording{{Key: "k/a.wav", Bytes: 7}}
+	f.timer = &timer{until: noon.Add(2 * time.Hour)}
+	f.notes = []string{"a_note"}
+	require.Equal(t, []string{
+		"### Blocked: needs operator action",
+		"",
+		`grant the \*scope\*`,
+		"",
+		"- Call: session `65e7133a3242653c58d7aaaa` of bot `st-1`, 2026-03-05T12:00:00Z",
+		"- Last status: `media'in_progress`, after 2 check(s)",
+		"- Next check: 2026-03-05T14:00:00Z (the update `checkNow` makes it now)",
+		"- Gives up: 2026-03-06T12:00:00Z, and later by the time since 2026-03-05T13:00:00Z that it is blocked",
+		"- Archived: `k/a.wav`, 7 bytes",
+		`- Note: a\_note`,
+	}, lines())
+
+	f.over = true
+	require.NotContains(t, f.details(), "Gives up")
+	for phase, headline := range map[workflows.FetchPhase]string{
+		workflows.PhaseCallInProgress:  "Waiting: the call is in progress",
+		workflows.PhaseMediaInProgress: "Waiting: the recording is being generated",
+		workflows.PhasePartialWait:     "Waiting for the vendor's retry (0 of 7)",
+		workflows.PhaseArchiving:       "Downloading into the archive",
+		"archived":                     "Done: archived",
+		"":                             "Ended without an outcome",
+	} {
+		f.phase = phase
+		require.Equal(t, headline, f.headline())
+	}
+}
+
+func TestActivityOptionsBoundEachAttempt(t *testing.T) {
+	slot, call, transfer, store := callSlotOptions("st-1"), callOptions(""), transferOptions(""), archiveOptions("")
+	require.Equal(t, "callvault-api/st-1", slot.TaskQueue)
+	require.Equal(t, 10*time.Second, slot.StartToCloseTimeout)
+	require.Equal(t, day, slot.ScheduleToCloseTimeout, "then it finds out whether the bot is served")
+	require.Equal(t, "callvault-check", call.TaskQueue)
+	require.Equal(t, 45*time.Second, call.ScheduleToStartTimeout, "a token is used soon or not at all")
+	require.EqualValues(t, 1, call.RetryPolicy.MaximumAttempts, "a token serves one request")
+	require.Equal(t, "callvault-transfer", transfer.TaskQueue)
+	require.Equal(t, 12*time.Hour, transfer.StartToCloseTimeout)
+	require.True(t, transfer.WaitForCancellation)
+	require.Equal(t, "callvault", store.TaskQueue)
+	require.Equal(t, time.Minute, store.StartToCloseTimeout)
+	require.Zero(t, store.RetryPolicy.MaximumAttempts, "until it succeeds")
+}
