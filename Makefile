@@ -1,6 +1,7 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
 FUZZTIME ?= 20s
+gremlins = github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # The version is pinned in .ci/run.
 golangci = $(shell sed -n "s/^golangci=//p" .ci/run)
 
@@ -38,10 +39,20 @@ fuzz: ## run every fuzz target for FUZZTIME (20s)
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . ./...
 
+mutation: ## run mutation tests on the packages that decide, download, store and call; takes an hour
+	@for package in workflows/fetchrecording internal/media internal/audio internal/archive internal/smartassist internal/status; do \
+	  echo "== $$package"; \
+	  GOWORK=off go run $(gremlins) unleash --workers 1 --timeout-coefficient 20 --threshold-efficacy 95 --threshold-mcover 90 \
+	    -E conformance -E s3test ./$$package || exit 1; \
+	done
+
+soak: ## run sessions with media faults while their workers are killed, and print the calls
+	go test ./dev/e2e -run '^$$' -bench Soak -benchtime 300x -timeout 30m
+
 histories: ## save workflow histories for the replay tests, before a release
 	go test ./dev/replay -save
 
 check: ## run what CI runs
 	bash .ci/run
 
-.PHONY: help demo up build test race lint fuzz bench histories check
+.PHONY: help demo up build test race lint fuzz bench mutation soak histories check

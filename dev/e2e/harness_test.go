@@ -56,7 +56,7 @@ var callTime = time.Date(2026, 3, 5, 12, 42, 34, 0, time.UTC)
 // harness is what one test has for itself: a namespace on the Temporal server,
 // a bucket in the store, a SmartAssist simulator and credentials for it.
 type harness struct {
-	t        *testing.T
+	t        testing.TB
 	ctx      context.Context
 	upstream *upstream
 	client   client.Client
@@ -76,7 +76,7 @@ var harnessCount atomic.Int64
 
 // newHarness returns a harness whose simulator's configuration has the changes.
 // When the test ends, it fails if a secret got into histories, outputs or objects.
-func newHarness(t *testing.T, changes ...func(*simulator.Config)) *harness {
+func newHarness(t testing.TB, changes ...func(*simulator.Config)) *harness {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
@@ -123,7 +123,7 @@ func newHarness(t *testing.T, changes ...func(*simulator.Config)) *harness {
 }
 
 // forSubtest returns a copy of the harness that fails the subtest t.
-func (h *harness) forSubtest(t *testing.T) *harness {
+func (h *harness) forSubtest(t testing.TB) *harness {
 	t.Helper()
 	sub := *h
 	sub.t = t

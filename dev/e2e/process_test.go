@@ -17,7 +17,7 @@ import (
 
 // process is a running binary under test.
 type process struct {
-	t              *testing.T
+	t              testing.TB
 	name           string
 	command        *exec.Cmd
 	stdout, stderr *output
@@ -26,7 +26,7 @@ type process struct {
 
 // startProcess starts binary with the given environment only, so that the
 // developer's own settings have no effect. The process ends with the test.
-func startProcess(t *testing.T, name, binary string, environment environment, arguments ...string) *process {
+func startProcess(t testing.TB, name, binary string, environment environment, arguments ...string) *process {
 	t.Helper()
 	p := &process{
 		t: t, name: name,
@@ -125,7 +125,7 @@ func (o *output) String() string {
 }
 
 // await waits until the process has written text.
-func (o *output) await(ctx context.Context, t *testing.T, text string) {
+func (o *output) await(ctx context.Context, t testing.TB, text string) {
 	t.Helper()
 	for {
 		o.mu.Lock()

@@ -58,7 +58,7 @@ var payloadData = regexp.MustCompile(`"data":\s*"([A-Za-z0-9+/=]*)"`)
 
 // exportHistory returns a history as "temporal workflow show --output json"
 // prints it, with the payloads decoded.
-func exportHistory(t *testing.T, events []*historypb.HistoryEvent) []byte {
+func exportHistory(t testing.TB, events []*historypb.HistoryEvent) []byte {
 	t.Helper()
 	exported, err := protojson.Marshal(&historypb.History{Events: events})
 	require.NoError(t, err)

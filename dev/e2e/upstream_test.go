@@ -28,7 +28,7 @@ type upstream struct {
 	credentials []string
 }
 
-func startUpstream(t *testing.T, config simulator.Config) *upstream {
+func startUpstream(t testing.TB, config simulator.Config) *upstream {
 	t.Helper()
 	s, err := simulator.New(config)
 	require.NoError(t, err)

@@ -69,20 +69,9 @@ func Run(ctx context.Context, options Options) error {
 		default: // The first one is enough.
 		}
 	})
-	// The server learns a queue's limit from the worker that polls it, so the
-	// call slots' queues are started and checked before there is any work.
-	// They are stopped first: a token that a stopping worker minted could expire
-	// unused, and its call slot with it.
-	stopSlots, err := startAll(slots)
-	stopWork := func() {}
-	defer func() { stopSlots(); stopWork() }()
+	stop, err := startInOrder(slots, work, func() error { return checkLimits(ctx, options, logger) })
+	defer stop()
 	if err != nil {
-		return err
-	}
-	if err := checkLimits(ctx, options, logger); err != nil {
-		return err
-	}
-	if stopWork, err = startAll(work); err != nil {
 		return err
 	}
 	logger.Info("the worker serves", "namespace", options.Namespace, "bots", served.BotIDs,
@@ -122,6 +111,22 @@ func prepare(ctx context.Context, options Options, store *archive.Store, logger 
 		logger.Info("registered search attributes", "names", added)
 	}
 	return nil
+}
+
+// startInOrder starts the queues of the call slots, checks them, and starts the
+// others: the server learns a queue's limit from the worker that polls it. The
+// returned function stops them in the same order: a token that a stopping worker
+// minted could expire unused, and its call slot with it.
+func startInOrder(slots, work []sdkworker.Worker, check func() error) (stop func(), err error) {
+	stopSlots, err := startAll(slots)
+	if err == nil {
+		err = check()
+	}
+	if err != nil {
+		return stopSlots, err
+	}
+	stopWork, err := startAll(work)
+	return func() { stopSlots(); stopWork() }, err
 }
 
 // startAll starts every queue. The returned function stops those that run, all
