@@ -23,7 +23,7 @@ func decompress(head []byte) []byte {
 		return nil
 	}
 	content, err := io.ReadAll(io.LimitReader(source, HeadBytes))
-	if err != nil && len(content) < 64 {
+	if err != nil && len(content) < fewBytes {
 		// The stream is cut where head ends, so an error is expected, but a few
 		// bytes are more likely chance than a page.
 		return nil

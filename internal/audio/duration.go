@@ -2,19 +2,14 @@ package audio
 
 import "time"
 
-// maxDuration is the longest duration that is believed.
-const maxDuration = 30 * 24 * time.Hour
-
 // duration returns a sentence on how long a file of length bytes lasts, or
 // nothing if the header does not say enough. If it states no length of the
 // data, or more than there is, the bytes found are counted.
 func (h Header) duration(length uint64) string {
+	const longest = 30 * 24 * time.Hour // longer ones are not believed
 	data, stated := h.data, h.dataStated
 	if h.dataAt > 0 {
-		if length <= h.dataAt {
-			return ""
-		}
-		if found := length - h.dataAt; !stated || data > found {
+		if found := length - min(length, h.dataAt); !stated || data > found {
 			data, stated = found, false
 		}
 	}
@@ -22,16 +17,15 @@ func (h Header) duration(length uint64) string {
 		return ""
 	}
 	seconds := float64(data) / float64(h.rate)
-	if seconds > maxDuration.Seconds() {
+	if seconds > longest.Seconds() {
 		return ""
 	}
 	duration := time.Duration(seconds * float64(time.Second)).Round(time.Millisecond)
-	switch {
-	case duration == 0:
+	if duration == 0 {
 		return ""
-	case stated:
-		return "the header states a duration of " + duration.String()
-	default:
+	}
+	if !stated {
 		return "at the rate that the header states, the file lasts " + duration.String()
 	}
+	return "the header states a duration of " + duration.String()
 }

@@ -6,7 +6,10 @@
 // samples without a header, which they call text.
 package audio
 
-import "bytes"
+import (
+	"bytes"
+	"regexp"
+)
 
 // HeadBytes is how many leading bytes of a file the functions of this package
 // need. Apple's writers align the samples of a WAV file to 4,096 bytes.
@@ -112,12 +115,36 @@ func mpegFormat(head []byte) Format {
 	}
 	version, layer := head[1]>>3&3, head[1]>>1&3
 	bitrate, sampleRate, adtsRate := head[2]>>4, head[2]>>2&3, head[2]>>2&0xf
-	switch {
-	case layer == 0 && version >= 2 && adtsRate < 13:
+	if layer == 0 && version >= 2 && adtsRate < 13 {
 		return AAC
-	case layer != 0 && version != 1 && bitrate != 15 && sampleRate != 3:
-		return MP3
-	default:
-		return Unknown
 	}
+	if layer != 0 && version != 1 && bitrate != 15 && sampleRate != 3 {
+		return MP3
+	}
+	return Unknown
+}
+
+// pageStart matches the beginning of a page after a signature.
+var pageStart = regexp.MustCompile(`^\s*(?:(?i:<html|<!doctype|<\?xml)|\{\s*")`)
+
+// pageAfterSignature returns the page that directly follows the signature of a
+// format: a broken server sends one in place of a file that it has begun. It
+// returns nothing if there is none.
+func pageAfterSignature(head []byte) string {
+	for _, signature := range signatures {
+		if !hasMarks(head, signature.marks) {
+			continue
+		}
+		end := 0
+		for offset, mark := range signature.marks {
+			end = max(end, offset+len(mark))
+		}
+		if pageStart.Match(head[end:]) {
+			return string(head[end:])
+		}
+	}
+	if rest, isCAF := bytes.CutPrefix(head, []byte("caff")); isCAF && pageStart.Match(rest) {
+		return string(rest)
+	}
+	return ""
 }

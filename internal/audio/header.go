@@ -1,7 +1,6 @@
 package audio
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -51,13 +50,19 @@ func ReadHeader(head []byte) Header {
 func (h Header) Remarks(length int64) []string {
 	found := uint64(max(length, 0))
 	var remarks []string
-	if h.name != "" && !h.agrees(found) {
+	if h.Deviates(length) {
 		remarks = append(remarks, h.deviation(found))
 	}
 	if duration := h.duration(found); duration != "" {
 		remarks = append(remarks, duration)
 	}
 	return remarks
+}
+
+// Deviates reports whether the header states no length of the file or another one
+// than length in bytes.
+func (h Header) Deviates(length int64) bool {
+	return h.name != "" && !h.agrees(uint64(max(length, 0)))
 }
 
 // agrees allows for the padding byte after a chunk of odd length, which some
@@ -128,14 +133,9 @@ func readFLAC(head []byte) Header {
 	}
 	info := binary.BigEndian.Uint64(head[18:])
 	samples := info & (1<<36 - 1)
-	return Header{rate: info >> 44, data: samples, dataStated: samples > 0}
+	return Header{rate: info >> 44, data: samples, dataStated: true}
 }
 
 func isUnset32(size uint32) bool { return size == 0 || size == math.MaxUint32 }
 
 func isUnset64(size uint64) bool { return size == 0 || size == math.MaxUint64 }
-
-// hasID reports whether head has this text at an offset.
-func hasID(head []byte, offset uint64, id string) bool {
-	return offset < uint64(len(head)) && bytes.HasPrefix(head[offset:], []byte(id))
-}

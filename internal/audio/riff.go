@@ -1,17 +1,21 @@
 package audio
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // readRIFF reads the header of a WAV file in one of its forms: RIFF, RIFX
 // (big-endian), and RF64 or BW64 with 64-bit lengths.
 func readRIFF(head []byte) Header {
 	var order binary.ByteOrder = binary.LittleEndian
-	if hasID(head, 0, "RIFX") {
+	id := string(head[:4])
+	if id == "RIFX" {
 		order = binary.BigEndian
 	}
 	size := order.Uint32(head[4:])
 	header := Header{name: "WAV", size: uint64(size), counted: 8, unset: isUnset32(size)}
-	large := hasID(head, 0, "RF64") || hasID(head, 0, "BW64")
+	large := id == "RF64" || id == "BW64"
 	if large {
 		header.readDS64(head)
 	}
@@ -23,7 +27,7 @@ func readRIFF(head []byte) Header {
 // in the first chunk.
 func (h *Header) readDS64(head []byte) {
 	h.name = string(head[:4])
-	if len(head) < 36 || !hasID(head, 12, "ds64") {
+	if len(head) < 36 || string(head[12:16]) != "ds64" {
 		h.unset = true
 		return
 	}
@@ -37,19 +41,21 @@ func (h *Header) readDS64(head []byte) {
 // length. Where the data begins has to be known, or its length cannot be checked.
 func (h *Header) readChunks(head []byte, order binary.ByteOrder, large bool) {
 	for at := uint64(12); at+8 <= uint64(len(head)); {
-		size := order.Uint32(head[at+4:])
+		size := uint64(order.Uint32(head[at+4:]))
 		content := at + 8
-		switch {
-		case hasID(head, at, "fmt ") && size >= 12 && content+12 <= uint64(len(head)):
-			h.rate = uint64(order.Uint32(head[content+8:]))
-		case hasID(head, at, "data"):
+		switch string(head[at : content-4]) {
+		case "fmt ":
+			if size >= 12 && content+12 <= uint64(len(head)) {
+				h.rate = uint64(order.Uint32(head[content+8:]))
+			}
+		case "data":
 			h.dataAt = content
 			if !large {
-				h.data, h.dataStated = uint64(size), !isUnset32(size)
+				h.data, h.dataStated = size, size != 0 && size != math.MaxUint32
 			}
 			return
 		}
-		at = content + uint64(size) + uint64(size%2)
+		at = content + size + size%2
 	}
 	h.data, h.dataStated = 0, false
 }

@@ -27,7 +27,8 @@ var marks = []struct {
 func decodeMarked(head []byte) (string, bool) {
 	for _, m := range marks {
 		if rest, ok := bytes.CutPrefix(head, []byte(m.mark)); ok {
-			if text, ok := m.decode(rest); ok && (len(text) < fewBytes || strings.ContainsFunc(text, isSeparator)) {
+			text, ok := m.decode(rest)
+			if isStructured(text) || ok && (len(text) < fewBytes || strings.ContainsFunc(text, isSeparator)) {
 				return text, true
 			}
 		}
@@ -40,7 +41,7 @@ func decodeMarked(head []byte) (string, bool) {
 // alone is not enough: so are quiet 16-bit samples above zero.
 func decodeUnmarked(head []byte) (string, bool) {
 	for _, m := range marks[1:] {
-		if text, ok := m.decode(head); ok && text != "" && isASCII(text) && (structured.MatchString(text) || isProse(text)) {
+		if text, ok := m.decode(head); ok && text != "" && isASCII(text) && (isStructured(text) || isProse(text)) {
 			return text, true
 		}
 	}
@@ -49,14 +50,7 @@ func decodeUnmarked(head []byte) (string, bool) {
 
 func isSeparator(r rune) bool { return unicode.IsSpace(r) || unicode.IsPunct(r) }
 
-func isASCII(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
+func isASCII(text string) bool { return utf8.RuneCountInString(text) == len(text) }
 
 // decodeUTF16 accepts UTF-16 in a byte order; the last character may be cut.
 func decodeUTF16(order binary.ByteOrder) func([]byte) (string, bool) {
@@ -78,11 +72,8 @@ func decodeUTF32(order binary.ByteOrder) func([]byte) (string, bool) {
 	return func(encoded []byte) (string, bool) {
 		var text []byte
 		for ; len(encoded) >= 4; encoded = encoded[4:] {
-			r := order.Uint32(encoded)
-			if r > utf8.MaxRune {
-				return "", false
-			}
-			text = utf8.AppendRune(text, rune(r))
+			// The largest character is not assigned, so it is no text.
+			text = utf8.AppendRune(text, rune(min(order.Uint32(encoded), utf8.MaxRune)))
 		}
 		return string(text), isReadable(string(text))
 	}

@@ -6,10 +6,7 @@ import (
 	"time"
 )
 
-const (
-	dialTimeout     = 10 * time.Second
-	maxIdlePerMedia = 8
-)
+const maxIdlePerMedia = 8
 
 // timeouts are how long a connection may be silent.
 type timeouts struct {
@@ -23,23 +20,28 @@ type timeouts struct {
 // defaultTimeouts find an HTTP/2 peer that is gone after 30 seconds. Without
 // pings, every download over its connection would wait for the header timeout,
 // as the connection stays in the pool, and one that has begun would wait for the
-// stall watchdog. A slow media server still answers pings.
-var defaultTimeouts = timeouts{header: 60 * time.Second, sendPing: 15 * time.Second, ping: 15 * time.Second}
+// stall watchdog. A slow media server still responds to pings.
+func defaultTimeouts() timeouts {
+	return timeouts{header: 60 * time.Second, sendPing: 15 * time.Second, ping: 15 * time.Second}
+}
 
-// keepAlive finds an HTTP/1.1 peer that is gone after 30 seconds as well, by the
-// probes of TCP.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+// newDialer returns a dialer that finds an HTTP/1.1 peer that is gone after 30
+// seconds as well, by the probes of TCP.
+func newDialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout:         10 * time.Second,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
+}
 
 // newTransport returns a transport that checks the address of every connection,
 // except to a proxy.
 func newTransport(policy *HostPolicy, limits timeouts) transportChoice {
+	checked := newDialer()
+	checked.ControlContext = policy.control
 	direct := &http.Transport{
-		DialContext: (&net.Dialer{
-			Timeout:         dialTimeout,
-			KeepAliveConfig: keepAlive,
-			ControlContext:  policy.control,
-		}).DialContext,
-		TLSHandshakeTimeout:   dialTimeout,
+		DialContext:           checked.DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: limits.header,
 		IdleConnTimeout:       time.Minute,
 		MaxIdleConnsPerHost:   maxIdlePerMedia,
@@ -49,7 +51,7 @@ func newTransport(policy *HostPolicy, limits timeouts) transportChoice {
 		DisableCompression: true,
 	}
 	proxied := direct.Clone()
-	proxied.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: keepAlive}).DialContext
+	proxied.DialContext = newDialer().DialContext
 	proxied.Proxy = http.ProxyFromEnvironment
 	return transportChoice{direct: direct, proxied: proxied}
 }

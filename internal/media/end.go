@@ -17,14 +17,14 @@ const (
 )
 
 func endOf(response *http.Response) end {
-	switch {
-	case response.ContentLength >= 0:
+	if response.ContentLength >= 0 {
 		return endsAtLength
-	case response.ProtoMajor >= 2:
-		return endsWithStream
-	case slices.Contains(response.TransferEncoding, "chunked"):
-		return endsWithChunk
-	default:
-		return endsWithConnection
 	}
+	if response.ProtoMajor >= 2 {
+		return endsWithStream
+	}
+	if slices.Contains(response.TransferEncoding, "chunked") {
+		return endsWithChunk
+	}
+	return endsWithConnection
 }

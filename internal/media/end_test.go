@@ -44,7 +44,7 @@ func TestOnlyTheProtocolProvesTheEnd(t *testing.T) {
 			if c.remark == "" {
 				require.Empty(t, got.stream.Remarks())
 			} else {
-				require.Equal(t, []string{c.remark}, got.stream.Remarks())
+				require.Equal(t, []string{"declared no length as audio/wav, found 10000 bytes of wav", c.remark}, got.stream.Remarks())
 			}
 		})
 	}
@@ -99,7 +99,10 @@ func TestUnprovedEndTakesTwoEqualDownloads(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, content, string(got))
 				require.True(t, second.Whole())
-				require.Equal(t, []string{"the media server stated no length; two downloads had the same bytes"}, second.Remarks())
+				require.Equal(t, []string{
+					"declared no length as audio/wav, found 200000 bytes of wav",
+					"the media server stated no length; two downloads had the same bytes",
+				}, second.Remarks())
 				return
 			}
 			require.ErrorIs(t, err, media.ErrInvalid)
@@ -148,7 +151,7 @@ func TestHTTP2ProvesTheEnd(t *testing.T) {
 		}, 300_000, nil, ""},
 		"no stated length": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write(content)
-		}, -1, []string{"the media server stated no length; HTTP/2 proved the end"}, ""},
+		}, -1, []string{"declared no length as audio/x-wav, found 300000 bytes of wav", "the media server stated no length; HTTP/2 proved the end"}, ""},
 		"reset": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write(content[:200_000])
 			_ = http.NewResponseController(w).Flush()
@@ -184,4 +187,24 @@ func TestHTTP2ProvesTheEnd(t *testing.T) {
 			require.Equal(t, c.remarks, got.stream.Remarks())
 		})
 	}
+}
+
+// net/http ignores the header Transfer-Encoding of an HTTP/1.0 response, so both
+// downloads would have the same wrong bytes.
+func TestChunksWithoutATransferEncodingAreRefused(t *testing.T) {
+	content := string(wav(10_000))
+	for _, head := range []string{http10, closing, "HTTP/1.0 200 OK\r\nContent-Type: audio/wav\r\nTransfer-Encoding: chunked\r\n\r\n"} {
+		for _, size := range []string{"2710\r\n", "00002710\r\n", "Aa\r\n", "2710;chunk-signature=ab12\r\n", "2710 ;a\r\n"} {
+			address, fetcher := raw(t, head+size+content+"\r\n0\r\n\r\n")
+			got := fetch(t, fetcher, address, generousLimit)
+			require.ErrorIs(t, got.err, media.ErrInvalid, size)
+			require.ErrorContains(t, got.err, "the size of a chunk", size)
+		}
+		for _, start := range []string{"\r\n", "000002710\r\n", "2710\n", "g\r\n"} {
+			address, fetcher := raw(t, head+start+content)
+			require.NoError(t, fetch(t, fetcher, address, generousLimit).err, start)
+		}
+	}
+	address, fetcher := raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 10006\r\n\r\n2710\r\n"+content)
+	require.NoError(t, fetch(t, fetcher, address, generousLimit).err, "a stated length is a proof")
 }

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	// ErrRefused means that the media server refuses this URL: it has expired, or there
-	// is another reason that only a new URL can resolve.
+	// ErrRefused means that the media server refuses this URL, for example because it
+	// has expired. The same URL may work later: it is worth a few more attempts.
 	ErrRefused = failure.New(failure.MediaRefused, "the media URL is refused")
 	// ErrInvalid means that the response is not one complete recording.
 	ErrInvalid = failure.New(failure.MediaInvalid, "not a complete recording")
@@ -43,16 +43,16 @@ func transportError(ctx context.Context, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	switch cause := context.Cause(ctx); {
-	case errors.Is(err, ErrHostRefused), errors.Is(err, ErrRefused), errors.Is(err, ErrInvalid):
+	if errors.Is(err, ErrHostRefused) || errors.Is(err, ErrRefused) {
 		return err
-	case cause != nil:
-		return cause
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &UnavailableError{Text: "the media server cut the file short"}
-	default:
-		return &UnavailableError{Text: "reading from the media server failed: " + causeText(err)}
 	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &UnavailableError{Text: "the media server cut the file short"}
+	}
+	return &UnavailableError{Text: "reading from the media server failed: " + causeText(err)}
 }
 
 // causeText returns the text of the innermost error, which contains no URL: the
@@ -66,16 +66,16 @@ func causeText(err error) string {
 	case errors.As(err, &operation):
 		return operation.Op + ": " + operation.Err.Error()
 	}
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			break
-		}
-		err = inner
-	}
 	// A text with these characters may quote received or configured data.
-	if text := err.Error(); !strings.ContainsAny(text, `?/@"`) {
+	if text := innermost(err).Error(); !strings.ContainsAny(text, `?/@"`) {
 		return text
 	}
 	return "the connection failed"
+}
+
+func innermost(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return innermost(inner)
+	}
+	return err
 }

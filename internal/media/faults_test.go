@@ -97,6 +97,8 @@ func TestFaultyResponseIsNeverTakenForARecording(t *testing.T) {
 		"429 until a distant date":        {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "Wed, 05 Mar 2126 12:00:00 GMT"}, nil, "returned 429", time.Hour},
 		"429 until a past date":           {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "Wed, 05 Mar 1986 12:00:00 GMT"}, nil, "returned 429", 0},
 		"429 with a negative wait":        {long, simulator.Fault{Kind: simulator.Respond, Status: 429, RetryAfter: "-7"}, nil, "returned 429", 0},
+		"400":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 400}, media.ErrRefused, "returned 400", 0},
+		"499":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 499}, media.ErrRefused, "returned 499", 0},
 		"403":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 403}, media.ErrRefused, "returned 403", 0},
 		"404":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 404}, media.ErrRefused, "returned 404", 0},
 		"410":                             {long, simulator.Fault{Kind: simulator.Respond, Status: 410}, media.ErrRefused, "returned 410", 0},

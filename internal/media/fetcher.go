@@ -11,6 +11,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +38,7 @@ type Fetcher struct {
 // redirects included. It honours the standard proxy variables; a proxy resolves
 // names itself, so it is then the proxy that has to check addresses.
 func NewFetcher(policy *HostPolicy) *Fetcher {
-	return newFetcher(policy, newTransport(policy, defaultTimeouts))
+	return newFetcher(policy, newTransport(policy, defaultTimeouts()))
 }
 
 func newFetcher(policy *HostPolicy, transport transportChoice) *Fetcher {
@@ -100,8 +103,13 @@ func newStream(response *http.Response) (*Stream, error) {
 	if err := statusError(response); err != nil {
 		return nil, err
 	}
-	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+	codings := contentCodings(response.Header)
+	if slices.ContainsFunc(codings, isCompression) {
 		return nil, fmt.Errorf("%w: it has a content encoding that was not requested", ErrInvalid)
+	}
+	length, err := statedLength(response)
+	if err != nil {
+		return nil, err
 	}
 	ctx := response.Request.Context()
 	head, err := io.ReadAll(io.LimitReader(response.Body, audio.HeadBytes))
@@ -115,11 +123,16 @@ func newStream(response *http.Response) (*Stream, error) {
 	if mediaType, isText := audio.Text(head); isText {
 		return nil, refuseText(ctx, body, mediaType)
 	}
+	end := endOf(response)
+	if end == endsWithConnection && chunkSize.Match(head) {
+		return nil, fmt.Errorf("%w: it begins with the size of a chunk, so it is a transfer encoding that was not declared", ErrInvalid)
+	}
 	return &Stream{
-		Length:              response.ContentLength,
+		Length:              length,
 		Format:              audio.Detect(head),
 		DeclaredContentType: declaredType(response.Header),
-		end:                 endOf(response),
+		end:                 end,
+		codings:             codings,
 		ctx:                 ctx,
 		body:                response.Body,
 		source:              bufio.NewReaderSize(body, readAheadBytes),
@@ -130,17 +143,69 @@ func newStream(response *http.Response) (*Stream, error) {
 
 func statusError(response *http.Response) error {
 	status := response.StatusCode
-	switch {
-	case status == http.StatusOK:
+	switch status {
+	case http.StatusOK, http.StatusNonAuthoritativeInfo:
 		return nil
-	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
-		return &UnavailableError{Wait: retryafter.Parse(response.Header, time.Now(), maxRetryAfter), Text: fmt.Sprintf("the media server returned %d: it is unavailable or busy", status)}
-	case status >= 400:
-		return fmt.Errorf("%w: the media server returned %d", ErrRefused, status)
-	default:
-		return fmt.Errorf("%w: the media server returned %d, not 200", ErrInvalid, status)
+	case http.StatusPartialContent:
+		if response.Header.Get("Content-Range") != "" {
+			return nil // The range may be the whole file.
+		}
 	}
+	if status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500 {
+		return &UnavailableError{Wait: retryafter.Parse(response.Header, time.Now(), maxRetryAfter), Text: fmt.Sprintf("the media server returned %d: it is unavailable or busy", status)}
+	}
+	if status >= 400 {
+		return fmt.Errorf("%w: the media server returned %d", ErrRefused, status)
+	}
+	return fmt.Errorf("%w: the media server returned %d without a whole file", ErrInvalid, status)
 }
+
+// contentRange matches a range that begins with the first byte, of a file whose
+// length is known.
+var contentRange = regexp.MustCompile(`^(?i:bytes)\s+0-(\d{1,18})/(\d{1,18})$`)
+
+// statedLength returns the length of the body in bytes, -1 if none is stated. It
+// refuses a Content-Range that is not the whole file, or not the same length.
+func statedLength(response *http.Response) (int64, error) {
+	length := response.ContentLength
+	for _, value := range response.Header.Values("Content-Range") {
+		if value == "" {
+			continue
+		}
+		match := contentRange.FindStringSubmatch(strings.TrimSpace(value))
+		if match == nil {
+			return 0, fmt.Errorf("%w: the media server returned %d with a part of the file", ErrInvalid, response.StatusCode)
+		}
+		last, _ := strconv.ParseInt(match[1], 10, 64) // Its 18 digits fit.
+		total, _ := strconv.ParseInt(match[2], 10, 64)
+		if last != total-1 || length >= 0 && length != total {
+			return 0, fmt.Errorf("%w: the media server returned %d with a part of the file", ErrInvalid, response.StatusCode)
+		}
+		length = total
+	}
+	return length, nil
+}
+
+// compressions are the content codings that change the bytes. Servers also put
+// other words there, for example "aws-chunked", which S3 keeps of an upload.
+var compressions = []string{"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"}
+
+func isCompression(coding string) bool { return slices.Contains(compressions, coding) }
+
+// contentCodings returns the declared content codings in lower case.
+func contentCodings(header http.Header) []string {
+	var codings []string
+	for coding := range strings.SplitSeq(strings.Join(header.Values("Content-Encoding"), ","), ",") {
+		if coding = strings.ToLower(strings.TrimSpace(coding)); coding != "" {
+			codings = append(codings, coding)
+		}
+	}
+	return codings
+}
+
+// chunkSize matches the first line of a chunked body. net/http ignores the header
+// Transfer-Encoding of an HTTP/1.0 response, and would take the lines for content.
+var chunkSize = regexp.MustCompile(`^[0-9a-fA-F]{1,8}(?:[ \t]*;[ -~]*)?\r\n`)
 
 // declaredType returns the media type without its parameters, which may contain
 // anything.

@@ -40,18 +40,21 @@ func NewHostPolicy(api *url.URL, patterns []string) *HostPolicy {
 // errors contain no more of u than the host.
 func (p *HostPolicy) CheckURL(u *url.URL) error {
 	host := normalHost(u.Hostname())
-	switch {
-	case host == "":
+	if host == "" {
 		return fmt.Errorf("%w: the media URL has no host", ErrHostRefused)
-	case strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf }):
+	}
+	if strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		// Case folding and the encoding for DNS may turn such a name into two
 		// different names.
 		return fmt.Errorf("%w: the media host's name is not in ASCII", ErrHostRefused)
-	case u.User != nil:
+	}
+	if u.User != nil {
 		return fmt.Errorf("%w: the media URL for %s contains a user name, which the vendor's URLs never do: ask the vendor", ErrHostRefused, host)
-	case u.Scheme != "https" && (u.Scheme != "http" || p.api.Scheme != "http" || !isLoopbackHost(host)):
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || p.api.Scheme != "http" || !isLoopbackHost(host)) {
 		return fmt.Errorf("%w: the media URL for %s has the scheme %.20q, not https, so the recording would be sent unencrypted: ask the vendor", ErrHostRefused, host, u.Scheme)
-	case !p.allowsHost(host):
+	}
+	if !p.allowsHost(host) {
 		return fmt.Errorf("%w: %s is not an allowed media host: if it is the vendor's, add it to SMARTASSIST_MEDIA_HOSTS", ErrHostRefused, host)
 	}
 	return nil

@@ -52,6 +52,8 @@ func TestOnlyTheVendorsHostsAreAllowed(t *testing.T) {
 		{public, "https://media.kore%2eai.evil.com/a.wav", false},
 		{public, "https://mediа.kоre.ai/a.wav", false}, // Cyrillic
 
+		{public, "https://media\u0080.kore.ai/a.wav", false}, // the first character after ASCII
+		{public, "https://media\xe4.kore.ai/a.wav", false},   // no UTF-8
 		{public, "http://media.kore.ai/a.wav", false},
 		{public, "http://smartassist.example.com/a.wav", false},
 		{public, "ftp://media.kore.ai/a.wav", false},
@@ -117,6 +119,15 @@ func TestRefusedHostErrorSaysHowToAllowIt(t *testing.T) {
 	require.EqualError(t, media.NewHostPolicy(api, vendorsHosts).CheckURL(u),
 		"media host refused: recordings.customer.example is not an allowed media host: if it is the vendor's, add it to SMARTASSIST_MEDIA_HOSTS")
 	require.NoError(t, media.NewHostPolicy(api, []string{" Recordings.Customer.example. "}).CheckURL(u))
+}
+
+func TestLoopbackHostsAreThisMachine(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "LocalHost.": true, "media.localhost": true, "127.1.2.3": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example": false, "notlocalhost": false, "10.0.0.1": false, "::2": false, "media.kore.ai": false,
+	} {
+		require.Equal(t, want, media.IsLoopbackHost(host), host)
+	}
 }
 
 func TestForbiddenURLIsNeverContacted(t *testing.T) {

@@ -14,14 +14,16 @@ import (
 // A peer that is gone costs seconds, far less than the header timeout.
 func TestDeadPeerIsFoundWithinSeconds(t *testing.T) {
 	const bound = 30 * time.Second
-	require.Less(t, bound, defaultTimeouts.header)
+	require.Less(t, bound, defaultTimeouts().header)
+	require.Equal(t, 10*time.Second, newDialer().Timeout)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	transports := newTransport(NewHostPolicy(&url.URL{Scheme: "http", Host: "127.0.0.1"}, nil), defaultTimeouts)
+	transports := newTransport(NewHostPolicy(&url.URL{Scheme: "http", Host: "127.0.0.1"}, nil), defaultTimeouts())
 	for name, transport := range map[string]*http.Transport{"direct": transports.direct, "proxied": transports.proxied} {
 		require.Equal(t, &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second}, transport.HTTP2, name)
 		require.LessOrEqual(t, transport.HTTP2.SendPingTimeout+transport.HTTP2.PingTimeout, bound)
+		require.Equal(t, []time.Duration{time.Minute, 10 * time.Second}, []time.Duration{transport.ResponseHeaderTimeout, transport.TLSHandshakeTimeout}, name)
 		connection, err := transport.DialContext(t.Context(), "tcp", listener.Addr().String())
 		require.NoError(t, err, name)
 		raw, err := connection.(*net.TCPConn).SyscallConn()

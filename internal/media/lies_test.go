@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -153,9 +154,13 @@ func TestWholeRecordingIsTakenWhateverItsHeaderStates(t *testing.T) {
 				require.Equal(t, c.format, got.stream.Format.Name)
 				require.Equal(t, sha([]byte(c.file)), sha(got.content))
 				require.Equal(t, sha([]byte(c.file)), got.stream.SHA256())
-				want := c.remarks
+				want, length := c.remarks, fmt.Sprintf("%d bytes", len(c.file))
 				if chunked {
-					want = append([]string{"the media server stated no length; its transfer encoding proved the end"}, want...)
+					want, length = append([]string{"the media server stated no length; its transfer encoding proved the end"}, want...), "no length"
+				}
+				if len(want) > 0 && want[0] != states && want[0] != lasts {
+					format := strings.Replace(c.format, "unknown", "an unknown format", 1)
+					want = append([]string{fmt.Sprintf("declared %s and no type, found %d bytes of %s", length, len(c.file), format)}, want...)
 				}
 				require.Equal(t, want, got.stream.Remarks())
 			})

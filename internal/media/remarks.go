@@ -1,7 +1,12 @@
 package media
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/callvault/callvault/internal/audio"
 )
@@ -15,39 +20,75 @@ func (s *Stream) Remarks() []string {
 		return nil
 	}
 	var remarks []string
-	for _, remark := range []string{s.endRemark(), s.typeRemark()} {
+	for _, remark := range []string{s.endRemark(), s.codingRemark(), s.typeRemark()} {
 		if remark != "" {
 			remarks = append(remarks, remark)
 		}
 	}
-	return append(remarks, audio.ReadHeader(s.head).Remarks(s.BytesRead())...)
+	header := audio.ReadHeader(s.head)
+	if len(remarks) > 0 || header.Deviates(s.BytesRead()) {
+		remarks = slices.Insert(remarks, 0, s.facts())
+	}
+	return append(remarks, header.Remarks(s.BytesRead())...)
 }
+
+// facts returns the declared and the found length and type, so that a deviation
+// can be judged without the response.
+func (s *Stream) facts() string {
+	length, declared, found := "no length", " and no type", s.Format.Name
+	if s.Length >= 0 {
+		length = fmt.Sprintf("%d bytes", s.Length)
+	}
+	if s.DeclaredContentType != "" {
+		declared = " as " + s.DeclaredContentType
+	}
+	if s.Format == audio.Unknown {
+		found = "an unknown format"
+	}
+	return fmt.Sprintf("declared %s%s, found %d bytes of %s", length, declared, s.BytesRead(), found)
+}
+
+// codingRemark names content codings that change no byte. Only a plain word is
+// quoted: a header may contain anything.
+func (s *Stream) codingRemark() string {
+	if len(s.codings) == 0 {
+		return ""
+	}
+	names := strings.Join(s.codings, ", ")
+	if !plainWords.MatchString(names) {
+		return "the media server declared an unknown content encoding"
+	}
+	return "the media server declared the content encoding " + names
+}
+
+var plainWords = regexp.MustCompile(`^[a-z0-9, ._-]{1,100}$`)
 
 func (s *Stream) endRemark() string {
 	const noLength = "the media server stated no length; "
-	switch {
-	case s.end == endsWithChunk:
+	switch s.end {
+	case endsWithChunk:
 		return noLength + "its transfer encoding proved the end"
-	case s.end == endsWithStream:
+	case endsWithStream:
 		return noLength + "HTTP/2 proved the end"
-	case s.end == endsWithConnection && s.expected != nil:
+	case endsWithConnection:
+		if s.expected == nil {
+			return noLength + "nothing proved the end"
+		}
 		return noLength + "two downloads had the same bytes"
-	case s.end == endsWithConnection:
-		return noLength + "nothing proved the end"
 	default:
 		return ""
 	}
 }
 
 func (s *Stream) typeRemark() string {
-	switch {
-	case s.Format == audio.Unknown && s.DeclaredContentType == "":
-		return "the format is not known; the media server declared no type"
-	case s.Format == audio.Unknown:
-		return "the format is not known; the media server declared " + s.DeclaredContentType
-	case s.Format.Contradicts(s.DeclaredContentType):
-		return fmt.Sprintf("the media server declared %s, the file is %s", s.DeclaredContentType, s.Format.Name)
-	default:
-		return ""
+	if s.Format == audio.Unknown {
+		if looks := http.DetectContentType(s.head); looks != audio.Unknown.ContentType && !strings.HasPrefix(looks, "text/") {
+			return "the format is not known; its first bytes look like " + looks
+		}
+		return "the format is not known; the media server declared " + cmp.Or(s.DeclaredContentType, "no type")
 	}
+	if s.Format.Contradicts(s.DeclaredContentType) {
+		return fmt.Sprintf("the media server declared %s, the file is %s", s.DeclaredContentType, s.Format.Name)
+	}
+	return ""
 }

@@ -29,6 +29,7 @@ type Stream struct {
 	DeclaredContentType string
 
 	end      end
+	codings  []string
 	expected *expectation
 	ctx      context.Context
 	body     io.Closer
@@ -66,10 +67,10 @@ func (s *Stream) Read(p []byte) (int, error) {
 	if err == nil {
 		_, err = s.source.Peek(1)
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return n, nil
-	case !errors.Is(err, io.EOF):
+	}
+	if !errors.Is(err, io.EOF) {
 		return 0, transportError(s.ctx, err)
 	}
 	if err := s.checkWhole(read); err != nil {
@@ -80,14 +81,13 @@ func (s *Stream) Read(p []byte) (int, error) {
 }
 
 func (s *Stream) checkWhole(read int64) error {
-	switch {
-	case s.Length >= 0 && read != s.Length:
+	if s.Length >= 0 && read != s.Length {
 		return fmt.Errorf("%w: it has %d bytes, not the declared %d", ErrInvalid, read, s.Length)
-	case s.expected != nil && (read != s.expected.bytes || s.SHA256() != s.expected.digest):
-		return fmt.Errorf("%w: two downloads without a stated length differ: %d bytes and %d bytes", ErrInvalid, s.expected.bytes, read)
-	default:
-		return nil
 	}
+	if s.expected != nil && (read != s.expected.bytes || s.SHA256() != s.expected.digest) {
+		return fmt.Errorf("%w: two downloads without a stated length differ: %d bytes and %d bytes", ErrInvalid, s.expected.bytes, read)
+	}
+	return nil
 }
 
 // BytesRead returns how many bytes have been read so far. It may be called while

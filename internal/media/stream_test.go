@@ -182,6 +182,7 @@ func TestMalformedLocationIsNotQuoted(t *testing.T) {
 }
 
 func TestStallIsMeasuredFromTheLastByte(t *testing.T) {
+	t.Parallel()
 	// watchdog_test.go uses a fake clock; this is a real connection, on which a
 	// file takes longer than the limit, but never pauses for that long.
 	const limit, pieces = time.Second, 30

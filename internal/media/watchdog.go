@@ -30,7 +30,7 @@ func Watch(ctx context.Context, limit time.Duration, moved func() (bytes int64, 
 	go func() {
 		ticker := time.NewTicker(limit / 4)
 		defer ticker.Stop()
-		last, since := int64(-1), time.Now()
+		last, since := int64(0), time.Now()
 		windowBytes, windowSince := int64(0), since
 		for {
 			select {
@@ -49,11 +49,12 @@ func Watch(ctx context.Context, limit time.Duration, moved func() (bytes int64, 
 				}
 				windowBytes, windowSince = bytes, time.Now()
 			}
-			switch idle := time.Since(since); {
-			case over && idle >= endLimits*limit:
+			idle := time.Since(since)
+			if over && idle >= endLimits*limit {
 				cancel(&UnavailableError{Text: fmt.Sprintf("the store has not finished %s after the last byte", idle)})
 				return
-			case !over && idle >= limit:
+			}
+			if !over && idle >= limit {
 				cancel(&UnavailableError{Text: fmt.Sprintf("no byte moved for %s", limit)})
 				return
 			}

@@ -15,14 +15,23 @@ import (
 // These tests use synctest's fake clock, which advances when every goroutine is
 // blocked. A goroutine that does not end fails the test.
 
+// waitFor waits until ctx is cancelled, at most two hours of the fake clock.
+func waitFor(ctx context.Context, t *testing.T) {
+	t.Helper()
+	select {
+	case <-ctx.Done():
+	case <-time.After(2 * time.Hour):
+		t.Fatal("the transfer is not cancelled")
+	}
+}
+
 func TestTransferWithoutProgressIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 7, false })
 		defer stop()
-		<-ctx.Done()
-		require.GreaterOrEqual(t, time.Since(began), time.Minute, "never early")
-		require.LessOrEqual(t, time.Since(began), 90*time.Second, "never late")
+		waitFor(ctx, t)
+		require.Equal(t, 75*time.Second, time.Since(began), "a minute after the first check")
 		var unavailable *media.UnavailableError
 		require.ErrorAs(t, context.Cause(ctx), &unavailable)
 		require.Equal(t, "no byte moved for 1m0s", unavailable.Text)
@@ -43,26 +52,57 @@ func TestSlowTransferIsNotCancelled(t *testing.T) {
 	})
 }
 
-func TestTransferBelowTheMinimumRateIsCancelled(t *testing.T) {
+func TestTransferWithoutAByteIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var moved atomic.Int64
-		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return moved.Add(1), false })
-		defer stop()
 		began := time.Now()
-		<-ctx.Done()
-		require.LessOrEqual(t, time.Since(began), 6*time.Minute, "one byte per check is not progress")
-		require.ErrorContains(t, context.Cause(ctx), "only")
+		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 0, false })
+		defer stop()
+		waitFor(ctx, t)
+		require.Equal(t, time.Minute, time.Since(began))
+		require.EqualError(t, context.Cause(ctx), "no byte moved for 1m0s")
 	})
+}
+
+func TestTransferBelowTheMinimumRateIsCancelled(t *testing.T) {
+	for name, c := range map[string]struct {
+		moved func(elapsed time.Duration) int64
+		after time.Duration // 0: it is not cancelled
+		says  string
+	}{
+		"a byte each check":   {func(elapsed time.Duration) int64 { return int64(elapsed / (15 * time.Second)) }, 5 * time.Minute, "only 20 bytes moved in 5m0s"},
+		"exactly 64 a second": {func(elapsed time.Duration) int64 { return 64 * int64(elapsed/time.Second) }, 0, ""},
+		"one byte fewer":      {func(elapsed time.Duration) int64 { return 64*int64(elapsed/time.Second) - 1 }, 5 * time.Minute, "only 19199 bytes moved in 5m0s"},
+		"slow after a while": {func(elapsed time.Duration) int64 {
+			seconds := int64(elapsed / time.Second)
+			return 1000*min(seconds, 300) + 63*max(0, seconds-300)
+		}, 10 * time.Minute, "only 18900 bytes moved in 5m0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return c.moved(time.Since(start)), false })
+				defer stop()
+				if c.after == 0 {
+					time.Sleep(time.Hour)
+					require.NoError(t, ctx.Err())
+					return
+				}
+				waitFor(ctx, t)
+				require.Equal(t, c.after, time.Since(start))
+				require.EqualError(t, context.Cause(ctx), c.says)
+			})
+		})
+	}
 }
 
 func TestTimeAfterTheLastByteIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
 		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 7, true })
 		defer stop()
-		time.Sleep(19 * time.Minute)
-		require.NoError(t, ctx.Err())
-		time.Sleep(2 * time.Minute)
-		require.ErrorContains(t, context.Cause(ctx), "the store has not finished")
+		waitFor(ctx, t)
+		require.Equal(t, 20*time.Minute+15*time.Second, time.Since(start), "20 minutes after the first check")
+		require.EqualError(t, context.Cause(ctx), "the store has not finished 20m0s after the last byte")
 	})
 }
 

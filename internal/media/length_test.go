@@ -1,0 +1,33 @@
+package media
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// net/http does not return such a body as whole. This does not rely on it.
+func TestBodyOfAnotherLengthIsNotWhole(t *testing.T) {
+	for _, stated := range []int64{0, 4999, 5001} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1", nil)
+		require.NoError(t, err)
+		body := io.NopCloser(bytes.NewReader(make([]byte, 5000)))
+		stream, err := newStream(&http.Response{StatusCode: http.StatusOK, ContentLength: stated, Body: body, Request: request})
+		require.NoError(t, err)
+		require.True(t, stream.Proved())
+		_, err = io.Copy(io.Discard, stream)
+		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorContains(t, err, "it has 5000 bytes, not the declared")
+		require.False(t, stream.Whole())
+	}
+}
+
+func TestMalformedAddressIsNotConnectedTo(t *testing.T) {
+	policy := NewHostPolicy(&url.URL{Scheme: "http", Host: "127.0.0.1"}, nil)
+	require.ErrorIs(t, policy.control(t.Context(), "tcp", "localhost:80", nil), ErrHostRefused)
+	require.NoError(t, policy.control(t.Context(), "tcp", "127.0.0.1:80", nil))
+}
