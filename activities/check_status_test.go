@@ -89,7 +89,7 @@ func TestCheckStatusReturnsTheMeaningOfEveryStatus(t *testing.T) {
 	}{
 		{"success", status.Meaning{Action: status.Download}},
 		{"failed", status.Meaning{Action: status.End, Outcome: workflows.OutcomeFailed}},
-		{"media_unavailable", status.Meaning{Action: status.Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable}},
+		{"media_unavailable", status.Meaning{Action: status.Poll, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable}},
 		{"call_in_progress", status.Meaning{Action: status.Poll, Phase: workflows.PhaseCallInProgress}},
 		{"media_in_progress", status.Meaning{Action: status.Poll, Phase: workflows.PhaseMediaInProgress}},
 		{"partial_download_failed", status.Meaning{Action: status.RetryNextDay, Phase: workflows.PhasePartialWait}},
@@ -127,7 +127,7 @@ func TestUnknownSessionIsAStatus(t *testing.T) {
 		got, err := check(t, a, sealedToken(t))
 		require.NoError(t, err)
 		require.Equal(t, status.NoSuchSession, got.Status)
-		require.Equal(t, status.Settle, got.Action)
+		require.Equal(t, status.Poll, got.Action)
 		require.Equal(t, workflows.OutcomeUnavailable, got.Outcome)
 		require.Empty(t, got.Files)
 		require.Contains(t, got.Text, status.Of(status.NoSuchSession).Text+fmt.Sprintf(": the upstream returned %d ", code))

@@ -22,7 +22,6 @@ import (
 
 	"github.com/callvault/callvault/activities"
 	"github.com/callvault/callvault/internal/account"
-	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/archive/s3test"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
@@ -105,7 +104,10 @@ func TestRecordingIsStoredUnderTheDocumentedKey(t *testing.T) {
 		FileName: "a.wav", Bucket: bucket, Key: aKey, Bytes: int64(len(object.Body)), SHA256: sha(string(object.Body)),
 		ContentType: "audio/flac", Format: "flac", // detected from its first bytes
 		DeclaredContentType: "audio/wav", CallTime: time.Date(2024, 3, 5, 12, 42, 34, 0, time.UTC), Source: source,
-		Remarks: []string{"the media server declared audio/wav, the file is flac", "the header states a duration of 1s"},
+		Remarks: []string{
+			fmt.Sprintf("declared %[1]d bytes as audio/wav, found %[1]d bytes of flac", len(object.Body)),
+			"the media server declared audio/wav, the file is flac", "the header states a duration of 1s",
+		},
 	}, got)
 	require.Equal(t, got.SHA256, object.Metadata["Sha256"])
 	require.Zero(t, u.Counts().CredentialsAtMedia)
@@ -455,7 +457,7 @@ func TestOnlyAnArchivedManifestStopsADownload(t *testing.T) {
 		{workflows.OutcomeArchived, true, ""}, // to repair what is damaged
 	} {
 		t.Run(fmt.Sprint(row.outcome, row.replaces), func(t *testing.T) {
-			present := &archive.Manifest{Session: session, Outcome: string(row.outcome)}
+			present := manifestOf(row.outcome, fileOf("other.wav", content))
 			var opened *account.Account
 			var requests atomic.Int64
 			media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
@@ -42,16 +43,34 @@ func (a *FindArchived) Execute(ctx context.Context, input fetchrecording.FindArc
 	return found, err
 }
 
-// archivedBefore returns the manifest of a damaged session from the time when it
-// was archived, or nil.
+// archivedBefore returns what a damaged session has to have: its manifest from the
+// time when it was archived, with the files that were archived since. It returns nil
+// if the session is not damaged or was never archived.
 func archivedBefore(manifest *archive.Manifest) *archive.Manifest {
 	if manifest.Outcome != string(workflows.OutcomeDamaged) {
 		return nil
 	}
 	for before := manifest.Previous; before != nil; before = before.Previous {
 		if before.Outcome == string(workflows.OutcomeArchived) {
-			return before
+			merged := *before
+			merged.Files = mergeFiles(before.Files, manifest.Files)
+			return &merged
 		}
 	}
 	return nil
+}
+
+// mergeFiles returns the files of both lists, by [archive.File.Source]. A file of
+// both is as later says: it may have been fetched again, with other bytes.
+func mergeFiles(earlier, later []archive.File) []archive.File {
+	merged := slices.Clone(earlier)
+	for _, file := range later {
+		i := slices.IndexFunc(merged, func(m archive.File) bool { return m.Source == file.Source })
+		if i < 0 {
+			merged = append(merged, file)
+		} else {
+			merged[i] = file
+		}
+	}
+	return merged
 }

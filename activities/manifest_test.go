@@ -137,6 +137,60 @@ func TestFindArchivedReturnsTheDamagedKeys(t *testing.T) {
 	require.Len(t, found.Result.Recordings, 5)
 }
 
+// A damaged session is proved by the files that it had when it was archived, and by
+// those that were archived since: a later list may have named other files, and a
+// file that was fetched again may have other bytes.
+func TestFilesOfADamagedSessionAreFoundInBothManifests(t *testing.T) {
+	const newer = "the audio, fetched again"
+	lost, intact, changed := fileOf("lost.wav", audio), fileOf("intact.wav", audio), fileOf("changed.wav", audio)
+	again, between, gone := fileOf("changed.wav", newer), fileOf("between.wav", audio), fileOf("gone.wav", audio)
+	for _, row := range []struct {
+		name    string
+		between workflows.Outcome // of a manifest after the archived one, if any
+		damaged []archive.File
+		want    []archive.File // with those that are missing
+		missing []string
+	}{
+		{"no other files", "", []archive.File{intact, again}, []archive.File{lost, intact, again}, []string{"lost.wav"}},
+		{"another file", "", []archive.File{between, again, intact}, []archive.File{lost, intact, again, between}, []string{"lost.wav"}},
+		{"another file that is missing", workflows.OutcomeFailed, []archive.File{gone, again}, []archive.File{lost, intact, again, gone}, []string{"lost.wav", "gone.wav"}},
+		{"no files", "", nil, []archive.File{lost, intact, changed}, []string{"lost.wav", "changed.wav"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a, server := openAccount(t, nil)
+			store(server, intact.Key, audio)
+			store(server, again.Key, newer)
+			store(server, between.Key, audio)
+			archived := manifestOf(workflows.OutcomeArchived, lost, intact, changed)
+			archived.CallTime = finishedAt.Add(-2 * time.Hour)
+			etag := write(t, a, archived, "")
+			if row.between != "" {
+				etag = write(t, a, manifestOf(row.between), etag)
+			}
+			etag = write(t, a, manifestOf(workflows.OutcomeDamaged, row.damaged...), etag)
+			server.ForgetRequests()
+
+			found, err := findArchived(t, a)
+			require.NoError(t, err)
+			require.Equal(t, etag, found.ETag)
+			var before []archive.File
+			for _, recording := range found.Before {
+				require.Equal(t, archived.CallTime, recording.CallTime)
+				before = append(before, fileOf(recording.FileName, map[string]string{sha(audio): audio, sha(newer): newer}[recording.SHA256]))
+			}
+			require.Equal(t, row.want, before)
+			var missing []string
+			for _, name := range row.missing {
+				missing = append(missing, folder+name)
+			}
+			require.Equal(t, missing, found.Damaged)
+			require.Len(t, found.Result.Recordings, len(row.damaged), "the manifest's own")
+			require.Equal(t, workflows.OutcomeDamaged, found.Result.Outcome)
+			require.Len(t, server.Requests(), 1+len(row.want), "each object is verified once")
+		})
+	}
+}
+
 func TestUnavailableStoreIsNotTakenForDamage(t *testing.T) {
 	a, server := openAccount(t, nil)
 	store(server, aKey, audio)
@@ -234,7 +288,8 @@ func TestWhichManifestStays(t *testing.T) {
 		{"failure keeps a failure by another than it found", unavailable, gaveUp, failed, none, false, ""},
 		{"failure keeps an archived that appeared", "", archived, failed, intact, false, ""},
 		{"failure keeps an archived by another than it found", failed, archived, failed, intact, false, ""},
-		{"failure is blocked by an archived that is damaged", failed, archived, failed, missing, false, failure.ArchiveBlocked},
+		{"failure gives way to an archived that is damaged", failed, archived, failed, missing, false, failure.AlreadyArchived},
+		{"failure gives way to a damaged archived that appeared", "", archived, unavailable, missing, false, failure.AlreadyArchived},
 		{"damaged replaces the archived", archived, "", damaged, missing, true, ""},
 		{"damaged keeps the archived whose objects are back", archived, "", damaged, intact, false, ""},
 		{"damaged keeps the archived that another fetch repaired", archived, archived, damaged, intact, false, ""},

@@ -19,7 +19,8 @@ const (
 )
 
 // unsignedPart returns what of a media URL is the same at every check:
-// everything but the host, the expiry, the nonce and the signature.
+// everything but the host, the expiry, the nonce and the signature. It identifies
+// the file in manifests, so it must stay the same for the URLs that are in use.
 func unsignedPart(mediaURL string) string {
 	parsed, err := url.Parse(mediaURL)
 	if err != nil {
@@ -28,12 +29,29 @@ func unsignedPart(mediaURL string) string {
 	var parameters []string
 	for parameter := range strings.SplitSeq(parsed.RawQuery, "&") {
 		name, _, _ := strings.Cut(parameter, "=")
-		if name != "e" && name != "n" && name != "s" {
+		if !isOfSignature(name) {
 			parameters = append(parameters, parameter)
 		}
 	}
 	slices.Sort(parameters)
 	return parsed.EscapedPath() + "?" + strings.Join(parameters, "&")
+}
+
+// isOfSignature reports whether a URL parameter may differ at every check: the
+// vendor's own e, n and s, and those of common signers, to one of which the vendor
+// may change.
+func isOfSignature(name string) bool {
+	switch name {
+	case "e", "n", "s":
+		return true
+	}
+	name = strings.ToLower(name)
+	switch name {
+	case "signature", "expires", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy",
+		"sig", "se", "sp", "sr", "st", "sv", "token":
+		return true
+	}
+	return strings.HasPrefix(name, "x-amz-") || strings.HasPrefix(name, "x-goog-")
 }
 
 // expiryOf returns until when a media URL is worth trying: its parameter e is a

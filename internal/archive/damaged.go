@@ -11,10 +11,11 @@ import (
 func (s *Store) Damaged(ctx context.Context, m *Manifest) (keys []string, err error) {
 	for _, file := range m.Files {
 		err := s.verifyFile(ctx, file)
-		switch {
-		case errors.Is(err, ErrMismatch):
+		if errors.Is(err, ErrMismatch) {
 			keys = append(keys, file.Key)
-		case err != nil:
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

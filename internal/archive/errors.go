@@ -21,6 +21,9 @@ var (
 	ErrConflict = failure.New(failure.ArchiveUnavailable, "an object in the archive was modified concurrently")
 	// ErrMismatch means that an object differs from what was written.
 	ErrMismatch = failure.New(failure.ArchiveChanged, "an object in the archive differs from what was written")
+	// ErrArchivedBefore means that another fetch has archived the session, but
+	// objects of it are missing or changed since.
+	ErrArchivedBefore = failure.New(failure.AlreadyArchived, "another fetch had archived the session")
 	// ErrTooLarge means that the recording exceeds the largest object that one PUT can write.
 	ErrTooLarge = failure.New(failure.MediaInvalid, "the recording is larger than 5 GiB")
 )

@@ -145,13 +145,13 @@ func safeName(name string) string {
 	return withSuffix(strings.TrimRight(safe, "."), digest(name)[:8])
 }
 
+const safeRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
 func safeRune(r rune) rune {
-	switch {
-	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("-_.", r):
+	if strings.ContainsRune(safeRunes, r) {
 		return r
-	default:
-		return '_'
 	}
+	return '_'
 }
 
 // withSuffix puts suffix between the stem and the extension of name, and

@@ -98,6 +98,12 @@ func TestUnsafeNameIsMadeSafe(t *testing.T) {
 	}
 }
 
+// What follows the last dot is an extension only if it is short.
+func TestShortExtensionIsKept(t *testing.T) {
+	require.Regexp(t, `^a_b-[0-9a-f]{8}\.ninechars$`, names("a b.ninechars")[0])
+	require.Regexp(t, `^a_b\.tencharact-[0-9a-f]{8}$`, names("a b.tencharact")[0])
+}
+
 func TestFilesOfOneCallGetUniqueNames(t *testing.T) {
 	for name, vendors := range map[string][]string{
 		"the same name":               {"a.wav", "a.wav"},
@@ -160,6 +166,7 @@ func requireSafe(t *testing.T, named []string) {
 		require.NotEqual(t, "manifest.json", strings.ToLower(name))
 		require.False(t, strings.HasSuffix(name, "."), name)
 		require.NotContains(t, seen, strings.ToLower(name), "taken by %q", seen[strings.ToLower(name)])
+		require.Equal(t, []string{name}, names(name), "a manifest may contain it")
 		seen[strings.ToLower(name)] = name
 	}
 }

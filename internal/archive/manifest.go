@@ -1,9 +1,13 @@
 package archive
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/callvault/callvault/internal/status"
@@ -17,7 +21,8 @@ const manifestVersion = 1
 // has about 60 kB.
 const maxManifestBytes = 1 << 20
 
-// maxPrevious is how many replaced manifests a manifest contains at most.
+// maxPrevious is how many replaced manifests a manifest contains at most, apart
+// from the latest that says archived.
 const maxPrevious = 10
 
 // Manifest records how the fetch of one session ended. It contains no personal
@@ -44,7 +49,7 @@ type Manifest struct {
 
 	// Previous is the manifest that this one replaced, which may have a Previous
 	// itself: at most 10 in all, and fewer if the manifest would reach 1 MiB. The
-	// oldest are dropped first.
+	// oldest are dropped first, but for the latest that says archived.
 	Previous *Manifest `json:"previous,omitempty"`
 }
 
@@ -73,8 +78,12 @@ func (m *Manifest) encode() ([]byte, error) {
 	if m.Files == nil {
 		m.Files = []File{}
 	}
-	for depth := maxPrevious; depth >= 0; depth-- {
-		m.limitPrevious(depth)
+	for depth := maxPrevious; depth >= -1; depth-- {
+		if depth >= 0 {
+			depth = m.limitPrevious(depth)
+		} else {
+			m.Previous = nil
+		}
 		body, err := json.MarshalIndent(m, "", "  ")
 		if err != nil {
 			return nil, fmt.Errorf("encode the manifest: %w", err)
@@ -87,19 +96,34 @@ func (m *Manifest) encode() ([]byte, error) {
 		ErrBlocked, m.SessionID, len(m.Files), maxManifestBytes)
 }
 
-// limitPrevious drops the replaced manifests that are more than depth deep.
-func (m *Manifest) limitPrevious(depth int) {
-	for range depth {
-		if m = m.Previous; m == nil {
-			return
+// limitPrevious drops the replaced manifests that are more than depth deep, and
+// returns how many are left. It keeps the latest one that says archived, without
+// which no one would know what a damaged session had.
+func (m *Manifest) limitPrevious(depth int) int {
+	hasArchived := false
+	for i := range depth {
+		if m.Previous == nil {
+			return i
+		}
+		m = m.Previous
+		hasArchived = hasArchived || m.Outcome == outcomeArchived
+	}
+	dropped := m.Previous
+	m.Previous = nil
+	for ; dropped != nil && !hasArchived; dropped = dropped.Previous {
+		if dropped.Outcome == outcomeArchived {
+			kept := *dropped
+			kept.Previous = nil
+			m.Previous = &kept
+			hasArchived = true
 		}
 	}
-	m.Previous = nil
+	return depth
 }
 
 // decodeManifest ignores unknown fields, which a later release may add, and
 // refuses a manifest of another session. The size of body bounds what it allocates;
-// of replaced manifests it returns at most [maxPrevious].
+// of replaced manifests it returns as many as [Manifest.limitPrevious] keeps.
 func decodeManifest(body []byte, session workflows.Session) (*Manifest, error) {
 	if len(body) > maxManifestBytes {
 		return nil, fmt.Errorf("it has more than %d bytes", maxManifestBytes)
@@ -108,14 +132,50 @@ func decodeManifest(body []byte, session workflows.Session) (*Manifest, error) {
 	if err := json.Unmarshal(body, &m); err != nil {
 		return nil, errors.New("it is not a JSON manifest")
 	}
-	switch {
-	case m.Version < 1 || m.Version > manifestVersion:
+	if m.Version < 1 || m.Version > manifestVersion {
 		return nil, fmt.Errorf("its version is %d, and this release supports up to %d: upgrade the workers", m.Version, manifestVersion)
-	case m.Session != session:
+	}
+	if m.Session != session {
 		return nil, fmt.Errorf("it describes another session (%.80q of %.80q)", m.SessionID, m.BotID)
-	case m.Outcome == "":
+	}
+	if m.Outcome == "" {
 		return nil, errors.New("it has no outcome")
 	}
 	m.limitPrevious(maxPrevious)
+	if err := m.checkFiles(session); err != nil {
+		return nil, err
+	}
 	return &m, nil
+}
+
+// maxManifestFiles bounds the files of a session; the vendor's list has at most
+// 100, and later lists may name others.
+const maxManifestFiles = 1000
+
+// checkFiles reports what no release writes about a session's files, here and in
+// the replaced manifests: it would be believed, or block the session in a way that
+// no one understands.
+func (m *Manifest) checkFiles(session workflows.Session) error {
+	folder, err := Folder("", session) // The archive's prefix may have changed since.
+	if err != nil {
+		return err
+	}
+	for ; m != nil; m = m.Previous {
+		if len(m.Files) > maxManifestFiles {
+			return fmt.Errorf("it has %d files, more than %d", len(m.Files), maxManifestFiles)
+		}
+		if m.Outcome == outcomeArchived && len(m.Files) == 0 {
+			return errors.New("it says archived, but has no files")
+		}
+		for _, file := range m.Files {
+			dir, name := path.Split(file.Key)
+			if !strings.HasSuffix(dir, folder) || safeName(name) != name {
+				return fmt.Errorf("its file %.80q is not in the session's folder", file.Key)
+			}
+			if digest, err := hex.DecodeString(file.SHA256); err != nil || len(digest) != sha256.Size || file.Bytes < 0 {
+				return fmt.Errorf("its file %.80q has no valid length and SHA-256", file.Key)
+			}
+		}
+	}
+	return nil
 }

@@ -16,12 +16,15 @@ import (
 
 var aSession = workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d7aaaa"}
 
+// aFolder is the session's, after any prefix.
+const aFolder = "st-fd81a2b1-43af-544d-8082-831bc09c0001/2024/03/05/65e7133a3242653c58d7aaaa/"
+
 func aManifest() *Manifest {
 	return &Manifest{
 		Session: aSession, BatchID: "2024-03", CallTime: time.Date(2024, 3, 5, 12, 42, 34, 0, time.UTC),
 		Outcome: "archived", Status: "success", StatusChecks: 3,
 		StartedAt: time.Date(2024, 3, 5, 13, 0, 0, 0, time.UTC), FinishedAt: time.Date(2024, 3, 5, 13, 1, 0, 0, time.UTC),
-		Files:      []File{{FileName: "a.wav", Key: "k/a.wav", Bytes: 44, SHA256: strings.Repeat("0", 64), ContentType: "audio/wav", DeclaredContentType: "audio/x", Format: "wav", Source: "0123456789abcdef"}},
+		Files:      []File{{FileName: "a.wav", Key: "calls/" + aFolder + "a.wav", Bytes: 44, SHA256: strings.Repeat("0", 64), ContentType: "audio/wav", DeclaredContentType: "audio/x", Format: "wav", Source: "0123456789abcdef"}},
 		WorkflowID: aSession.FetchWorkflowID(), RunID: "run",
 	}
 }
@@ -39,7 +42,7 @@ const manifestOfV010 = `{
   "files": [
     {
       "fileName": "a.wav",
-      "key": "k/a.wav",
+      "key": "calls/st-fd81a2b1-43af-544d-8082-831bc09c0001/2024/03/05/65e7133a3242653c58d7aaaa/a.wav",
       "bytes": 44,
       "sha256": "0000000000000000000000000000000000000000000000000000000000000000",
       "contentType": "audio/wav",
@@ -106,6 +109,7 @@ func TestFormatOfNewKeysIsStable(t *testing.T) {
 // chain returns a manifest that replaced n others, each with a reason of this size.
 func chain(n, size int) *Manifest {
 	m := aManifest()
+	m.Outcome = "gave_up"
 	m.Reason = strings.Repeat("x", size)
 	if n > 0 {
 		m.Previous = chain(n-1, size)
@@ -125,7 +129,7 @@ func (m *Manifest) depth() int {
 func TestReplacedManifestsAreBounded(t *testing.T) {
 	for _, row := range []struct{ depth, size, want int }{
 		{0, 10, 0}, {1, 10, 1}, {9, 10, 9}, {10, 10, 10}, {11, 10, 10}, {50, 10, 10},
-		{10, 300_000, 2}, {3, 500_000, 1}, {3, 1_000_000, 0},
+		{4, 300_000, 2}, {2, 500_000, 1}, {1, 1_000_000, 0},
 	} {
 		m := chain(row.depth, row.size)
 		body, err := m.encode()
@@ -135,6 +139,29 @@ func TestReplacedManifestsAreBounded(t *testing.T) {
 		read, err := decodeManifest(body, aSession)
 		require.NoError(t, err)
 		require.Equal(t, row.want, read.depth(), "%+v", row)
+	}
+}
+
+// Without it, no one would know what a damaged session had.
+func TestLatestArchivedManifestIsNotDropped(t *testing.T) {
+	for _, row := range []struct{ failures, size, want int }{{3, 10, 5}, {11, 10, 11}, {40, 10, 11}, {4, 300_000, 3}} {
+		m := chain(row.failures, row.size)
+		oldest := m
+		for oldest.Previous != nil {
+			oldest = oldest.Previous
+		}
+		archived := aManifest()
+		archived.Previous = chain(0, 10)
+		oldest.Previous = archived
+		body, err := m.encode()
+		require.NoError(t, err)
+		read, err := decodeManifest(body, aSession)
+		require.NoError(t, err)
+		require.Equal(t, row.want, read.depth(), "%+v", row)
+		for read.Outcome != outcomeArchived {
+			read = read.Previous
+			require.NotNil(t, read)
+		}
 	}
 }
 
@@ -230,4 +257,75 @@ func TestInvalidManifestIsRefused(t *testing.T) {
 	}
 	_, err := decodeManifest([]byte(change("addedLater", map[string]any{"a": 1})), aSession)
 	require.NoError(t, err, "fields of a later release are accepted")
+}
+
+// The workflow believes what a manifest says of its files, and verifies them by it.
+func TestManifestWithInvalidFilesIsRefused(t *testing.T) {
+	file := func(change func(*File)) []File {
+		files := slices.Repeat(aManifest().Files, 2)
+		change(&files[1])
+		return files
+	}
+	key := func(key string) []File { return file(func(f *File) { f.Key = key }) }
+	digest := func(digest string) []File { return file(func(f *File) { f.SHA256 = digest }) }
+	elsewhere, noDigest := "is not in the session's folder", "has no valid length and SHA-256"
+	for name, row := range map[string]struct {
+		outcome string
+		files   []File
+		says    string
+	}{
+		"another session's folder": {"archived", key(strings.ReplaceAll("calls/"+aFolder, "aaaa", "bbbb") + "a.wav"), elsewhere},
+		"another bot's folder":     {"archived", key(strings.Replace("calls/"+aFolder, "0001", "0002", 1) + "a.wav"), elsewhere},
+		"another day's folder":     {"archived", key(strings.Replace("calls/"+aFolder, "/05/", "/06/", 1) + "a.wav"), elsewhere},
+		"a folder in the folder":   {"archived", key("calls/" + aFolder + "b/a.wav"), elsewhere},
+		"the folder above":         {"archived", key("calls/" + aFolder + "../a.wav"), elsewhere},
+		"no folder":                {"archived", key("a.wav"), elsewhere},
+		"no key":                   {"archived", key(""), elsewhere},
+		"no name":                  {"archived", key("calls/" + aFolder), elsewhere},
+		"an overlong key":          {"archived", key(strings.Repeat("k", 1<<16)), elsewhere},
+		"an unsafe name":           {"archived", key("calls/" + aFolder + "a b.wav"), elsewhere},
+		"a hidden name":            {"archived", key("calls/" + aFolder + ".a.wav"), elsewhere},
+		"an overlong name":         {"archived", key("calls/" + aFolder + strings.Repeat("a", maxObjectName+1)), elsewhere},
+		"the manifest":             {"archived", key("calls/" + aFolder + ManifestName), elsewhere},
+		"the manifest in capitals": {"archived", key("calls/" + aFolder + strings.ToUpper(ManifestName)), elsewhere},
+		"a failure's file":         {"failed", key("k/a.wav"), elsewhere},
+		"no digest":                {"archived", digest(""), noDigest},
+		"a short digest":           {"archived", digest(strings.Repeat("0", 62)), noDigest},
+		"a long digest":            {"archived", digest(strings.Repeat("0", 66)), noDigest},
+		"a digest with other text": {"archived", digest(strings.Repeat("x", 64)), noDigest},
+		"a negative length":        {"archived", file(func(f *File) { f.Bytes = -1 }), noDigest},
+		"archived without files":   {"archived", []File{}, "it says archived, but has no files"},
+		"too many files":           {"failed", slices.Repeat(aManifest().Files, maxManifestFiles+1), "it has 1001 files, more than 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := aManifest()
+			m.Outcome, m.Files = row.outcome, row.files
+			for _, m := range []*Manifest{m, {Session: aSession, Outcome: "failed", Previous: m}} {
+				m.Version = manifestVersion
+				body, err := json.Marshal(m)
+				require.NoError(t, err)
+				require.Less(t, len(body), maxManifestBytes)
+				read, err := decodeManifest(body, aSession)
+				require.ErrorContains(t, err, row.says)
+				require.Less(t, len(err.Error()), 400)
+				require.Nil(t, read)
+			}
+		})
+	}
+}
+
+// S3_PREFIX may have been another one, and need not end with a slash.
+func TestManifestMayNameFilesUnderAnyPrefix(t *testing.T) {
+	m := aManifest()
+	m.Files = nil
+	for _, prefix := range []string{"", "calls/", "calls/de/", "calls-"} {
+		m.Files = append(m.Files, File{Key: prefix + aFolder + "a.wav", SHA256: strings.Repeat("0", 64)})
+	}
+	m.Files = append(m.Files, slices.Repeat(m.Files[:1], maxManifestFiles-len(m.Files))...)
+	m.Previous = &Manifest{Session: aSession, Outcome: "failed"}
+	body, err := m.encode()
+	require.NoError(t, err)
+	read, err := decodeManifest(body, aSession)
+	require.NoError(t, err)
+	require.Equal(t, m.Files, read.Files)
 }

@@ -19,10 +19,10 @@ func (s *Store) ReadManifest(ctx context.Context, session workflows.Session) (ma
 		return nil, "", err
 	}
 	object, info, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
-	switch {
-	case err != nil && isNotFound(err):
+	if isNotFound(err) {
 		return nil, "", nil
-	case err != nil:
+	}
+	if err != nil {
 		return nil, "", s.storeError("read", key, err)
 	}
 	defer object.Close()

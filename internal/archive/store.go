@@ -99,10 +99,10 @@ func (s *Store) ManifestKey(session workflows.Session) (string, error) {
 // CheckCredentials returns an error if there are no credentials to sign requests.
 func (s *Store) CheckCredentials() error {
 	value, err := s.client.GetCreds()
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("the AWS credentials cannot be loaded: %w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role", err)
-	case value.SignerType.IsAnonymous() || value.AccessKeyID == "" || value.SecretAccessKey == "":
+	}
+	if value.SignerType.IsAnonymous() || value.AccessKeyID == "" || value.SecretAccessKey == "" {
 		return errors.New("no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role")
 	}
 	return nil
@@ -250,22 +250,29 @@ func (s *Store) label(ctx context.Context, key string, uploaded minio.UploadInfo
 	return object, s.Verify(ctx, key, object)
 }
 
-// Verify checks that the object key in the store matches want. It returns
-// [ErrMismatch] if not.
+// Verify checks that the object key in the store matches want: its length, and
+// the store's own SHA-256 or, if the store does not return one, the digest in the
+// metadata as far as there is one. Metadata alone proves nothing against the
+// store: a copy may have lost it. It returns [ErrMismatch] if they differ.
 func (s *Store) Verify(ctx context.Context, key string, want Object) error {
 	got, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{Checksum: true})
-	switch {
-	case err != nil && isNotFound(err):
+	if isNotFound(err) {
 		return fmt.Errorf("s3://%s/%s does not exist: %w", s.bucket, key, ErrMismatch)
-	case err != nil:
-		return s.storeError("verify", key, s.reasonFor(ctx, err))
-	case got.Size != want.Bytes:
-		return fmt.Errorf("s3://%s/%s has %d bytes, not %d: %w", s.bucket, key, got.Size, want.Bytes, ErrMismatch)
-	case got.UserMetadata[metadataSHA256] != want.SHA256:
-		return fmt.Errorf("s3://%s/%s has a different SHA-256 in its metadata: %w", s.bucket, key, ErrMismatch)
 	}
-	if raw, err := base64.StdEncoding.DecodeString(got.ChecksumSHA256); err == nil && len(raw) == 32 && hex.EncodeToString(raw) != want.SHA256 {
-		return fmt.Errorf("s3://%s/%s has a different SHA-256 as the store's own checksum: %w", s.bucket, key, ErrMismatch)
+	if err != nil {
+		return s.storeError("verify", key, s.reasonFor(ctx, err))
+	}
+	if got.Size != want.Bytes {
+		return fmt.Errorf("s3://%s/%s has %d bytes, not %d: %w", s.bucket, key, got.Size, want.Bytes, ErrMismatch)
+	}
+	if raw, err := base64.StdEncoding.DecodeString(got.ChecksumSHA256); err == nil && len(raw) == 32 {
+		if hex.EncodeToString(raw) != want.SHA256 {
+			return fmt.Errorf("s3://%s/%s has a different SHA-256 as the store's own checksum: %w", s.bucket, key, ErrMismatch)
+		}
+		return nil
+	}
+	if digest := got.UserMetadata[metadataSHA256]; digest != "" && digest != want.SHA256 {
+		return fmt.Errorf("s3://%s/%s has a different SHA-256 in its metadata: %w", s.bucket, key, ErrMismatch)
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ const outcomeArchived = string(workflows.OutcomeArchived)
 //   - one of the same run as m is kept: an earlier attempt wrote it;
 //   - one that says archived is kept if all its objects are as it says;
 //   - otherwise an m that says archived replaces it;
-//   - otherwise one that says archived is [ErrBlocked], and any other is kept.
+//   - otherwise one that says archived is [ErrArchivedBefore], and any other is
+//     kept.
 //
 // It returns [ErrConflict] if the manifest is modified again meanwhile.
 func (s *Store) WriteManifest(ctx context.Context, m *Manifest, replaces string) (*Manifest, error) {
@@ -36,10 +37,10 @@ func (s *Store) WriteManifest(ctx context.Context, m *Manifest, replaces string)
 		return written, err
 	}
 	present, etag, readErr := s.ReadManifest(ctx, m.Session)
-	switch {
-	case readErr != nil:
+	if readErr != nil {
 		return nil, readErr
-	case present == nil:
+	}
+	if present == nil {
 		return nil, err
 	}
 	return s.resolve(ctx, key, m, present, etag)
@@ -52,10 +53,10 @@ func (s *Store) tryManifest(ctx context.Context, key string, m *Manifest, replac
 		return s.putManifest(ctx, key, m, nil, "")
 	}
 	present, etag, err := s.ReadManifest(ctx, m.Session)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case present != nil && etag != replaces:
+	}
+	if present != nil && etag != replaces {
 		return nil, fmt.Errorf("write s3://%s/%s: %w", s.bucket, key, ErrConflict)
 	}
 	return s.putManifest(ctx, key, m, present, etag)
@@ -71,12 +72,15 @@ func (s *Store) resolve(ctx context.Context, key string, m, present *Manifest, e
 		return present, nil
 	}
 	if present.Outcome == outcomeArchived {
-		err := s.verifyAll(ctx, key, present)
-		switch {
-		case err == nil:
+		err := s.verifyAll(ctx, present)
+		if err == nil {
 			return present, nil
-		case !errors.Is(err, ErrMismatch) || m.Outcome != outcomeArchived:
+		}
+		if !errors.Is(err, ErrMismatch) {
 			return nil, err
+		}
+		if m.Outcome != outcomeArchived {
+			return nil, fmt.Errorf("%w: %w", ErrArchivedBefore, err)
 		}
 	}
 	return s.putManifest(ctx, key, m, present, etag)
@@ -105,13 +109,9 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 
 // verifyAll checks that the objects are those of the manifest: a concurrent
 // fetch of the same session may have overwritten one.
-func (s *Store) verifyAll(ctx context.Context, manifestKey string, manifest *Manifest) error {
+func (s *Store) verifyAll(ctx context.Context, manifest *Manifest) error {
 	for _, file := range manifest.Files {
-		err := s.verifyFile(ctx, file)
-		switch {
-		case errors.Is(err, ErrMismatch):
-			return fmt.Errorf("%w: another fetch wrote s3://%s/%s, but %w: restore the object, or move the manifest away to have the session fetched again", ErrBlocked, s.bucket, manifestKey, err)
-		case err != nil:
+		if err := s.verifyFile(ctx, file); err != nil {
 			return err
 		}
 	}

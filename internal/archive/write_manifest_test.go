@@ -28,10 +28,14 @@ func manifestOf(outcome workflows.Outcome, runID string) *archive.Manifest {
 
 // archivedAs returns a manifest of a session with one file, which it stores.
 func archivedAs(server *s3test.Server, runID string) *archive.Manifest {
+	return withFile(server, manifestOf(workflows.OutcomeArchived, runID), "a.wav")
+}
+
+// withFile adds a file to a manifest, and stores it.
+func withFile(server *s3test.Server, m *archive.Manifest, name string) *archive.Manifest {
 	content := []byte("the recording")
-	server.Set(bucket, aKey, objectOf(content))
-	m := manifestOf(workflows.OutcomeArchived, runID)
-	m.Files = []archive.File{{FileName: "a.wav", Key: aKey, Bytes: int64(len(content)), SHA256: digestOf(content)}}
+	server.Set(bucket, folder+name, objectOf(content))
+	m.Files = append(m.Files, archive.File{FileName: name, Key: folder + name, Bytes: int64(len(content)), SHA256: digestOf(content)})
 	return m
 }
 
@@ -125,7 +129,7 @@ func TestConflictOfManifestsIsResolved(t *testing.T) {
 	const (
 		kept = iota
 		replaced
-		blocked
+		archivedBefore
 	)
 	whole := func(*s3test.Server) {}
 	missing := func(server *s3test.Server) { server.Remove(bucket, aKey) }
@@ -146,8 +150,8 @@ func TestConflictOfManifestsIsResolved(t *testing.T) {
 		{"archived before damaged", workflows.OutcomeArchived, "theirs", whole, workflows.OutcomeDamaged, kept},
 		{"object missing, archived again", workflows.OutcomeArchived, "theirs", missing, workflows.OutcomeArchived, replaced},
 		{"object changed, archived again", workflows.OutcomeArchived, "theirs", changed, workflows.OutcomeArchived, replaced},
-		{"object missing, then a failure", workflows.OutcomeArchived, "theirs", missing, workflows.OutcomeUnavailable, blocked},
-		{"object changed, then damaged", workflows.OutcomeArchived, "theirs", changed, workflows.OutcomeDamaged, blocked},
+		{"object missing, then a failure", workflows.OutcomeArchived, "theirs", missing, workflows.OutcomeUnavailable, archivedBefore},
+		{"object changed, then damaged", workflows.OutcomeArchived, "theirs", changed, workflows.OutcomeDamaged, archivedBefore},
 		{"archived after a failure", workflows.OutcomeFailed, "theirs", missing, workflows.OutcomeArchived, replaced},
 		{"archived after damaged", workflows.OutcomeDamaged, "theirs", missing, workflows.OutcomeArchived, replaced},
 		{"two failures", workflows.OutcomeFailed, "theirs", missing, workflows.OutcomeGaveUp, kept},
@@ -161,7 +165,8 @@ func TestConflictOfManifestsIsResolved(t *testing.T) {
 				row.object(server)
 				server.ForgetRequests()
 
-				written, err := store.WriteManifest(t.Context(), manifestOf(row.ours, "ours"), replaces)
+				ours := withFile(server, manifestOf(row.ours, "ours"), "ours.wav")
+				written, err := store.WriteManifest(t.Context(), ours, replaces)
 				puts := sent(server, s3test.PutObject)
 				if replaces == "" {
 					requireConditions(t, puts[0], "", "*")
@@ -180,12 +185,12 @@ func TestConflictOfManifestsIsResolved(t *testing.T) {
 					require.Equal(t, string(row.ours), written.Outcome)
 					require.Equal(t, string(row.present), written.Previous.Outcome)
 					require.Nil(t, written.Previous.Previous)
-				case blocked:
-					require.ErrorIs(t, err, archive.ErrBlocked)
-					require.ErrorContains(t, err, "another fetch wrote s3://recordings/"+manifestKey)
-					require.ErrorContains(t, err, "restore the object, or move the manifest away")
+				case archivedBefore:
+					require.ErrorIs(t, err, archive.ErrArchivedBefore)
+					require.NotErrorIs(t, err, archive.ErrBlocked)
+					require.ErrorContains(t, err, "s3://recordings/"+aKey)
 					failed, _ := failure.Of(err)
-					require.Equal(t, failure.ArchiveBlocked, failed.FailureKind())
+					require.Equal(t, failure.AlreadyArchived, failed.FailureKind(), "the fetch repairs the session")
 					require.Nil(t, written)
 					require.Empty(t, puts)
 					written = present
@@ -201,11 +206,11 @@ func TestManifestIsOwnOnlyByWorkflowAndRun(t *testing.T) {
 	for _, row := range []struct{ workflowID, runID, kept string }{
 		{"w", "r", "failed"}, {"w", "another", "archived"}, {"another", "r", "archived"},
 	} {
-		store, _ := openStore(t)
+		store, server := openStore(t)
 		present := manifestOf(workflows.OutcomeFailed, "r")
 		present.WorkflowID = "w"
 		write(t, store, present)
-		ours := manifestOf(workflows.OutcomeArchived, row.runID)
+		ours := archivedAs(server, row.runID)
 		ours.WorkflowID = row.workflowID
 		written, err := store.WriteManifest(t.Context(), ours, "")
 		require.NoError(t, err)
@@ -268,7 +273,7 @@ func TestManifestReplacedDuringAReplaceIsAConflict(t *testing.T) {
 			store, server := openStore(t)
 			write(t, store, manifestOf(workflows.OutcomeFailed, "theirs"))
 			server.Add(s3test.Rule{Operation: s3test.PutObject, Skip: 1, Before: func() { meanwhile(server) }})
-			_, err := store.WriteManifest(t.Context(), manifestOf(workflows.OutcomeArchived, "ours"), "")
+			_, err := store.WriteManifest(t.Context(), archivedAs(server, "ours"), "")
 			require.ErrorIs(t, err, archive.ErrConflict)
 		})
 	}
@@ -318,7 +323,8 @@ func TestErrorsOfManifestRequestsAreReturned(t *testing.T) {
 			}
 			etag := etagOf(t, store)
 			server.Add(row.rule)
-			written, err := store.WriteManifest(t.Context(), manifestOf(workflows.OutcomeArchived, "ours"), row.replaces)
+			ours := withFile(server, manifestOf(workflows.OutcomeArchived, "ours"), "ours.wav")
+			written, err := store.WriteManifest(t.Context(), ours, row.replaces)
 			requireUnavailable(t, err, row.says)
 			require.Nil(t, written)
 			require.Equal(t, etag, etagOf(t, store))

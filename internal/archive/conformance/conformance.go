@@ -57,8 +57,10 @@ func newSession() workflows.Session {
 	return workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a" + hex.EncodeToString(id)}
 }
 
-func (target Target) key() string {
-	folder, err := target.Store.Folder(newSession())
+func (target Target) key() string { return target.keyOf(newSession()) }
+
+func (target Target) keyOf(session workflows.Session) string {
+	folder, err := target.Store.Folder(session)
 	if err != nil {
 		panic(err)
 	}
@@ -67,6 +69,17 @@ func (target Target) key() string {
 
 func manifestOf(session workflows.Session, outcome, runID string) *archive.Manifest {
 	return &archive.Manifest{Session: session, Outcome: outcome, RunID: runID}
+}
+
+// archived returns a manifest of a session with one file, which it stores.
+func (target Target) archived(t *testing.T, session workflows.Session, runID string) *archive.Manifest {
+	t.Helper()
+	key := target.keyOf(session)
+	object, err := target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
+	require.NoError(t, err)
+	m := manifestOf(session, "archived", runID)
+	m.Files = []archive.File{{Key: key, Bytes: object.Bytes, SHA256: object.SHA256}}
+	return m
 }
 
 func (target Target) storesWithDigest(t *testing.T) {
@@ -212,7 +225,7 @@ func (target Target) writesOneManifest(t *testing.T) {
 	require.Nil(t, none)
 	require.Empty(t, etag)
 
-	first, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "1"), "")
+	first, err := target.Store.WriteManifest(t.Context(), target.archived(t, session, "1"), "")
 	require.NoError(t, err)
 	require.Equal(t, "1", first.RunID)
 
@@ -238,8 +251,9 @@ func (target Target) replacesManifest(t *testing.T) {
 	require.Equal(t, "2", stored.RunID)
 	require.Equal(t, "1", stored.Previous.RunID)
 
+	archived := target.archived(t, session, "3")
 	late := target.before(t, func() {
-		_, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "3"), "")
+		_, err := target.Store.WriteManifest(t.Context(), archived, "")
 		require.NoError(t, err)
 	})
 	_, current, err := target.Store.ReadManifest(t.Context(), session)
@@ -252,29 +266,29 @@ func (target Target) replacesManifest(t *testing.T) {
 }
 
 func (target Target) verifiesOtherManifest(t *testing.T) {
-	session, key := newSession(), target.key()
-	object, err := target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
-	require.NoError(t, err)
-	theirs := manifestOf(session, "archived", "1")
-	theirs.Files = []archive.File{{Key: key, Bytes: object.Bytes, SHA256: object.SHA256}}
-	_, err = target.Store.WriteManifest(t.Context(), theirs, "")
+	session := newSession()
+	theirs := target.archived(t, session, "1")
+	_, err := target.Store.WriteManifest(t.Context(), theirs, "")
 	require.NoError(t, err)
 
-	found, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "2"), "")
+	ours := *theirs
+	ours.RunID = "2"
+	found, err := target.Store.WriteManifest(t.Context(), &ours, "")
 	require.NoError(t, err)
 	require.Equal(t, "1", found.RunID)
 
-	_, err = target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
-	require.NoError(t, err, "another worker replaces the object")
+	ours = *target.archived(t, session, "2") // It replaces the object.
 	damaged, err := target.Store.Damaged(t.Context(), theirs)
 	require.NoError(t, err)
-	require.Equal(t, []string{key}, damaged)
+	require.Equal(t, []string{target.keyOf(session)}, damaged)
 	_, err = target.Store.WriteManifest(t.Context(), manifestOf(session, "failed", "2"), "")
-	require.ErrorIs(t, err, archive.ErrBlocked)
-	require.ErrorContains(t, err, "restore the object")
-	written, err := target.Store.WriteManifest(t.Context(), manifestOf(session, "archived", "2"), "")
+	require.ErrorIs(t, err, archive.ErrArchivedBefore)
+	written, err := target.Store.WriteManifest(t.Context(), &ours, "")
 	require.NoError(t, err)
 	require.Equal(t, "2", written.RunID, "an archived session replaces a damaged one")
+	read, _, err := target.Store.ReadManifest(t.Context(), session)
+	require.NoError(t, err)
+	require.Equal(t, written, read)
 }
 
 func (target Target) refusesInvalidManifest(t *testing.T) {
