@@ -20,6 +20,7 @@ import (
 )
 
 func main() {
+	program.SilenceStandardLog()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // A second signal ends the process at once.
 	command := newCommand()

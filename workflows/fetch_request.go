@@ -59,7 +59,8 @@ func (r *FetchRequest) UnmarshalJSON(data []byte) error {
 func (r FetchRequest) Validate() error { return r.ValidateAt(time.Now()) }
 
 // ValidateAt is [FetchRequest.Validate] at a given time: that of the session's
-// id may be at most 10 minutes later, and not before 2015.
+// id may be at most 10 minutes later, and not before 2015. A zero now leaves the
+// time unchecked.
 func (r FetchRequest) ValidateAt(now time.Time) error {
 	err := errors.Join(
 		r.validate(now),

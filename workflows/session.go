@@ -34,7 +34,7 @@ var (
 func (s Session) validate(now time.Time) error {
 	malformed := errors.Join(ValidateBotID(s.BotID), s.validateSessionID())
 	callTime, err := s.CallTime()
-	if err != nil {
+	if err != nil || now.IsZero() {
 		return malformed
 	}
 	return errors.Join(malformed, s.validateCallTime(callTime, now))

@@ -78,6 +78,7 @@ func BenchmarkSoak(b *testing.B) {
 	}
 	close(done)
 	made := h.upstream.Counts().API
+	require.LessOrEqual(b, float64(made), 1.05*float64(forced), "calls")
 	b.ReportMetric(float64(made)/float64(forced), "calls/forced")
 	b.ReportMetric(float64(made), "calls")
 	b.ReportMetric(float64(forced), "forced")

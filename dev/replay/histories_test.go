@@ -17,11 +17,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
@@ -41,7 +43,7 @@ import (
 )
 
 // release names the histories that -save writes.
-const release = "v0.1.0"
+const release = "v0.2.0"
 
 var save = flag.Bool("save", false, "keep the histories in workflows/fetchrecording/testdata/histories")
 
@@ -54,6 +56,12 @@ type state struct {
 	until func(workflows.FetchProgress) bool
 	// then, if set, acts on the fetch in that state.
 	then func(context.Context, *workflows.FetchRun) error
+	// before, if set, prepares the archive, by an earlier fetch.
+	before  func(ctx context.Context, t *testing.T, s *stack.Stack, earlier *workflows.FetchResult)
+	refetch bool
+	// young sessions begin now, the others long ago; notServed ones are of a bot
+	// that no worker serves.
+	young, notServed bool
 	// open fetches are exported while they run; the others when they have ended.
 	open bool
 }
@@ -82,7 +90,35 @@ func states() []state {
 		{name: "blocked", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusSuccess,
 			Fault: new(simulator.Refuse(http.StatusUnauthorized, 4002, "Permission denied. Scope is incorrect!"))}}}, open: true,
 			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhaseBlocked }},
+		{name: "settling", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusMediaUnavailable}}}, open: true, young: true,
+			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhaseMediaInProgress }},
+		{name: "gave_up_at_the_last_check", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusCallInProgress}}},
+			policy: workflows.FetchPolicy{GiveUpAfter: 300 * time.Millisecond}},
+		{name: "archived_after_an_expired_url", session: simulator.Session{Files: files[:1], Script: []simulator.Step{
+			{Status: simulator.StatusSuccess, Calls: 1, URLLifetime: -time.Second}, {Status: simulator.StatusSuccess}}}},
+		{name: "bot_not_served", session: simulator.Session{Script: success}, open: true, notServed: true,
+			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhaseBlocked }},
+		{name: "refetched", refetch: true, session: simulator.Session{Files: files[:1], Script: []simulator.Step{
+			{Status: simulator.StatusMediaUnavailable, Calls: 1}, {Status: simulator.StatusSuccess}}},
+			before: func(_ context.Context, t *testing.T, _ *stack.Stack, earlier *workflows.FetchResult) {
+				require.Equal(t, workflows.OutcomeUnavailable, earlier.Outcome)
+			}},
+		{name: "repaired", session: simulator.Session{Files: files, Script: success}, before: removeFirst},
+		{name: "damaged", session: simulator.Session{Files: files[:1], Script: []simulator.Step{
+			{Status: simulator.StatusSuccess, Calls: 1}, {Status: simulator.StatusMediaUnavailable}}}, before: removeFirst},
 	}
+}
+
+// removeFirst removes the first object of an archived session.
+func removeFirst(ctx context.Context, t *testing.T, s *stack.Stack, earlier *workflows.FetchResult) {
+	t.Helper()
+	require.Equal(t, workflows.OutcomeArchived, earlier.Outcome)
+	endpoint, err := url.Parse(s.Store.Endpoint())
+	require.NoError(t, err)
+	store, err := minio.New(endpoint.Host, &minio.Options{Creds: s.Credentials(), Region: stack.Region})
+	require.NoError(t, err)
+	lost := earlier.Recordings[0]
+	require.NoError(t, store.RemoveObject(ctx, lost.Bucket, lost.Key, minio.RemoveObjectOptions{}))
 }
 
 // An ordinary recording costs 8 billable actions on Temporal Cloud: the start,
@@ -198,17 +234,34 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 	t.Helper()
 	session := state.session
 	session.BotID = simulator.DefaultBotID
-	session.SessionID = simulator.NewSessionID(time.Date(2026, 3, 5, 12, 42, 34, 0, time.UTC), serial)
-	require.NoError(t, s.Upstream.AddSession(session))
+	begin := time.Date(2026, 3, 5, 12, 42, 34, 0, time.UTC)
+	if state.young {
+		begin = time.Now()
+	}
+	session.SessionID = simulator.NewSessionID(begin, serial)
+	if state.notServed {
+		session.BotID = "st-22222222-2222-2222-2222-222222222222"
+	} else {
+		require.NoError(t, s.Upstream.AddSession(session))
+	}
 
 	policy := state.policy
 	policy.PollMin, policy.PollMax = 50*time.Millisecond, 100*time.Millisecond
 	if policy.PartialRetryAfter == 0 {
 		policy.PartialRetryAfter = 100 * time.Millisecond
 	}
-	run, err := workflows.StartFetch(ctx, c, workflows.FetchRequest{
+	request := workflows.FetchRequest{
 		Session: workflows.Session{BotID: session.BotID, SessionID: session.SessionID}, BatchID: "replay", Policy: policy,
-	})
+	}
+	if state.before != nil {
+		earlier, err := workflows.StartFetch(ctx, c, request)
+		require.NoError(t, err)
+		result, err := earlier.Result(ctx)
+		require.NoError(t, err)
+		state.before(ctx, t, s, result)
+	}
+	request.Refetch = state.refetch
+	run, err := workflows.StartFetch(ctx, c, request)
 	require.NoError(t, err)
 
 	if state.until != nil {

@@ -2,6 +2,7 @@ package smartassist
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/callvault/callvault/workflows"
@@ -10,6 +11,10 @@ import (
 // answer is an HTTP response other than the documented one.
 type answer struct {
 	status int
+
+	// rules is the status by which the answer is judged: 404 for a 200 that has an
+	// error envelope in place of the documented body, otherwise status.
+	rules int
 
 	// said is the HTTP status and the message, redacted, for the operator.
 	said string
@@ -24,7 +29,10 @@ type answer struct {
 
 // readAnswer reads an error body. The secrets are those of [Redact].
 func readAnswer(status int, body []byte, session workflows.Session, secrets ...string) answer {
-	got := answer{status: status, body: body, error: parseErrorBody(body)}
+	got := answer{status: status, rules: status, body: body, error: parseErrorBody(body)}
+	if status == http.StatusOK && got.error.form != noEnvelope && !hasStatus(body) {
+		got.rules = http.StatusNotFound
+	}
 	message := messageOf(body)
 	shown := Redact(message, secrets...)
 	got.said = fmt.Sprintf("the upstream returned %d", status)
@@ -34,12 +42,9 @@ func readAnswer(status int, body []byte, session workflows.Session, secrets ...s
 	got.text = strings.ToLower(shown)
 	if got.error.form != noEnvelope {
 		// The whole message: what is cut off may name the credentials.
-		message = replaceID(message, session.BotID, " bot ")
+		message = replaceID(dropInvisible(message), session.BotID, " bot ")
 		message = replaceID(message, session.SessionID, " session ")
-		for _, secret := range secrets {
-			message = replaceID(message, secret, " ")
-		}
-		got.text = strings.ToLower(message)
+		got.text = strings.ToLower(replaceSecrets(message, " ", secrets))
 	}
 	return got
 }

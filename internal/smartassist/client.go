@@ -114,25 +114,26 @@ func (c *Client) FetchRecordings(ctx context.Context, token string, session work
 		// Without the body, whose fault it is remains unknown.
 		return nil, transportError(err, token, userID)
 	}
-	if code != http.StatusOK {
-		got := readAnswer(code, body, session, token, userID)
-		if got.concernsSession() {
-			return &Response{Status: status.NoSuchSession, Text: got.said}, nil
+	var unusable error
+	if code == http.StatusOK {
+		if len(body) > maxResponseBytes {
+			return nil, &Error{failure.Transient, code, 0, fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
 		}
+		var parsed *Response
+		if parsed, unusable = parseResponse(body, token, userID); unusable == nil {
+			return parsed, nil
+		}
+	}
+	got := readAnswer(code, body, session, token, userID)
+	switch {
+	case got.concernsSession():
+		return &Response{Status: status.NoSuchSession, Text: got.said}, nil
+	case unusable != nil && got.rules == http.StatusOK && !got.isRateLimit():
+		return nil, &Error{failure.Transient, code, 0, fmt.Sprintf("the upstream's response (%s) cannot be used: %s",
+			contentType(response.Header), Redact(unusable.Error(), token, userID))}
+	default:
 		return nil, responseError(got, response.Header, time.Now())
 	}
-	if len(body) > maxResponseBytes {
-		return nil, &Error{failure.Transient, code, 0, fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
-	}
-	parsed, err := parseResponse(body, token, userID)
-	if err == nil {
-		return parsed, nil
-	}
-	if got := readAnswer(code, body, session, token, userID); got.isRateLimit() { // reported by the text alone
-		return nil, responseError(got, response.Header, time.Now())
-	}
-	return nil, &Error{failure.Transient, code, 0, fmt.Sprintf("the upstream's response (%s) cannot be used: %s",
-		contentType(response.Header), Redact(err.Error(), token, userID))}
 }
 
 func (c *Client) newRequest(ctx context.Context, token string, session workflows.Session, userID string) (*http.Request, error) {
@@ -176,7 +177,10 @@ func parseResponse(body []byte, secrets ...string) (*Response, error) {
 	}
 	// Check the status that is returned: " success " is returned as "success",
 	// so it needs files as well.
-	parsed := &Response{Status: Redact(*raw.Status, secrets...)}
+	parsed := &Response{Status: strings.TrimSpace(*raw.Status)}
+	if status.Of(parsed.Status) == status.Of("") { // a known one may contain a user's name: "call"
+		parsed.Status = Redact(parsed.Status, secrets...)
+	}
 	switch parsed.Status {
 	case "":
 		return nil, errors.New("it has no status")
@@ -224,8 +228,9 @@ func parseFiles(raw json.RawMessage, secrets ...string) ([]File, error) {
 // contains a credential.
 func cleanName(name string, secrets ...string) string {
 	name = strings.ToValidUTF8(name[:min(len(name), maxNameBytes)], "\uFFFD")
-	holdsSecret := slices.ContainsFunc(secrets, func(secret string) bool { return len(secret) >= minSecretBytes && strings.Contains(name, secret) })
-	if holdsSecret || strings.Contains(name, "://") || strings.Contains(strings.ToLower(name), "%3f") || jwtPattern.MatchString(name) || signedPattern.MatchString(name) {
+	visible := dropInvisible(name)
+	holdsSecret := replaceSecrets(visible, "", withLocalParts(secrets)) != visible
+	if holdsSecret || strings.Contains(visible, "://") || strings.Contains(strings.ToLower(visible), "%3f") || jwtPattern.MatchString(visible) || signedPattern.MatchString(visible) {
 		return Redact(name, secrets...)
 	}
 	return name

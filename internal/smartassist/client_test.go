@@ -230,6 +230,24 @@ func TestUserIDOfFourBytesIsRedactedFromAName(t *testing.T) {
 	}
 }
 
+func TestUserIDInAnotherFormIsRedactedFromAName(t *testing.T) {
+	for _, name := range []string{"call of CANARY.USER@example.com.wav", "call of canary.user%40example.com.wav", "call of canary.user.wav", "call of ca\\u200bnary.user@example.com.wav"} {
+		resp, err := ask(t, serve(t, responding(200, `{"status":"success","recording":[{"fileName":"`+name+`","fileUrl":"https://h/a"}]}`)))
+		require.NoError(t, err)
+		require.Equal(t, "call of [redacted].wav", resp.Files[0].Name)
+	}
+}
+
+// A documented status reveals nothing, and must keep its meaning.
+func TestDocumentedStatusIsNotRedacted(t *testing.T) {
+	client := serve(t, responding(200, `{"status":"media_in_progress","recording":[]}`))
+	for _, userID := range []string{"media@example.com", "Media", "progress"} {
+		resp, err := client.FetchRecordings(t.Context(), token, session, userID)
+		require.NoError(t, err)
+		require.Equal(t, "media_in_progress", resp.Status)
+	}
+}
+
 func TestStatusLengthIsBounded(t *testing.T) {
 	resp, err := ask(t, serve(t, responding(200, `{"status":"`+strings.Repeat("é", 4096)+`"}`)))
 	require.NoError(t, err)

@@ -109,6 +109,13 @@ func isErrorObject(body []byte) bool {
 	return fields["errors"] != nil || fields["error"] != nil || fields["message"] != nil
 }
 
+// hasStatus reports whether body is an object with a status of the recording.
+// A number is the HTTP status that web frameworks repeat.
+func hasStatus(body []byte) bool {
+	var fields map[string]json.RawMessage
+	return json.Unmarshal(body, &fields) == nil && textOf(fields["status"]) != ""
+}
+
 // messageOf returns the message for the operator: the API's own texts, else
 // {"message": "…"}, a JSON string, or the body as it is.
 func messageOf(body []byte) string {

@@ -56,29 +56,32 @@ func (e *Error) RetryAfter() time.Duration { return e.Wait }
 // request to an error. What an [answer] about one session means is decided
 // before; see concernsSession.
 func responseError(got answer, header http.Header, now time.Time) *Error {
-	code, wait := got.status, retryafter.Parse(header, now, maxRetryAfter)
+	code, wait := got.rules, retryafter.Parse(header, now, maxRetryAfter)
 	if got.isRateLimit() {
-		return &Error{failure.RateLimited, code, budgetWait(wait, got.text), got.said + ": the call budget is spent"}
+		return &Error{failure.RateLimited, got.status, budgetWait(wait, got.text), got.said + ": the call budget is spent"}
 	}
 	if code == http.StatusUnauthorized {
-		return &Error{failure.Blocked, code, 0, got.said + ": " + got.credentialRemedy()}
+		return &Error{failure.Blocked, got.status, 0, got.said + ": " + got.credentialRemedy()}
+	}
+	if got.isPassing() {
+		return &Error{failure.Transient, got.status, wait, got.said + ": it describes a temporary condition"}
 	}
 	if slices.Contains(sessionStatuses, code) {
-		return &Error{failure.Blocked, code, 0, got.said + ": " + got.installationRemedy()}
+		return &Error{failure.Blocked, got.status, 0, got.said + ": " + got.installationRemedy()}
 	}
 	if code >= 300 && code < 400 {
-		return &Error{failure.Blocked, code, 0, got.said + ": " + addressRemedy + redirectHint(header)}
+		return &Error{failure.Blocked, got.status, 0, got.said + ": " + addressRemedy + redirectHint(header)}
 	}
 	if code == http.StatusRequestTimeout || code == http.StatusTooEarly || code >= 500 {
-		return &Error{failure.Transient, code, wait, got.said + ": it is unavailable"}
+		return &Error{failure.Transient, got.status, wait, got.said + ": it is unavailable"}
 	}
 	if isErrorObject(got.body) && slices.Contains(rejectStatuses, code) {
-		return &Error{failure.Rejected, code, 0, got.said + ": it rejects the request as invalid: check botId, sessionId and userId"}
+		return &Error{failure.Rejected, got.status, 0, got.said + ": it rejects the request as invalid: check botId, sessionId and userId"}
 	}
 	if code >= 400 {
-		return &Error{failure.Blocked, code, 0, got.said + ": " + otherRemedy}
+		return &Error{failure.Blocked, got.status, 0, got.said + ": " + otherRemedy}
 	}
-	return &Error{failure.Transient, code, wait, got.said + ", which the API does not document"}
+	return &Error{failure.Transient, got.status, wait, got.said + ", which the API does not document"}
 }
 
 // rejectStatuses say that the request itself is invalid. Public clients received

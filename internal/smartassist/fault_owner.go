@@ -33,16 +33,37 @@ var (
 		`\bip\b`, `white[ -]?list`, `allow[ -]?list`, `firewall`, `captcha`, `blocked`,
 	)
 
+	// The one reason to be blocked that is the recording's.
+	retentionPattern = regexp.MustCompile(`\bblocked (by|due to|under|for)( an?| the| its)?( \w+)? retention\b`)
+
+	// A text about a condition that passes without anyone's action; inferred.
+	passingPattern = anyOf(
+		`try (again|later)`, `please retry`, `temporar`, `\bnot ready`, `\byet\b`,
+		`maintenance`, `internal( server)? error`, `overload`, `\bbusy\b`, `concurrent`, `time-?out`, `timed out`,
+		`in progress`, `(being|still) process`, `still active`,
+	)
+
 	// A text about the bot, the stream or the account; inferred, since the API
 	// responds to an unknown bot with 401 and "Invalid SDK credentials".
 	placePattern = regexp.MustCompile(`\b(bot|stream|account|tenant|workspace|organi[sz]ation)(s|[ _]?ids?)?\b`)
 
 	// It is about the session after all if it says so before it names a place:
-	// "Session not found for bot …".
+	// "Session not found for bot …", "Recordings not found for botId …".
 	unknownSessionPattern = anyOf(
 		`\b(no|such|unknown|invalid) (session|conversation|call)`,
 		`\b(session|conversation|call)[^.]{0,60}(not found|not be found|not exist|n't exist|unknown|no longer|deleted|purged)`,
+		`\bno (such )?(call |voice )?(recording|media|data)s?( files?)?( (was|were|is|are|could be))? (found|available|stored|exists?|for|of|in|on|with)\b`,
+		`\b(recording|media|data)s?\b[^.]{0,60}(not found|not be found|not exist|n't exist|no longer (available|exist|stored|there))`,
+		`\b(recording|media|data)s?( files?)?( (is|are|was|were|has been|have been))? (unknown|deleted|purged|removed|gone)\b`,
 	)
+
+	// Or if it says so of the recording after the place, and does not object to
+	// anything else before: "For botId … no recordings found".
+	noRecordingPattern = anyOf(
+		`\bno (such )?(call |voice )?(recording|media|data)s?( files?)?( (was|were|is|are|could be))? (found|available|stored|exists?)\b`,
+		`\b(recording|media)s?( files?)? ((is|are|was|were|has been|have been|could|can|does|do|did) ?)?(not found|not be found|not exist|n't exist|deleted|purged|removed)\b`,
+	)
+	negationPattern = anyOf(`\bnot?\b`, `n't\b`, `unknown`, `invalid`, `missing`, `wrong`, `incorrect`, `disabled`, `deleted`, `suspended`, `expired`)
 
 	// A text about the address that was requested, or of a proxy; inferred.
 	addressPattern = anyOf(
@@ -68,19 +89,31 @@ func (a answer) isRateLimit() bool {
 // nothing for this session. Everything else concerns the installation: its
 // credentials, its bot, its address, or something between it and the API.
 func (a answer) concernsSession() bool {
-	if !slices.Contains(sessionStatuses, a.status) || a.error.form == noEnvelope || a.isRateLimit() {
+	if !slices.Contains(sessionStatuses, a.rules) || a.error.form == noEnvelope || a.isRateLimit() {
 		return false
 	}
-	return !a.namesCredentials() && !a.namesPlace() && !a.namesAddress()
+	return !a.isPassing() && !a.namesCredentials() && !a.namesPlace() && !a.namesAddress()
+}
+
+// isPassing reports whether the API itself responded with one of the
+// sessionStatuses, and describes a condition that passes: the response says
+// nothing final about the session, and needs no operator action either.
+func (a answer) isPassing() bool {
+	return slices.Contains(sessionStatuses, a.rules) && a.error.form != noEnvelope && !a.isRateLimit() &&
+		!a.namesCredentials() && passingPattern.MatchString(a.text)
 }
 
 func (a answer) namesCredentials() bool {
-	return a.error.refusesCredentials || credentialPattern.MatchString(a.text)
+	return a.error.refusesCredentials || credentialPattern.MatchString(retentionPattern.ReplaceAllString(a.text, ""))
 }
 
 func (a answer) namesPlace() bool {
 	place := placePattern.FindStringIndex(a.text)
-	return place != nil && !unknownSessionPattern.MatchString(a.text[:place[0]])
+	if place == nil || unknownSessionPattern.MatchString(a.text[:place[0]]) {
+		return false
+	}
+	noRecording := noRecordingPattern.FindStringIndex(a.text)
+	return noRecording == nil || negationPattern.MatchString(a.text[:noRecording[0]])
 }
 
 func (a answer) namesAddress() bool {

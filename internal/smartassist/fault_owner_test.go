@@ -34,6 +34,8 @@ var (
 	bot         = meaning{failure.Blocked, "SMARTASSIST_BOT_ID"}
 	address     = meaning{failure.Blocked, "not at this address"}
 	proxy       = meaning{failure.Blocked, "something other than the API responded"}
+	passing     = meaning{failure.Transient, "temporary condition"}
+	unusable    = meaning{failure.Transient, "cannot be used"}
 )
 
 func requireMeaning(t *testing.T, want meaning, code int, body string) {
@@ -203,6 +205,45 @@ func TestTextDecidesWhoseFaultItIs(t *testing.T) {
 		{ownList, "The call does not exist for streamId x", noSession},
 		{ownList, "No data for user " + userID, noSession},
 		{ownText, "Not Found: the call was purged", noSession},
+		{ownList, "Recordings not found for botId " + botID + " and sessionId " + sessionID, noSession},
+		{ownList, "Recordings not found for botId st-1 and sessionId 65e7", noSession},
+		{ownText, "No recording found for the given streamId and sessionId", noSession},
+		{ownList, "No call recordings exist for this bot", noSession},
+		{ownList, "No media for streamId st-1", noSession},
+		{ownList, "No data found in this account", noSession},
+		{ownList, "The recording of this conversation does not exist in stream st-1", noSession},
+		{ownList, "Media was purged from the stream", noSession},
+		{ownList, "For botId " + botID + " and sessionId " + sessionID + " no recordings found", noSession},
+		{ownList, "Bot st-1: the recording was not found", noSession},
+		{ownList, "Recording deleted", noSession},
+		{ownList, "Recording is blocked by retention", noSession},
+		{ownList, "The recording is blocked due to a data retention policy of this call", noSession},
+
+		// About a condition that passes.
+		{ownList, "Recording is being processed", passing},
+		{ownText, "Recording is still processing", passing},
+		{ownList, "The recording is not available yet", passing},
+		{ownList, "The recording is not ready", passing},
+		{ownList, "Session not found, please try again later", passing},
+		{ownList, "Something failed. Try later", passing},
+		{ownList, "Please retry", passing},
+		{ownList, "Temporarily unavailable", passing},
+		{ownList, "Under maintenance", passing},
+		{ownList, "Internal error", passing},
+		{ownList, "Internal Server Error", passing},
+		{ownText, "Not Found: internal error", passing},
+		{ownList, "Call is in progress", passing},
+		{ownList, "The session is still active", passing},
+		{ownList, "Concurrent modification", passing},
+		{ownList, "The server is busy", passing},
+		{ownList, "Database timeout", passing},
+		{ownList, "The query timed out", passing},
+		{ownList, "The system is overloaded", passing},
+		{ownList, "The bot is temporarily unavailable", passing},
+		{ownList, "upstream request timeout", passing},
+		{ownList, "This API is under maintenance", passing},
+		{ownList, "Rate limit reached, try again later", rateLimited},
+		{ownList, "Invalid token, please retry", credentials},
 
 		// About the credentials.
 		{ownList, "Invalid JWT token", meaning{failure.Blocked, "proxy that alters"}},
@@ -224,6 +265,9 @@ func TestTextDecidesWhoseFaultItIs(t *testing.T) {
 		{ownList, "Signature mismatch", credentials},
 		{ownList, "Your session has expired, please log in", credentials},
 		{ownList, "Session expired", credentials},
+		{ownList, "Session timed out", credentials},
+		{ownList, "The recording is blocked", credentials},
+		{ownList, "You are blocked, the recording is blocked by retention", credentials},
 		{ownList, "No license", credentials},
 		{ownList, "Not in your plan", credentials},
 		{ownList, "Your IP is not in the whitelist", credentials},
@@ -239,6 +283,12 @@ func TestTextDecidesWhoseFaultItIs(t *testing.T) {
 		{ownList, "Call recording is not enabled for this account", bot},
 		{ownList, "Bot not found for this session", bot},
 		{ownList, "Invalid bot or session", bot},
+		{ownList, "Recording is not enabled for this account", bot},
+		{ownList, "No recording is enabled for this account", bot},
+		{ownList, "Recording of an unknown bot", bot},
+		{ownList, "Bot data not found", bot},
+		{ownList, "Bot not found, so no recording found", bot},
+		{ownList, "Invalid botId: no recordings found", bot},
 
 		// About the address.
 		{ownList, "Cannot GET /api/public/bot", address},
@@ -363,4 +413,49 @@ func TestTruncatedBodyOfA404IsTransient(t *testing.T) {
 		require.Equal(t, failure.Transient, got.Kind)
 		require.Contains(t, got.Text, "did not respond")
 	}
+}
+
+func TestPassingConditionIsTransientWithEachStatus(t *testing.T) {
+	const text = "Recording is being processed"
+	for _, code := range []int{403, 404, 409, 410} {
+		requireMeaning(t, passing, code, fmt.Sprintf(ownList, text))
+		requireMeaning(t, passing, code, fmt.Sprintf(ownText, text))
+	}
+	requireMeaning(t, credentials, http.StatusUnauthorized, fmt.Sprintf(ownList, text))
+	requireMeaning(t, address, http.StatusNotFound, fmt.Sprintf(`{"message":%q}`, text))
+
+	got := requireFailure(t, serve(t, responding(http.StatusConflict, fmt.Sprintf(ownList, text), "Retry-After", "90")))
+	require.Equal(t, 90*time.Second, got.Wait)
+}
+
+func TestErrorEnvelopeWith200IsReadLikeA404(t *testing.T) {
+	for body, want := range map[string]meaning{
+		`{"errors":[{"msg":"session not found"}]}`:                                   noSession,
+		`{"errors":[{"msg":"session not found"}],"recording":[]}`:                    noSession,
+		`{"errors":[{"msg":"session not found"}],"status":null}`:                     noSession,
+		`{"error":"session not found","status":404}`:                                 noSession,
+		`{"error":"session not found"}`:                                              noSession,
+		`{"errors":[{"msg":"Invalid SDK credentials","code":4002}]}`:                 credentials,
+		`{"errors":[{"msg":"nothing","code":4002}]}`:                                 credentials,
+		`{"errors":[{"msg":"Forbidden"}]}`:                                           credentials,
+		`{"errors":[{"msg":"Permission denied. Scope is incorrect!"}]}`:              scope,
+		`{"errors":[{"msg":"Bot not found"}]}`:                                       bot,
+		`{"error":"Not Found"}`:                                                      address,
+		`{"errors":[{"msg":"Too many requests"}]}`:                                   rateLimited,
+		`{"errors":[{"msg":"Internal server error","code":500}]}`:                    passing,
+		`{"errors":[{"msg":"session not found"}],"status":"success","recording":[]}`: unusable,
+		`{"errors":[{"msg":"session not found"}]}x`:                                  unusable,
+		`{"errors":[]}`:                       unusable,
+		`{"message":"session not found"}`:     unusable,
+		`{"message":"Invalid credentials"}`:   unusable,
+		`"session not found"`:                 unusable,
+		`<html>session not found</html>`:      unusable,
+		`{"error":{"msg":"session lost"}}`:    unusable,
+		`{"error":"session lost","path":"/"}`: unusable,
+	} {
+		t.Run(body, func(t *testing.T) { requireMeaning(t, want, http.StatusOK, body) })
+	}
+	resp, err := ask(t, serve(t, responding(http.StatusOK, `{"errors":[{"msg":"session not found"}],"status":"failed"}`)))
+	require.NoError(t, err)
+	require.Equal(t, &smartassist.Response{Status: "failed"}, resp, "a status decides")
 }

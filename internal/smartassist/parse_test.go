@@ -28,6 +28,11 @@ func FuzzSuccessAlwaysHasFiles(f *testing.F) {
 		if answer := readAnswer(404, body, workflows.Session{}, secret); answer.concernsSession() {
 			require.True(t, isErrorObject(body))
 		}
+		if answer := readAnswer(200, body, workflows.Session{}, secret); answer.concernsSession() {
+			require.True(t, isErrorObject(body))
+			_, err := parseResponse(body, secret)
+			require.Error(t, err)
+		}
 		resp, err := parseResponse(body, secret)
 		if err != nil {
 			require.LessOrEqual(t, len(err.Error()), maxTextBytes)

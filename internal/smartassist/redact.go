@@ -28,19 +28,18 @@ var (
 )
 
 // Redact makes a text from the upstream safe for errors, logs and histories: it
-// removes tokens, signed queries, control characters and the given secrets (of
-// at least 4 bytes), and cuts the text to 300 bytes.
+// removes tokens, signed queries, control and invisible characters and the given
+// secrets (of at least 4 bytes, in any case and escaped for a URL, HTML or JSON;
+// of an address such as anna@example.com also the part before the @), and cuts
+// the text to 300 bytes.
 func Redact(text string, secrets ...string) string {
-	for _, secret := range secrets {
-		if len(secret) >= minSecretBytes {
-			text = strings.ReplaceAll(text, secret, "[redacted]")
-		}
-	}
+	text = dropInvisible(text)
+	text = replaceSecrets(text, "[redacted]", withLocalParts(secrets))
 	text = jwtPattern.ReplaceAllString(text, "[redacted]")
 	text = userPattern.ReplaceAllString(text, "://[redacted]@")
 	text = queryPattern.ReplaceAllString(text, "$1[redacted]")
 	text = signedPattern.ReplaceAllString(text, "$1=[redacted]")
-	text = strings.Map(printable, strings.ToValidUTF8(text, "\uFFFD"))
+	text = strings.Map(printable, text)
 	text = strings.TrimSpace(text)
 	if len(text) > maxTextBytes {
 		cut := maxTextBytes - len("…")

@@ -1,8 +1,11 @@
 package smartassist_test
 
 import (
+	"html"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -25,7 +28,9 @@ func TestRedactRemovesCredentialsAndControlCharacters(t *testing.T) {
 		{"a given secret", "my hunter2 is out", "my [redacted] is out"},
 		{"control characters", "a\x00b\r\nc\x1b[31m", "a b  c [31m"},
 		{"bad UTF-8", "a\xff\xfeb", "a\uFFFDb"},
-		{"bidi marks", "a\u202eb", "a b"},
+		{"bidi marks", "a\u202eb", "ab"},
+		{"a token split by invisible characters", "e\u200by\u00adJhbGci\ufe0fOiJ.eyJ\u200bh.c\u2060anary\u200bcanary", "[redacted]"},
+		{"a secret split by an invisible character", "my hunt\ufeffer2 is out", "my [redacted] is out"},
 		{"nothing", "", ""},
 	} {
 		require.Equal(t, row.want, smartassist.Redact(row.text, "hunter2", ""), row.name)
@@ -35,6 +40,42 @@ func TestRedactRemovesCredentialsAndControlCharacters(t *testing.T) {
 func TestSecretOfFourBytesIsRedacted(t *testing.T) {
 	require.Equal(t, "call of [redacted]", smartassist.Redact("call of anna", "anna"))
 	require.Equal(t, "call of anna", smartassist.Redact("call of anna", "ann"))
+}
+
+func TestUserIDIsRedactedInEveryForm(t *testing.T) {
+	const user = "Anna.Smith+ü&o@Example.com"
+	for _, form := range []string{
+		user,
+		strings.ToLower(user),
+		strings.ToUpper(user),
+		url.QueryEscape(user),
+		strings.ToLower(url.QueryEscape(user)),
+		url.PathEscape(user),
+		url.QueryEscape(url.QueryEscape(user)),
+		html.EscapeString(user),
+		strings.ReplaceAll(user, "@", "&#64;"),
+		strings.ReplaceAll(user, "@", "&#x40;"),
+		strings.ReplaceAll(user, "@", "&#X40;"),
+		strings.ReplaceAll(user, "@", "&#0064"),
+		strings.ReplaceAll(user, "@", "&commat;"),
+		strings.ReplaceAll(user, "@", "&amp;#64;"),
+		strings.ReplaceAll(user, "@", `\u0040`),
+		"%41nna.Smith%2Bü&amp;o&commat;example%2Ecom",
+		"anna.smith+ü&o",
+		url.QueryEscape("ANNA.SMITH+Ü&O"),
+		"An\u200bna.Smith+ü&o@Example.com",
+	} {
+		require.Equal(t, "é% [redacted] &x", smartassist.Redact("é% "+form+" &x", "other-secret", user), form)
+	}
+	require.Equal(t, "call of ann [redacted]", smartassist.Redact("call of ann ann@b.c", "Ann@b.c"), "a local part of three bytes")
+}
+
+func TestTextOfAMegabyteIsRedactedFast(t *testing.T) {
+	for _, part := range []string{"a", "anna&#64;"} {
+		start := time.Now()
+		require.LessOrEqual(t, len(smartassist.Redact(strings.Repeat(part, 1<<20/len(part)), "anna@example.com", strings.Repeat("a", 300))), 300)
+		require.Less(t, time.Since(start), time.Minute, "quadratic time takes longer: %q", part)
+	}
 }
 
 func TestLongTextIsCutBetweenCharacters(t *testing.T) {

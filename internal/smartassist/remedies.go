@@ -48,16 +48,16 @@ func (a answer) installationRemedy() string {
 	if remedy := a.vendorRemedy(); remedy != "" {
 		return remedy
 	}
-	if a.status == http.StatusNotFound && a.namesAddress() {
+	if a.rules == http.StatusNotFound && a.namesAddress() {
 		return addressRemedy // before the bot: a path may hold that word
 	}
 	if json.Valid(a.body) && a.namesPlace() {
 		return botRemedy
 	}
-	if json.Valid(a.body) && (a.namesCredentials() || a.status == http.StatusForbidden) {
+	if json.Valid(a.body) && (a.namesCredentials() || a.rules == http.StatusForbidden) {
 		return credentialsRemedy
 	}
-	if a.status == http.StatusNotFound || a.namesAddress() {
+	if a.rules == http.StatusNotFound || a.namesAddress() {
 		return addressRemedy
 	}
 	return otherRemedy

@@ -26,8 +26,6 @@ const (
 	Poll Action = "poll"
 	// RetryNextDay: not yet; check again after partialRetryAfter.
 	RetryNextDay Action = "retry_next_day"
-	// Settle: no recording, or not there yet: the age of the call decides.
-	Settle Action = "settle"
 	// End: there will be no recording.
 	End Action = "end"
 )
@@ -40,7 +38,9 @@ type Meaning struct {
 	// Phase of the fetch while it waits because of the status.
 	Phase workflows.FetchPhase `json:"phase,omitempty"`
 
-	// Outcome of the fetch if the action is End, or once Settle has settled.
+	// Outcome of the fetch if the action is End. With Poll it means that there is
+	// no recording, or not yet: the outcome is final once the call is old enough.
+	// (Workers of v0.1.0, which know no such rule, then poll.)
 	Outcome workflows.Outcome `json:"outcome,omitempty"`
 
 	// MinWait is the shortest wait that the vendor advises before the next
@@ -50,6 +50,9 @@ type Meaning struct {
 	// Text explains the status to the operator.
 	Text string `json:"meaning"`
 }
+
+// Settles reports whether the status becomes final with the age of the call.
+func (m Meaning) Settles() bool { return m.Action == Poll && m.Outcome != "" }
 
 // Of returns the meaning of a status. The vendor's statuses are an open set: an
 // unknown one is kept as it is and checked again.
@@ -89,13 +92,13 @@ const partialText = "the URL is not generated as the call or media generation is
 var table = rows()
 
 // rows are to be read next to their sources. That the two rows with
-// Settle may mean "not there yet" is inferred; the page says no more of
+// Poll and an outcome may mean "not there yet" is inferred; the page says no more of
 // media_unavailable than that the recording is not available on the server.
 func rows() map[string]row {
 	return map[string]row{
 		Success:                   {page, Meaning{Action: Download, Text: "the URL is generated"}},
 		"failed":                  {page, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the URL was not generated (permanent failure)"}},
-		"media_unavailable":       {page, Meaning{Action: Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the recording is not available on the server: recording was off, it was deleted or purged, or it is not there yet"}},
+		"media_unavailable":       {page, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the recording is not available on the server: recording was off, it was deleted or purged, or it is not there yet"}},
 		"call_in_progress":        {page, Meaning{Action: Poll, Phase: workflows.PhaseCallInProgress, Text: "the call is ongoing"}},
 		"media_in_progress":       {page, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the call has ended and its media is not generated yet"}},
 		"partial_download_failed": {page, Meaning{Action: RetryNextDay, Phase: workflows.PhasePartialWait, Text: partialText}},
@@ -112,6 +115,6 @@ func rows() map[string]row {
 		"retry_failed":         {oldConsole, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Text: "the vendor's retry failed; it says to try again after 15 minutes", MinWait: 15 * time.Minute}},
 		"24hr_retry_failed":    {oldConsole, Meaning{Action: End, Outcome: workflows.OutcomeFailed, Text: "the vendor's last retry, after 24 hours, failed"}},
 
-		NoSuchSession: {inferred, Meaning{Action: Settle, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the API does not know this session: it was deleted or purged, it is not there yet, or its id is wrong"}},
+		NoSuchSession: {inferred, Meaning{Action: Poll, Phase: workflows.PhaseMediaInProgress, Outcome: workflows.OutcomeUnavailable, Text: "the API does not know this session: it was deleted or purged, it is not there yet, or its id is wrong"}},
 	}
 }

@@ -30,7 +30,7 @@ func TestStatusMeaningsMatchVendorDocumentation(t *testing.T) {
 		// The vendor's page.
 		{"success", status.Download, "", "", 0, "the URL is generated"},
 		{"failed", status.End, "", workflows.OutcomeFailed, 0, "permanent failure"},
-		{"media_unavailable", status.Settle, inMedia, workflows.OutcomeUnavailable, 0, "not available on the server"},
+		{"media_unavailable", status.Poll, inMedia, workflows.OutcomeUnavailable, 0, "not available on the server"},
 		{"call_in_progress", status.Poll, inCall, "", 0, "ongoing"},
 		{"media_in_progress", status.Poll, inMedia, "", 0, "not generated yet"},
 		{"partial_download_failed", status.RetryNextDay, partial, "", 0, "after 24 hours"},
@@ -50,7 +50,7 @@ func TestStatusMeaningsMatchVendorDocumentation(t *testing.T) {
 		{"24hr_retry_failed", status.End, "", workflows.OutcomeFailed, 0, "last retry"},
 
 		// Our own name.
-		{"no_such_session", status.Settle, inMedia, workflows.OutcomeUnavailable, 0, "does not know this session"},
+		{"no_such_session", status.Poll, inMedia, workflows.OutcomeUnavailable, 0, "does not know this session"},
 
 		// Documented nowhere.
 		{"archived_elsewhere", status.Poll, unknown, "", 0, "neither"},

@@ -57,6 +57,10 @@ const (
 	// WorkerStop is how long a stopping worker waits for its activities.
 	WorkerStop = 30 * time.Second
 
+	// SlotStop is how long a stopping worker waits for the tokens that it is
+	// minting, before it stops the rest: minting is local and takes no time.
+	SlotStop = 2 * time.Second
+
 	// ContainerStop is the grace period of the worker's container in
 	// docker-compose.yml (stop_grace_period).
 	ContainerStop = 45 * time.Second

@@ -22,7 +22,7 @@ func TestTimingsLeaveRoomForEachOther(t *testing.T) {
 		{"every heartbeat that may reach the server is a new one", timing.HeartbeatInterval, timing.HeartbeatThrottle},
 		{"two heartbeats may be lost", 2*timing.HeartbeatThrottle + timing.HeartbeatInterval, timing.HeartbeatTimeout},
 		{"a transfer hands over before its worker stops waiting", timing.Handover + timing.HeartbeatInterval, timing.WorkerStop},
-		{"the worker stops before its container is killed", timing.WorkerStop, timing.ContainerStop},
+		{"the worker stops before its container is killed", timing.SlotStop + timing.WorkerStop, timing.ContainerStop},
 	} {
 		require.Less(t, row.shorter, row.longer, row.why)
 	}

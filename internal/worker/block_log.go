@@ -12,11 +12,10 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/failure"
-	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
-// maxCauses bounds how many causes are remembered. Further ones are not logged
-// until one of them is over.
+// maxCauses bounds how many causes are remembered; then the one that was met
+// longest ago is forgotten.
 const maxCauses = 100
 
 // blockLog logs that fetches are blocked, at warning level and once for each
@@ -27,7 +26,8 @@ type blockLog struct {
 	logger *slog.Logger
 
 	mu     sync.Mutex
-	causes map[cause]bool
+	met    int // counts all that was met
+	causes map[cause]meeting
 }
 
 // cause is what blocks fetches: an activity's failure without what differs from
@@ -38,10 +38,18 @@ type cause struct {
 	text     string
 }
 
+// meeting is the last time that a fetch met a cause. The cause is over when that
+// fetch gets past it: another one's success may prove nothing, because it is of
+// another bot or of another media host.
+type meeting struct {
+	fetch string // workflow id
+	at    int
+}
+
 // newBlockLog returns an interceptor for the workers of one account, which the
 // attributes of logger name.
 func newBlockLog(logger *slog.Logger) *blockLog {
-	return &blockLog{logger: logger, causes: make(map[cause]bool)}
+	return &blockLog{logger: logger, causes: make(map[cause]meeting)}
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
@@ -59,7 +67,8 @@ type observedActivity struct {
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (a *observedActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	result, err := a.Next.ExecuteActivity(ctx, in)
-	a.log.observe(activity.GetInfo(ctx).ActivityType.Name, err)
+	info := activity.GetInfo(ctx)
+	a.log.observe(info.ActivityType.Name, info.WorkflowExecution.ID, err)
 	return result, err
 }
 
@@ -67,41 +76,52 @@ func (a *observedActivity) ExecuteActivity(ctx context.Context, in *interceptor.
 // cause: an object's address and a session's id.
 var ofOneSession = regexp.MustCompile(`s3://\S+|\b[0-9a-f]{24}\b`)
 
-// observe takes note of how an activity ended.
-func (l *blockLog) observe(activityName string, err error) {
+// observe takes note of how an activity of a fetch ended.
+func (l *blockLog) observe(activityName, fetch string, err error) {
 	var failed *temporal.ApplicationError
-	switch {
-	case err == nil:
-		l.over(activityName)
-	case errors.As(err, &failed):
+	if err == nil {
+		l.over(activityName, fetch)
+	} else if errors.As(err, &failed) {
 		kind := failure.Kind(failed.Type())
 		if kind == failure.Blocked || kind == failure.ArchiveBlocked || kind == failure.BotNotServed {
-			l.blocked(cause{activityName, kind, ofOneSession.ReplaceAllString(failed.Message(), "…")}, failed.Message())
+			l.blocked(cause{activityName, kind, ofOneSession.ReplaceAllString(failed.Message(), "…")}, fetch, failed.Message())
 		}
 	}
 }
 
-func (l *blockLog) blocked(c cause, text string) {
+func (l *blockLog) blocked(c cause, fetch, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.causes[c] || len(l.causes) >= maxCauses {
-		return
+	_, known := l.causes[c]
+	if !known && len(l.causes) >= maxCauses {
+		l.forgetOldest()
 	}
-	l.causes[c] = true
-	l.logger.Warn("fetches are blocked until an operator acts", "activity", c.activity, "kind", string(c.kind), "cause", text)
+	l.met++
+	l.causes[c] = meeting{fetch, l.met}
+	if !known {
+		l.logger.Warn("fetches are blocked until an operator acts", "activity", c.activity, "kind", string(c.kind), "cause", text)
+	}
 }
 
-// over ends the causes of an activity that has succeeded. A bot that is not
-// served and a media host that is refused stay: they depend on the worker's
-// configuration, and another bot or host proves nothing.
-func (l *blockLog) over(activityName string) {
+func (l *blockLog) forgetOldest() {
+	var oldest cause
+	at := l.met + 1
+	for c, met := range l.causes {
+		if met.at < at {
+			oldest, at = c, met.at
+		}
+	}
+	delete(l.causes, oldest)
+}
+
+// over ends the causes of an activity that this fetch met last.
+func (l *blockLog) over(activityName, fetch string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for c := range l.causes {
-		if c.activity != activityName || c.kind == failure.BotNotServed || activityName == fetchrecording.DownloadRecording && c.kind == failure.Blocked {
-			continue
+	for c, met := range l.causes {
+		if c.activity == activityName && met.fetch == fetch {
+			delete(l.causes, c)
+			l.logger.Warn("fetches are no longer blocked", "activity", c.activity, "kind", string(c.kind), "cause", c.text)
 		}
-		delete(l.causes, c)
-		l.logger.Warn("fetches are no longer blocked", "activity", c.activity, "kind", string(c.kind), "cause", c.text)
 	}
 }

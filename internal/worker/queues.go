@@ -53,7 +53,9 @@ func newQueues(c client.Client, served *account.Account, transferTiming activiti
 		OnFatalError:                       onFatal,
 		Interceptors:                       []interceptor.WorkerInterceptor{blocks},
 	})
-	register(check, fetchrecording.CheckStatus, (&activities.CheckStatus{Account: served}).Execute)
+	status := &activities.CheckStatus{Account: served}
+	register(check, fetchrecording.CheckStatus, status.Execute)
+	register(light, fetchrecording.CheckStatus, status.Execute) // v0.1.0 schedules it there.
 
 	transfer := sdkworker.New(c, fetchrecording.TransferTaskQueue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize: transfers,
@@ -74,7 +76,7 @@ func newQueues(c client.Client, served *account.Account, transferTiming activiti
 			// Eager activities bypass every limit of the server.
 			DisableEagerActivities: true,
 			DisableWorkflowWorker:  true,
-			WorkerStopTimeout:      timing.WorkerStop,
+			WorkerStopTimeout:      timing.SlotStop,
 			OnFatalError:           onFatal,
 		})
 		register(queue, fetchrecording.MintToken, mint.Execute)

@@ -36,7 +36,7 @@ func BenchmarkMonthOfASessionThatNeverChanges(b *testing.B) {
 		{name: "media_unavailable_503", response: success("a.wav"), failure: failure.MediaUnavailable},
 	} {
 		b.Run(row.name, func(b *testing.B) {
-			calls, most, downloads, outcomes := 0, 0, 0, 0
+			calls, most, downloads, mostDownloads, outcomes := 0, 0, 0, 0, 0
 			for i := range b.N {
 				h := newHarness(b, row.response)
 				h.session = callAt(startTime.Add(-time.Duration(i%60)*time.Second), i)
@@ -50,9 +50,11 @@ func BenchmarkMonthOfASessionThatNeverChanges(b *testing.B) {
 				calls += len(h.checkedAt)
 				most = max(most, len(h.checkedAt))
 				downloads += len(h.downloads)
+				mostDownloads = max(mostDownloads, len(h.downloads))
 				outcomes += len(h.manifests)
 			}
 			require.LessOrEqual(b, most, 60, "calls of one session")
+			require.LessOrEqual(b, mostDownloads, 12, "downloads of one session")
 			b.ReportMetric(float64(calls)/float64(b.N), "calls/session")
 			b.ReportMetric(float64(most), "most-calls")
 			b.ReportMetric(float64(downloads)/float64(b.N), "downloads/session")

@@ -65,6 +65,7 @@ type situation struct {
 	callTime time.Time
 	now      time.Time
 	jitter   float64 // from 0 to 1
+	listed   bool    // the vendor's list of files is known to this run
 	v010     bool    // the fetch began under v0.1.0, see v010.go
 }
 
@@ -94,7 +95,8 @@ func (s situation) afterFind(found *FindArchivedResult, err error) next {
 		}
 	default:
 	}
-	if s.refetch {
+	// A failure that another fetch wrote while this one was at work is replaced too.
+	if s.refetch || s.state.StatusChecks > 0 && !s.v010 {
 		s.keepIntact(found)
 		return s.proceed(check)
 	}
@@ -158,9 +160,9 @@ func (s situation) afterMint(botID string, err error) next {
 	return s.afterCheckFailure(err)
 }
 
-// afterStatus follows the table in package status. It is the one place in which
-// a fetch gives up on a session: only an answer that came after its time was up
-// may end it.
+// afterStatus follows the table in package status. Only an answer that came
+// after the fetch's time was up may end it, here or, if it named files, after
+// their last download.
 func (s situation) afterStatus(response *CheckStatusResult) next {
 	s.answered(response)
 	switch response.Action {
@@ -168,11 +170,12 @@ func (s situation) afterStatus(response *CheckStatusResult) next {
 		s.forgetUnlistedV010(response.Files)
 		return s.proceed(download)
 	case status.Poll:
+		if response.Settles() {
+			return s.settle(response)
+		}
 		return s.poll(response)
 	case status.RetryNextDay:
 		return s.retryNextDay(response)
-	case status.Settle:
-		return s.settle(response)
 	case status.End:
 		return s.end(response.Outcome, response.Text)
 	default:
@@ -180,12 +183,15 @@ func (s situation) afterStatus(response *CheckStatusResult) next {
 	}
 }
 
+// maxRestarts bounds how many different statuses restart the backoff.
+const maxRestarts = 8
+
 // answered takes over that the vendor sent a status. A status that is new to
 // the fetch restarts the backoff; two that alternate do not.
 func (s *situation) answered(response *CheckStatusResult) {
 	var isNew bool
 	s.state.Evidence, isNew = status.Add(s.state.Evidence, response.Status, s.now)
-	if isNew || s.v010 && response.Status != s.state.LastStatus {
+	if isNew && len(s.state.Evidence) <= maxRestarts || s.v010 && response.Status != s.state.LastStatus {
 		s.state.Polls = 0
 	}
 	s.state.LastStatus = response.Status
@@ -230,20 +236,31 @@ func (s situation) retryNextDay(response *CheckStatusResult) next {
 }
 
 // settle waits because the vendor says that there is no recording, which may
-// mean "not yet". The age of the call decides.
+// mean "not yet". The age of the call decides, but one answer never outweighs
+// that the vendor had the recording before.
 func (s situation) settle(response *CheckStatusResult) next {
 	age := s.now.Sub(s.callTime)
-	if age >= s.policy.UnavailableSettlesAfter {
+	seen := s.seen(response.Status)
+	if age >= s.policy.UnavailableSettlesAfter && (s.seen(status.Success).Count == 0 || seen.Count > 1) {
 		return s.end(response.Outcome, response.Text)
 	}
 	if s.timeIsUp() {
 		return s.giveUp(response.Text)
 	}
-	wait := settleWait(s.policy, s.state.Polls, age, s.jitter)
 	s.state.Polls++
-	return s.waitFor(check, wait, response.Phase,
+	return s.waitFor(check, settleWait(s.policy, s.now.Sub(seen.First), age, s.jitter), response.Phase,
 		fmt.Sprintf("%s (final %s after the call's begin)", response.Text, s.policy.UnavailableSettlesAfter),
 		fmt.Sprintf("%s, after check %d", response.Status, s.state.StatusChecks))
+}
+
+// seen returns when and how often the vendor sent a status.
+func (s situation) seen(name string) status.Evidence {
+	for _, evidence := range s.state.Evidence {
+		if evidence.Status == name {
+			return evidence
+		}
+	}
+	return status.Evidence{}
 }
 
 // afterCheckFailure is the decision when a status check failed.
@@ -269,16 +286,22 @@ func (s situation) afterCheckFailure(err error) next {
 func (s situation) afterDownload(progress bool, errs ...error) next {
 	err := worstOf(errs)
 	kind, text, retryAfter := classify(err)
+	if err == nil {
+		s.unblock()
+		if len(s.state.Done) == 0 {
+			return s.transient(check, "no file was listed", 0)
+		}
+		return s.end(workflows.OutcomeArchived, "")
+	}
 	if progress && !s.v010 {
 		s.state.DownloadFailures = 0
 	}
-	if err == nil {
-		s.unblock()
-		return s.end(workflows.OutcomeArchived, "")
-	}
 	switch kind {
 	case failure.AlreadyArchived:
-		return s.proceed(find)
+		if s.v010 {
+			return s.proceed(find)
+		}
+		return s.transient(find, text, 0) // With a wait, should the two steps disagree.
 	case failure.ArchiveUnavailable, failure.HandedOver:
 		return s.transient(download, text, 0)
 	case failure.ArchiveBlocked:
@@ -313,11 +336,16 @@ func (s situation) afterBadDownload(kind failure.Kind, text string, retryAfter t
 	s.unblock()
 	s.state.DownloadFailures++
 	step, wait := downloadWait(s.policy, s.state.DownloadFailures, s.jitter)
-	if kind == failure.MediaExpired {
+	switch {
+	case kind == failure.MediaExpired:
 		step = check
 		if s.state.DownloadFailures == 1 {
 			wait = 0
 		}
+	case kind == failure.ArchiveChanged && step == download && s.state.Replaces != "":
+		step = find // It keeps what is intact.
+	case step == download && !s.listed:
+		step = check
 	}
 	n := s.proceed(step)
 	if step == check && s.timeIsUp() {
@@ -338,6 +366,9 @@ func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
 		return next{state: s.state, result: written}
 	}
 	kind, text, _ := classify(err)
+	if kind == failure.AlreadyArchived { // But not as its manifest says: the first step repairs it.
+		return s.transient(find, text, 0)
+	}
 	if kind != failure.ArchiveChanged {
 		return s.afterArchiveFailure(write, err)
 	}
@@ -345,9 +376,6 @@ func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
 	s.state.Done = nil
 	if s.v010 {
 		return s.afterBadDownloadV010(kind, text, err)
-	}
-	if s.state.Replaces != "" {
-		return s.transient(find, text, 0) // The first step keeps what is intact.
 	}
 	return s.afterBadDownload(kind, text, 0, err)
 }
@@ -403,7 +431,8 @@ func (s situation) longestWait() time.Duration {
 func (s situation) proceed(step step) next { return next{state: s.state, step: step} }
 
 // end is the outcome, to be written to the manifest. A session of which files
-// are missing that were archived once is damaged, whatever the vendor says.
+// are missing that were archived once is damaged, whatever the vendor says, and
+// archived again once it has them.
 func (s situation) end(outcome workflows.Outcome, reason string) next {
 	var missing []string
 	for _, damaged := range s.state.Damaged {
@@ -416,6 +445,8 @@ func (s situation) end(outcome workflows.Outcome, reason string) next {
 			reason = "it lists other files"
 		}
 		outcome, reason = workflows.OutcomeDamaged, fmt.Sprintf("missing or changed in the archive: %s; the vendor: %s", someOf(missing), reason)
+	} else if len(s.state.Damaged) > 0 {
+		outcome, reason = workflows.OutcomeArchived, "" // It has all that was archived before.
 	}
 	return next{state: s.state, step: write, outcome: outcome, reason: reason}
 }

@@ -100,6 +100,15 @@ func TestDecisionAfterAStatus(t *testing.T) {
 	require.ErrorContains(t, unknown.err, "deploy the same version to all workers")
 }
 
+// listed is a fetch that knows the vendor's list of files.
+func listed(s *situation) { s.listed = true }
+
+// oneDone is a fetch with a file in the archive.
+func oneDone(s *situation) { s.state.Done = []workflows.Recording{{Key: "k/done", Source: "done"}} }
+
+// repairing is a fetch that may replace a manifest.
+func repairing(s *situation) { s.state.Replaces = "e" }
+
 // polled is a fetch that was told the same status so many times.
 func polled(last string, polls int) func(*situation) {
 	return func(s *situation) {
@@ -158,31 +167,35 @@ func TestDecisionAfterAFailure(t *testing.T) {
 		"check: rejected":         {fresh().afterCheckFailure(failed(failure.Rejected, 0)), fails},
 		"check: cancelled":        {fresh().afterCheckFailure(temporal.NewCanceledError()), fails},
 		"check: time is up":       {fresh(over).afterCheckFailure(failed(failure.Transient, 0)), transient(2200 * time.Millisecond)},
-		"download: done":          {fresh().afterDownload(true, nil), decided{step: write, outcome: workflows.OutcomeArchived}},
-		"download: archived":      {fresh().afterDownload(false, failed(failure.AlreadyArchived, 0)), decided{step: find}},
+		"download: done":          {fresh(listed, oneDone).afterDownload(true), decided{step: write, outcome: workflows.OutcomeArchived}},
+		"download: nothing":       {fresh().afterDownload(false), transient(2200 * time.Millisecond)},
+		"download: archived":      {fresh().afterDownload(false, failed(failure.AlreadyArchived, 0)), decided{step: find, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
 		"download: store blocked": {fresh().afterDownload(false, failed(failure.ArchiveBlocked, 0)), blockedAt(download)},
 		"download: store away":    {fresh().afterDownload(false, failed(failure.ArchiveUnavailable, 0)), decided{step: download, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
 		"download: handed over":   {fresh().afterDownload(false, failed(failure.HandedOver, 0)), decided{step: download, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
 		"download: host refused":  {fresh().afterDownload(false, failed(failure.Blocked, 0)), blockedAt(check)},
-		"download: refused":       {fresh().afterDownload(false, failed(failure.MediaRefused, 0)), again(10050 * time.Millisecond)},
-		"download: 2nd time":      {fresh(failures(1)).afterDownload(false, failed(failure.MediaInvalid, 0)), again(30150 * time.Millisecond)},
-		"download: 3rd time":      {fresh(failures(2)).afterDownload(false, failed(failure.MediaUnavailable, 0)), again(60300 * time.Millisecond)},
-		"download: 4th time":      {fresh(failures(3)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(60300 * time.Millisecond)},
-		"download: 5th time":      {fresh(failures(4)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(time.Hour + 18*second)},
-		"download: 6th time":      {fresh(failures(5)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(day + 432*second)},
-		"download: 99th time":     {fresh(failures(98)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(16*day + 16*432*second)},
-		"download: asked to wait": {fresh().afterDownload(false, failed(failure.MediaUnavailable, minute)), again(minute)},
-		"download: expired":       {fresh().afterDownload(false, failed(failure.MediaExpired, 0)), decided{step: check}},
-		"download: expired again": {fresh(failures(1)).afterDownload(false, failed(failure.MediaExpired, 0)), transient(30150 * time.Millisecond)},
-		"download: progress":      {fresh(failures(8)).afterDownload(true, failed(failure.MediaInvalid, 0)), again(10050 * time.Millisecond)},
-		"download: timeout":       {fresh().afterDownload(false, timeout), again(10050 * time.Millisecond)},
+		"download: refused":       {fresh(listed).afterDownload(false, failed(failure.MediaRefused, 0)), again(10050 * time.Millisecond)},
+		"download: 2nd time":      {fresh(listed, failures(1)).afterDownload(false, failed(failure.MediaInvalid, 0)), again(30150 * time.Millisecond)},
+		"download: 3rd time":      {fresh(listed, failures(2)).afterDownload(false, failed(failure.MediaUnavailable, 0)), again(60300 * time.Millisecond)},
+		"download: 4th time":      {fresh(listed, failures(3)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(60300 * time.Millisecond)},
+		"download: 5th time":      {fresh(listed, failures(4)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(time.Hour + 18*second)},
+		"download: 6th time":      {fresh(listed, failures(5)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(day + 432*second)},
+		"download: 99th time":     {fresh(listed, failures(98)).afterDownload(false, failed(failure.MediaInvalid, 0)), transient(16*day + 16*432*second)},
+		"download: asked to wait": {fresh(listed).afterDownload(false, failed(failure.MediaUnavailable, minute)), again(minute)},
+		"download: expired":       {fresh(listed).afterDownload(false, failed(failure.MediaExpired, 0)), decided{step: check}},
+		"download: expired again": {fresh(listed, failures(1)).afterDownload(false, failed(failure.MediaExpired, 0)), transient(30150 * time.Millisecond)},
+		"download: progress":      {fresh(listed, failures(8)).afterDownload(true, failed(failure.MediaInvalid, 0)), again(10050 * time.Millisecond)},
+		"download: timeout":       {fresh(listed).afterDownload(false, timeout), again(10050 * time.Millisecond)},
 		"download: cancelled":     {fresh().afterDownload(false, temporal.NewCanceledError()), fails},
-		"download: time is up":    {fresh(failures(8), over).afterDownload(false, failed(failure.MediaInvalid, 0)), decided{step: check}},
-		"download: and answered":  {fresh(failures(8), over, answeredNow).afterDownload(false, failed(failure.MediaInvalid, 0)), decided{step: write, outcome: workflows.OutcomeGaveUp}},
-		"download: URL works yet": {fresh(over, answeredNow).afterDownload(false, failed(failure.MediaInvalid, 0)), again(10050 * time.Millisecond)},
+		"download: time is up":    {fresh(listed, failures(8), over).afterDownload(false, failed(failure.MediaInvalid, 0)), decided{step: check}},
+		"download: and answered":  {fresh(listed, failures(8), over, answeredNow).afterDownload(false, failed(failure.MediaInvalid, 0)), decided{step: write, outcome: workflows.OutcomeGaveUp}},
+		"download: URL works yet": {fresh(listed, over, answeredNow).afterDownload(false, failed(failure.MediaInvalid, 0)), again(10050 * time.Millisecond)},
 		"write: blocked":          {fresh().afterWrite(nil, failed(failure.ArchiveBlocked, 0)), blockedAt(write)},
-		"write: changed":          {fresh().afterWrite(nil, failed(failure.ArchiveChanged, 0)), again(10050 * time.Millisecond)},
-		"write: changed, repair":  {fresh(func(s *situation) { s.state.Replaces = "e" }).afterWrite(nil, failed(failure.ArchiveChanged, 0)), decided{step: find, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
+		"write: changed":          {fresh(listed).afterWrite(nil, failed(failure.ArchiveChanged, 0)), again(10050 * time.Millisecond)},
+		"write: changed, no list": {fresh().afterWrite(nil, failed(failure.ArchiveChanged, 0)), transient(10050 * time.Millisecond)},
+		"write: changed, repair":  {fresh(listed, repairing).afterWrite(nil, failed(failure.ArchiveChanged, 0)), decided{step: find, phase: workflows.PhaseChecking, wait: 10050 * time.Millisecond}},
+		"write: again and again":  {fresh(listed, repairing, failures(3)).afterWrite(nil, failed(failure.ArchiveChanged, 0)), transient(60300 * time.Millisecond)},
+		"write: archived, lost":   {fresh().afterWrite(nil, failed(failure.AlreadyArchived, 0)), decided{step: find, phase: workflows.PhaseChecking, wait: 2200 * time.Millisecond}},
 		"write: anything else":    {fresh().afterWrite(nil, errors.New("x")), fails},
 	} {
 		t.Run(name, func(t *testing.T) { requireDecided(t, row.want, row.got) })
@@ -318,6 +331,7 @@ func TestManifestDecidesWhetherToFetch(t *testing.T) {
 		"unavailable, refetch":       {fresh(refetch), found(workflows.OutcomeUnavailable), check, 2},
 		"failed, refetch":            {fresh(refetch), found(workflows.OutcomeFailed), check, 2},
 		"gave up, refetch, damaged":  {fresh(refetch), found(workflows.OutcomeGaveUp, "a", "b"), check, 0},
+		"gave up, meanwhile":         {fresh(func(s *situation) { s.state.StatusChecks = 1 }), found(workflows.OutcomeGaveUp), check, 2},
 		"damaged":                    {fresh(), wasArchived(found(workflows.OutcomeDamaged, "c")), 0, 0},
 		"damaged, refetch":           {fresh(refetch), wasArchived(found(workflows.OutcomeDamaged, "c")), check, 2},
 		"damaged, restored, refetch": {fresh(refetch), wasArchived(found(workflows.OutcomeDamaged)), write, 3},
@@ -360,6 +374,27 @@ func TestSessionIsDamagedWhileAFileIsMissing(t *testing.T) {
 
 	missing.state.Done = append(missing.state.Done, b)
 	require.Equal(t, workflows.OutcomeArchived, missing.afterDownload(true).outcome)
+	failure := missing.afterStatus(&CheckStatusResult{Status: "failed", Meaning: status.Of("failed")})
+	require.Equal(t, workflows.OutcomeArchived, failure.outcome, "it has all that it had, whatever became of what is new")
+	require.Empty(t, failure.reason)
+}
+
+func TestOneAnswerDoesNotOutweighASuccess(t *testing.T) {
+	gone := func(count int, success bool) next {
+		s := fresh(aged(3*day), func(s *situation) {
+			if count > 0 {
+				s.state.Evidence = append(s.state.Evidence, status.Evidence{Status: "media_unavailable", First: s.now.Add(-15 * time.Minute), Count: count})
+			}
+			if success {
+				s.state.Evidence = append(s.state.Evidence, status.Evidence{Status: "success", Count: 1})
+			}
+		})
+		return s.afterStatus(&CheckStatusResult{Status: "media_unavailable", Meaning: status.Of("media_unavailable")})
+	}
+	require.Equal(t, workflows.OutcomeUnavailable, gone(0, false).outcome)
+	require.Empty(t, gone(0, true).outcome)
+	require.Equal(t, 15*time.Minute+4500*time.Millisecond, gone(0, true).wait)
+	require.Equal(t, workflows.OutcomeUnavailable, gone(1, true).outcome)
 }
 
 func TestWaitIsCutShortForTheLastCheck(t *testing.T) {
@@ -431,11 +466,13 @@ func TestFetchOfV010KeepsItsDecisions(t *testing.T) {
 	require.Equal(t, check, fresh(old, over).afterWait(lastCheck, false).step, "one last check")
 	require.Equal(t, check, fresh(old, over).afterWait(poll(fresh(old)), true).step, "on request")
 
-	listed := []workflows.Recording{{Source: "a"}, {Source: "b"}}
-	fewer := fresh(old, func(s *situation) { s.state.Done = listed }).afterStatus(&CheckStatusResult{Status: "success", Meaning: status.Of("success"), Files: []RemoteFile{{Source: "b"}}})
-	require.Equal(t, listed[1:], fewer.state.Done)
-	now := fresh(func(s *situation) { s.state.Done = listed }).afterStatus(&CheckStatusResult{Status: "success", Meaning: status.Of("success"), Files: []RemoteFile{{Source: "b"}}})
-	require.Equal(t, listed, now.state.Done)
+	require.Equal(t, find, fresh(old).afterDownload(false, failed(failure.AlreadyArchived, 0)).step)
+	require.Zero(t, fresh(old).afterDownload(false, failed(failure.AlreadyArchived, 0)).wait)
+	both := []workflows.Recording{{Source: "a"}, {Source: "b"}}
+	fewer := fresh(old, func(s *situation) { s.state.Done = both }).afterStatus(&CheckStatusResult{Status: "success", Meaning: status.Of("success"), Files: []RemoteFile{{Source: "b"}}})
+	require.Equal(t, both[1:], fewer.state.Done)
+	now := fresh(func(s *situation) { s.state.Done = both }).afterStatus(&CheckStatusResult{Status: "success", Meaning: status.Of("success"), Files: []RemoteFile{{Source: "b"}}})
+	require.Equal(t, both, now.state.Done)
 }
 
 func TestJitterIsSpreadAndRepeatable(t *testing.T) {

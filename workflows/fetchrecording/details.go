@@ -64,9 +64,7 @@ func (f *fetch) show(ctx workflow.Context) error {
 
 // clearPhase keeps a fetch that ends without an outcome from being found by the
 // phase that it was in.
-func (f *fetch) clearPhase(ctx workflow.Context) {
-	f.phase, f.reason, f.over = "", "", true
-	workflow.SetCurrentDetails(ctx, f.details())
+func clearPhase(ctx workflow.Context) {
 	_ = workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueUnset()) // It fails only without attributes.
 }
 

@@ -57,8 +57,8 @@ func transitions() edges {
 		errs = append(errs, failed(kind, 0))
 	}
 	all.take(workflows.PhaseChecking, fresh().afterFind(&FindArchivedResult{Result: &workflows.FetchResult{Outcome: workflows.OutcomeArchived}}, nil))
-	all.take(workflows.PhaseArchiving, fresh().afterDownload(true))
-	all.take(workflows.PhaseArchiving, fresh(func(s *situation) { s.state.Damaged = []workflows.Recording{{Key: "k", Source: "s"}} }).afterDownload(true))
+	all.take(workflows.PhaseArchiving, fresh(oneDone).afterDownload(true))
+	all.take(workflows.PhaseArchiving, fresh(oneDone, func(s *situation) { s.state.Damaged = []workflows.Recording{{Key: "k", Source: "s"}} }).afterDownload(true))
 	for _, err := range errs {
 		all.take(workflows.PhaseChecking, fresh().afterFind(nil, err))
 		all.take(workflows.PhaseChecking, fresh().afterMint("st-1", err))

@@ -49,7 +49,7 @@ var downloadWaits = []struct {
 // unavailableSettlesAfter: two soon after the first, then at an age of the call.
 // The vendor pulls the media about 10 minutes after a call and after 24 hours.
 var (
-	settleWaits = []time.Duration{15 * time.Minute, time.Hour}
+	settleWaits = []time.Duration{15 * time.Minute, 75 * time.Minute}
 	settleAges  = []time.Duration{26 * time.Hour, 48 * time.Hour}
 )
 
@@ -119,21 +119,27 @@ func downloadWait(p workflows.FetchPolicy, n int, jitter float64) (step, time.Du
 	return row.step, addJitter(time.Duration(base), partialJitter, jitter)
 }
 
-// settleWait returns the wait after the n-th check (from 0) of a session that
-// may have no recording, which is never longer than until it has settled.
-func settleWait(p workflows.FetchPolicy, n int, age time.Duration, jitter float64) time.Duration {
+// settleWait returns the wait of a session that may have no recording, which is
+// never longer than until it has settled. known is how long ago the vendor said
+// so first.
+func settleWait(p workflows.FetchPolicy, known, age time.Duration, jitter float64) time.Duration {
 	wait := longestWait(p, age)
-	if n < len(settleWaits) {
-		wait = settleWaits[n]
-	} else {
-		for _, at := range settleAges {
-			if at > age {
-				wait = at - age
-				break
-			}
+	for _, at := range settleAges {
+		if at > age {
+			wait = at - age
+			break
 		}
 	}
-	return addJitter(min(wait, p.UnavailableSettlesAfter-age), partialJitter, jitter)
+	for _, at := range settleWaits {
+		if at > known {
+			wait = min(wait, at-known)
+			break
+		}
+	}
+	if left := p.UnavailableSettlesAfter - age; left > 0 {
+		wait = min(wait, left)
+	}
+	return addJitter(wait, partialJitter, jitter)
 }
 
 // exponential returns d·2ⁿ, at most limit.

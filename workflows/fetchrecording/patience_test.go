@@ -51,7 +51,7 @@ func neverEnding() map[string]vendor {
 
 // month lets a fetch meet the vendor for 30 days, by its decisions alone.
 func month(v vendor, age time.Duration, seed string) (checks, downloads int, outcome workflows.Outcome) {
-	s := fresh(aged(age))
+	s := fresh(aged(age), listed)
 	end := s.now.Add(30 * day)
 	for step := check; s.now.Before(end.Add(time.Hour)); {
 		s.jitter = jitterOf(seed, checks<<16+downloads)
@@ -135,18 +135,21 @@ func TestSettledSessionIsCheckedAtTheVendorsTimes(t *testing.T) {
 	p := workflows.DefaultFetchPolicy()
 	var checks []time.Duration
 	age := time.Duration(0)
-	for n := 0; age < p.UnavailableSettlesAfter; n++ {
-		age += settleWait(p, n, age, 0)
+	for age < p.UnavailableSettlesAfter && len(checks) < 10 {
+		age += settleWait(p, age, age, 0)
 		checks = append(checks, age)
 	}
 	require.Equal(t, []time.Duration{15 * time.Minute, 75 * time.Minute, 26 * time.Hour, 48 * time.Hour}, checks)
 
-	require.Equal(t, time.Hour, settleWait(p, 5, 25*time.Hour, 0), "the next age")
+	require.Equal(t, 9*time.Minute, settleWait(p, 6*time.Minute, time.Hour, 0), "a check in between changes nothing")
+	require.Equal(t, time.Hour, settleWait(p, day, 25*time.Hour, 0), "the next age")
+	require.Equal(t, 5*time.Minute, settleWait(p, 0, 26*time.Hour-5*time.Minute, 0), "the age comes first")
 	require.Equal(t, 10*time.Minute, settleWait(p, 0, 47*time.Hour+50*time.Minute, 0), "never longer than until it has settled")
+	require.Equal(t, 15*time.Minute, settleWait(p, 0, 50*time.Hour, 0), "a second answer, although it has settled")
 	p.UnavailableSettlesAfter = 10 * time.Second
 	require.Equal(t, 10*time.Second, settleWait(p, 0, 0, 0))
 	p.UnavailableSettlesAfter = 30 * day
-	require.Equal(t, 8*time.Hour, settleWait(p, 7, 50*time.Hour, 0), "after the last age as any other wait")
+	require.Equal(t, 8*time.Hour, settleWait(p, day, 50*time.Hour, 0), "after the last age as any other wait")
 }
 
 func TestDownloadWaitIsBounded(t *testing.T) {

@@ -2,6 +2,7 @@ package fetchrecording_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -93,4 +94,47 @@ func TestArchivedFileStaysInTheProof(t *testing.T) {
 		require.Equal(t, recording.FileName == "a.wav", recording.NoLongerListed, recording.FileName)
 	}
 	require.Equal(t, []string{"b.wav", "c.wav", "a.wav"}, names)
+}
+
+// Something else in the store rewrites the objects, again and again.
+func TestObjectsThatKeepChangingEndTheFetch(t *testing.T) {
+	for name, found := range map[string]func() (*fetchrecording.FindArchivedResult, error){
+		"at a first fetch": nil,
+		"at a repair":      manifestOf(workflows.OutcomeArchived, []string{"k/a.wav"}, recorded("a.wav", "s")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, success("a.wav"))
+			h.found = found
+			h.write = func(input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
+				if len(input.Result.Recordings) > 0 {
+					return nil, failWith(failure.ArchiveChanged, "the object is not what was put there")
+				}
+				h.manifests = append(h.manifests, input.Result)
+				return &fetchrecording.WriteManifestResult{Result: input.Result}, nil
+			}
+			result := h.run(workflows.FetchPolicy{})
+			require.NotEqual(t, workflows.OutcomeArchived, result.Outcome)
+			require.LessOrEqual(t, len(h.checkedAt), 12)
+			require.LessOrEqual(t, len(h.downloads), 12)
+		})
+	}
+}
+
+// A run that continued as new knows its archived files, but not the vendor's list.
+func TestNoManifestSaysArchivedWithoutAFile(t *testing.T) {
+	h := newHarness(t, answered("failed"), success("a.wav"))
+	h.env.SetContinuedExecutionRunID("the run before")
+	state := fetchrecording.State{StartedAt: startTime, GiveUpAt: startTime.Add(720 * time.Hour), StatusChecks: 3,
+		Done: []workflows.Recording{recorded("a.wav", "s")}}
+	h.write = func(input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
+		if input.Result.Outcome != workflows.OutcomeArchived && len(input.Result.Recordings) > 0 {
+			return nil, failWith(failure.ArchiveChanged, "the object is not what was put there")
+		}
+		h.manifests = append(h.manifests, input.Result)
+		return &fetchrecording.WriteManifestResult{Result: input.Result}, nil
+	}
+	h.executeInput(fetchrecording.Input{FetchRequest: workflows.FetchRequest{Session: session}, Resume: &state})
+	require.NoError(t, h.env.GetWorkflowError())
+	require.Equal(t, workflows.OutcomeArchived, h.manifests[0].Outcome)
+	require.Len(t, h.manifests[0].Recordings, 1)
 }

@@ -1,6 +1,7 @@
 package fetchrecording
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,8 +58,13 @@ type Input struct {
 
 const resumeKey = "resume"
 
-// maxInputBytes bounds an input. A state with a hundred files has about 80 kB.
-const maxInputBytes = 256 << 10
+// maxInputBytes bounds a caller's input, and maxStateBytes one with a state: a
+// hundred files have about 80 kB, with the longest names and twice, while they are
+// repaired, ten times that. Temporal itself takes no more than 2 MiB.
+const (
+	maxInputBytes = 256 << 10
+	maxStateBytes = 2 << 20
+)
 
 // MarshalJSON writes the request's keys and, if there is a state, "resume".
 func (i Input) MarshalJSON() ([]byte, error) {
@@ -78,8 +84,12 @@ func (i *Input) UnmarshalJSON(data []byte) error {
 }
 
 func (i *Input) decode(data []byte) error {
-	if len(data) > maxInputBytes {
-		return fmt.Errorf("the input has %d bytes, more than %d", len(data), maxInputBytes)
+	limit := maxInputBytes
+	if bytes.Contains(data, []byte(`"`+resumeKey+`"`)) {
+		limit = maxStateBytes
+	}
+	if len(data) > limit {
+		return fmt.Errorf("the input has %d bytes, more than %d", len(data), limit)
 	}
 	var object map[string]json.RawMessage
 	if json.Unmarshal(data, &object) == nil && object[resumeKey] != nil {

@@ -125,3 +125,40 @@ func TestHostileInputIsRefusedInAShortMessage(t *testing.T) {
 		})
 	}
 }
+
+func TestLargeStateIsTakenIntoTheNextRun(t *testing.T) {
+	input := fullInput()
+	for i := range 100 {
+		file := recorded(strings.Repeat("<", 300), strings.Repeat("s", 16))
+		file.Key += strings.Repeat("x", i)
+		input.Resume.Done = append(input.Resume.Done, file)
+		input.Resume.Damaged = append(input.Resume.Damaged, file)
+	}
+	body, err := json.Marshal(input)
+	require.NoError(t, err)
+	require.Greater(t, len(body), 256<<10)
+	var got fetchrecording.Input
+	require.NoError(t, json.Unmarshal(body, &got))
+	h := newHarness(t, success("a.wav"))
+	h.env.SetContinuedExecutionRunID("the run before")
+	h.executeInput(got)
+	require.NoError(t, h.env.GetWorkflowError())
+}
+
+func TestInputIsBoundedToTheByte(t *testing.T) {
+	padded := func(head string, length int) []byte {
+		return []byte(head + strings.Repeat(" ", length-len(head)-1) + "}")
+	}
+	request := `{"botId":"` + botID + `","sessionId":"` + sessionID + `"`
+	for length, ok := range map[int]bool{256 << 10: true, 256<<10 + 1: false} {
+		var got fetchrecording.Input
+		require.NoError(t, json.Unmarshal(padded(request, length), &got))
+		require.Equal(t, ok, got.SessionID == sessionID, "%d bytes", length)
+	}
+	resumed := request + `,"resume":{"statusChecks":1}`
+	for length, ok := range map[int]bool{2 << 20: true, 2<<20 + 1: false} {
+		var got fetchrecording.Input
+		require.NoError(t, json.Unmarshal(padded(resumed, length), &got))
+		require.Equal(t, ok, got.SessionID == sessionID, "%d bytes", length)
+	}
+}

@@ -13,13 +13,15 @@ import (
 // continues as new: its history has to replay. In decide.go its differences are
 // marked by the field v010. All of this can go when no such fetch is running.
 
-// judgement is the change after v0.1.0: gaving up needs an answer, waits grow
-// with the age of the call, and a media URL is used more than once.
-const judgement = "judgement"
+// changeAfterV010 names the change to histories: giving up needs an answer, waits
+// grow with the age of the call, and a media URL is used more than once.
+const changeAfterV010 = "after-v0.1.0"
 
-// beganUnderV010 reports whether the run was started by v0.1.0.
+// beganUnderV010 reports whether the run made an earlier decision that depends
+// on the version under v0.1.0. One that only made ordinary decisions there goes
+// on like a new one.
 func beganUnderV010(ctx workflow.Context) bool {
-	return workflow.GetVersion(ctx, judgement, workflow.DefaultVersion, 1) == workflow.DefaultVersion
+	return workflow.GetVersion(ctx, changeAfterV010, workflow.DefaultVersion, 1) == workflow.DefaultVersion
 }
 
 // maxQuickRetriesV010 is how often a recording that is not whole is requested

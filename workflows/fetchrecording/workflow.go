@@ -21,7 +21,9 @@ func Workflow(ctx workflow.Context, input Input) (*workflows.FetchResult, error)
 	}
 	result, err := f.run(ctx)
 	if err != nil && !workflow.IsContinueAsNewError(err) && !beganUnderV010(ctx) {
-		f.clearPhase(ctx)
+		f.phase, f.reason, f.over = "", "", true
+		workflow.SetCurrentDetails(ctx, f.details())
+		clearPhase(ctx)
 	}
 	if temporal.IsCanceledError(err) {
 		return nil, workflow.ErrCanceled
@@ -81,8 +83,15 @@ type fetch struct {
 
 func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
 	info := workflow.GetInfo(ctx)
-	err := input.validate(workflow.Now(ctx), info.ContinuedExecutionRunID != "")
+	continued := info.ContinuedExecutionRunID != ""
+	err := input.validate(workflow.Now(ctx), continued)
+	if err != nil && (continued || beganUnderV010(ctx)) {
+		err = input.validate(time.Time{}, continued) // It began before its id was checked for the time.
+	}
 	if err != nil {
+		if !beganUnderV010(ctx) {
+			clearPhase(ctx)
+		}
 		return nil, temporal.NewNonRetryableApplicationError(err.Error(), string(failure.InvalidInput), nil)
 	}
 	f := &fetch{
@@ -121,6 +130,7 @@ func (f *fetch) situation(ctx workflow.Context, ordinary bool) situation {
 		callTime: f.callTime,
 		now:      workflow.Now(ctx),
 		jitter:   jitterOf(f.workflowID, f.state.StatusChecks<<16+f.decisions),
+		listed:   len(f.files) > 0,
 		v010:     f.v010,
 	}
 }
