@@ -48,7 +48,7 @@ func isOfSignature(name string) bool {
 	name = strings.ToLower(name)
 	switch name {
 	case "signature", "expires", "awsaccesskeyid", "googleaccessid", "key-pair-id", "policy",
-		"sig", "se", "sp", "sr", "st", "sv", "token":
+		"sig", "se", "sp", "sr", "st", "sv":
 		return true
 	}
 	return strings.HasPrefix(name, "x-amz-") || strings.HasPrefix(name, "x-goog-")
