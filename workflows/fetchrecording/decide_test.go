@@ -3,6 +3,7 @@ package fetchrecording
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -305,6 +306,16 @@ func TestAlternatingStatusesDoNotRestartTheBackoff(t *testing.T) {
 	}
 	require.Equal(t, 9, s.state.Polls, "restarted once, when media_in_progress was new")
 	require.Equal(t, 5, s.state.Evidence[1].Count)
+	s.state = s.afterStatus(&CheckStatusResult{Status: "media_unavailable", Meaning: status.Of("media_unavailable")}).state
+	require.Equal(t, 1, s.state.Polls, "a new one, which counts as well")
+
+	s = fresh()
+	for i := range maxRestarts {
+		s.state = s.afterStatus(&CheckStatusResult{Status: fmt.Sprint("status ", i), Meaning: status.Of("an unknown one")}).state
+		require.Equal(t, 1, s.state.Polls)
+	}
+	s.state = s.afterStatus(&CheckStatusResult{Status: "one more", Meaning: status.Of("an unknown one")}).state
+	require.Equal(t, 2, s.state.Polls, "an endless list of statuses does not restart the backoff each time")
 }
 
 func TestManifestDecidesWhetherToFetch(t *testing.T) {
