@@ -40,7 +40,7 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . ./...
 
 mutation: ## run mutation tests on the packages that decide, download, store and call; takes an hour
-	@for package in workflows/fetchrecording internal/media internal/archive internal/smartassist internal/status; do \
+	@for package in workflows/fetchrecording internal/media internal/audio internal/archive internal/smartassist internal/status; do \
 	  echo "== $$package"; \
 	  GOWORK=off go run $(gremlins) unleash --workers 1 --timeout-coefficient 5 --threshold-efficacy 95 --threshold-mcover 90 \
 	    -E conformance -E s3test ./$$package || exit 1; \
