@@ -68,16 +68,17 @@ func (s situation) afterBadDownload(kind failure.Kind, text string, retryAfter t
 	s.unblock()
 	s.state.DownloadFailures++
 	step, wait := downloadWait(s.policy, s.state.DownloadFailures, s.jitter)
-	switch {
-	case kind == failure.MediaExpired:
+	if kind == failure.MediaExpired {
 		step = check
 		if s.state.DownloadFailures == 1 {
 			wait = 0
 		}
-	case kind == failure.ArchiveChanged && step == download && s.state.Replaces != "":
-		step = find // It keeps what is intact.
-	case step == download && !s.listed:
+	}
+	if step == download && !s.listed {
 		step = check
+	}
+	if step == download && kind == failure.ArchiveChanged && s.state.Replaces != "" {
+		step = find // It keeps what is intact.
 	}
 	n := s.proceed(step)
 	if step == check && s.timeIsUp() {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -237,6 +238,16 @@ func (h *harness) progress() workflows.FetchProgress {
 	var progress workflows.FetchProgress
 	require.NoError(h.t, value.Get(&progress))
 	return progress
+}
+
+// details are what the Web UI shows.
+func (h *harness) details() string {
+	h.t.Helper()
+	value, err := h.env.QueryWorkflow("__temporal_workflow_metadata")
+	require.NoError(h.t, err)
+	var metadata sdkpb.WorkflowMetadata
+	require.NoError(h.t, value.Get(&metadata))
+	return metadata.GetCurrentDetails()
 }
 
 // checkNow sends the update and returns where its result will be.

@@ -148,6 +148,8 @@ func TestSettledSessionIsCheckedAtTheVendorsTimes(t *testing.T) {
 	for _, age := range []time.Duration{48 * time.Hour, 50 * time.Hour} {
 		require.Equal(t, 15*time.Minute, settleWait(p, 0, age, 0), "a second answer, although it has settled")
 	}
+	p.UnavailableSettlesAfter = 40 * time.Hour
+	require.Equal(t, time.Hour, settleWait(p, day, 39*time.Hour, 0), "not until the next age")
 	p.UnavailableSettlesAfter = 10 * time.Second
 	require.Equal(t, 10*time.Second, settleWait(p, 0, 0, 0))
 	p.UnavailableSettlesAfter = 30 * day

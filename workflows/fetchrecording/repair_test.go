@@ -48,6 +48,7 @@ func TestArchivedSessionIsNeverFetchedAgain(t *testing.T) {
 	require.NoError(t, h.env.GetWorkflowError())
 	require.Empty(t, h.checkedAt)
 	require.Empty(t, h.manifests)
+	require.Contains(t, h.details(), "Found in the manifest of another fetch")
 }
 
 func TestMissingObjectIsFetchedAgain(t *testing.T) {
@@ -57,6 +58,7 @@ func TestMissingObjectIsFetchedAgain(t *testing.T) {
 	result := h.run(workflows.FetchPolicy{})
 	require.Equal(t, workflows.OutcomeArchived, result.Outcome)
 	require.Equal(t, []string{"b.wav"}, h.downloads, "what is intact is not fetched again")
+	require.Contains(t, h.details(), "objects are missing or changed: k/b.wav")
 	require.Len(t, result.Recordings, 2)
 	require.Equal(t, []string{"etag-1"}, h.replaces)
 }
@@ -129,6 +131,7 @@ func TestNoManifestSaysArchivedWithoutAFile(t *testing.T) {
 		Done: []workflows.Recording{recorded("a.wav", "s")}}
 	h.write = func(input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
 		if input.Result.Outcome != workflows.OutcomeArchived && len(input.Result.Recordings) > 0 {
+			require.False(t, input.Result.Recordings[0].NoLongerListed, "the list is not known")
 			return nil, failWith(failure.ArchiveChanged, "the object is not what was put there")
 		}
 		h.manifests = append(h.manifests, input.Result)

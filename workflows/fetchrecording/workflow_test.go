@@ -385,6 +385,7 @@ func TestSessionWithAManifestCostsNoCall(t *testing.T) {
 	progress := h.progress()
 	require.Equal(t, workflows.FetchPhase(workflows.OutcomeGaveUp), progress.Phase)
 	require.Equal(t, 8, progress.StatusChecks, "the manifest's, not this fetch's")
+	require.NotContains(t, h.details(), "Found in the manifest")
 	require.Empty(t, h.checkedAt)
 	require.Empty(t, h.manifests)
 }
@@ -526,10 +527,19 @@ func TestOnlyAFetchThatWaitsRecordsItsVersion(t *testing.T) {
 			h.run(workflows.FetchPolicy{})
 			const recorded = "workflow.GetVersion_after-v0.1.0" // the SDK's name of the mocked call
 			if row.recorded {
-				h.env.AssertCalled(t, recorded, "after-v0.1.0", workflow.DefaultVersion, workflow.Version(1))
+				h.env.AssertWorkflowCalled(t, recorded, "after-v0.1.0", workflow.DefaultVersion, workflow.Version(1))
 			} else {
-				h.env.AssertNotCalled(t, recorded, "after-v0.1.0", workflow.DefaultVersion, workflow.Version(1))
+				h.env.AssertWorkflowNotCalled(t, recorded, "after-v0.1.0", workflow.DefaultVersion, workflow.Version(1))
 			}
 		})
+	}
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	for events, continues := range map[int]bool{8_000: false, 8_001: true} {
+		h := newHarness(t, answered("call_in_progress"), success("a.wav"))
+		h.env.SetCurrentHistoryLength(events)
+		h.execute(workflows.FetchRequest{Session: session})
+		require.Equal(t, continues, workflow.IsContinueAsNewError(h.env.GetWorkflowError()), "%d events", events)
 	}
 }
