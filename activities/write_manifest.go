@@ -42,10 +42,7 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 	}
 	execution := activity.GetInfo(ctx).WorkflowExecution
 	manifest.WorkflowID, manifest.RunID = execution.ID, execution.RunID
-	written, err := a.restored(ctx, input)
-	if err == nil && written == nil {
-		written, err = store.WriteManifest(ctx, manifest, input.Replaces)
-	}
+	written, err := store.WriteManifest(ctx, manifest, input.Replaces)
 	if err != nil {
 		return nil, activityError(err)
 	}
@@ -57,20 +54,4 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 		result.Source = workflows.SourceFetch
 	}
 	return &fetchrecording.WriteManifestResult{Result: *result}, nil
-}
-
-// restored returns the manifest that a failure was going to replace if that says
-// archived and its missing objects are back.
-func (a *WriteManifest) restored(ctx context.Context, input fetchrecording.WriteManifestInput) (*archive.Manifest, error) {
-	if input.Replaces == "" || input.Result.Outcome == workflows.OutcomeArchived {
-		return nil, nil
-	}
-	manifest, _, err := a.Account.Store.ReadManifest(ctx, input.Result.Session)
-	if err != nil || manifest == nil || manifest.Outcome != string(workflows.OutcomeArchived) {
-		return nil, err
-	}
-	if damaged, err := a.Account.Store.Damaged(ctx, manifest); err != nil || len(damaged) > 0 {
-		return nil, err
-	}
-	return manifest, nil
 }

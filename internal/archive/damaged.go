@@ -10,7 +10,7 @@ import (
 // returns the first error of another kind.
 func (s *Store) Damaged(ctx context.Context, m *Manifest) (keys []string, err error) {
 	for _, file := range m.Files {
-		err := s.verifyFile(ctx, file)
+		err := s.Verify(ctx, file.Key, Object{Bytes: file.Bytes, SHA256: file.SHA256})
 		if errors.Is(err, ErrMismatch) {
 			keys = append(keys, file.Key)
 			continue
@@ -20,8 +20,4 @@ func (s *Store) Damaged(ctx context.Context, m *Manifest) (keys []string, err er
 		}
 	}
 	return keys, nil
-}
-
-func (s *Store) verifyFile(ctx context.Context, file File) error {
-	return s.Verify(ctx, file.Key, Object{Bytes: file.Bytes, SHA256: file.SHA256})
 }

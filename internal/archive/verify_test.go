@@ -43,12 +43,7 @@ func TestVerifyComparesSizeAndDigests(t *testing.T) {
 			store, server := openStore(t)
 			server.Set(bucket, aKey, row.object)
 			err := store.Verify(t.Context(), aKey, row.want)
-			if row.says == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.ErrorIs(t, err, archive.ErrMismatch)
-			require.ErrorContains(t, err, "s3://recordings/"+aKey+" "+row.says)
+			requireVerified(t, err, row.says)
 		})
 	}
 }
@@ -73,14 +68,20 @@ func TestObjectWithoutAChecksumIsVerifiedByItsMetadata(t *testing.T) {
 			server.Set(bucket, aKey, row.object)
 			server.Add(s3test.Rule{Operation: s3test.HeadObject, Header: func(header http.Header) { header.Del("X-Amz-Checksum-Sha256") }})
 			err := store.Verify(t.Context(), aKey, row.want)
-			if row.says == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.ErrorIs(t, err, archive.ErrMismatch)
-			require.ErrorContains(t, err, "s3://recordings/"+aKey+" "+row.says)
+			requireVerified(t, err, row.says)
 		})
 	}
+}
+
+// requireVerified requires a mismatch that says this, or none if it is empty.
+func requireVerified(t *testing.T, err error, says string) {
+	t.Helper()
+	if says == "" {
+		require.NoError(t, err)
+		return
+	}
+	require.ErrorIs(t, err, archive.ErrMismatch)
+	require.ErrorContains(t, err, "s3://recordings/"+aKey+" "+says)
 }
 
 func TestMissingObjectIsAMismatch(t *testing.T) {

@@ -19,6 +19,9 @@ const outcomeArchived = string(workflows.OutcomeArchived)
 // replaces is "". m itself is not changed, and its Previous is ignored: that of the
 // stored manifest is the one it replaced.
 //
+// A failure does not replace one that says archived if all its objects are as it
+// says: they are back, and it is kept.
+//
 // If the session has another manifest by then, these rules hold:
 //   - one of the same run as m is kept: an earlier attempt wrote it;
 //   - one that says archived is kept if all its objects are as it says;
@@ -59,6 +62,15 @@ func (s *Store) tryManifest(ctx context.Context, key string, m *Manifest, replac
 	if present != nil && etag != replaces {
 		return nil, fmt.Errorf("write s3://%s/%s: %w", s.bucket, key, ErrConflict)
 	}
+	if present != nil && present.Outcome == outcomeArchived && m.Outcome != outcomeArchived {
+		damaged, err := s.Damaged(ctx, present)
+		if err != nil {
+			return nil, err
+		}
+		if len(damaged) == 0 {
+			return present, nil
+		}
+	}
 	return s.putManifest(ctx, key, m, present, etag)
 }
 
@@ -72,15 +84,15 @@ func (s *Store) resolve(ctx context.Context, key string, m, present *Manifest, e
 		return present, nil
 	}
 	if present.Outcome == outcomeArchived {
-		err := s.verifyAll(ctx, present)
-		if err == nil {
-			return present, nil
-		}
-		if !errors.Is(err, ErrMismatch) {
+		damaged, err := s.Damaged(ctx, present)
+		if err != nil {
 			return nil, err
 		}
+		if len(damaged) == 0 {
+			return present, nil
+		}
 		if m.Outcome != outcomeArchived {
-			return nil, fmt.Errorf("%w: %w", ErrArchivedBefore, err)
+			return nil, fmt.Errorf("%w: %d object(s) are missing or changed, for example s3://%s/%s", ErrArchivedBefore, len(damaged), s.bucket, damaged[0])
 		}
 	}
 	return s.putManifest(ctx, key, m, present, etag)
@@ -105,15 +117,4 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 		return nil, s.storeError("write", key, err)
 	}
 	return &written, nil
-}
-
-// verifyAll checks that the objects are those of the manifest: a concurrent
-// fetch of the same session may have overwritten one.
-func (s *Store) verifyAll(ctx context.Context, manifest *Manifest) error {
-	for _, file := range manifest.Files {
-		if err := s.verifyFile(ctx, file); err != nil {
-			return err
-		}
-	}
-	return nil
 }

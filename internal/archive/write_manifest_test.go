@@ -357,3 +357,26 @@ func TestManifestThatCannotBeReadBackIsNotWritten(t *testing.T) {
 	require.ErrorContains(t, err, "encode the manifest")
 	require.Empty(t, server.Requests())
 }
+
+// The fetch that found objects missing holds the ETag, but somebody restored them.
+func TestFailureReplacesAnArchivedManifestOnlyWhileObjectsAreMissing(t *testing.T) {
+	for name, missing := range map[string]bool{"restored": false, "missing still": true} {
+		t.Run(name, func(t *testing.T) {
+			store, server := openStore(t)
+			archived := archivedAs(server, "1")
+			etag := write(t, store, archived)
+			if missing {
+				server.Remove(bucket, aKey)
+			}
+			written, err := store.WriteManifest(t.Context(), manifestOf(workflows.OutcomeDamaged, "2"), etag)
+			require.NoError(t, err)
+			if missing {
+				require.Equal(t, "2", written.RunID)
+				require.Equal(t, archived.RunID, written.Previous.RunID)
+			} else {
+				require.Equal(t, "1", written.RunID)
+			}
+			require.Equal(t, written, stored(t, store))
+		})
+	}
+}
