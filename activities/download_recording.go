@@ -72,7 +72,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		return nil, activityError(failure.Wrap(failure.InvalidInput, err))
 	}
 	key := folder + input.File.ObjectName
-	transfer := &transfer{fileName: input.File.ObjectName, timing: a.Timing.withDefaults(), maxUnproved: maxUnprovedBytes}
+	transfer := &transfer{fileName: input.File.ObjectName, timing: a.Timing.withDefaults(), maxUnproved: archive.MaxObjectBytes}
 	ctx, end := transfer.begin(ctx)
 	defer end()
 
@@ -128,7 +128,7 @@ func expiredOr(err error, mediaURL string) error {
 type transfer struct {
 	fileName    string
 	timing      TransferTiming
-	maxUnproved int64 // see maxUnprovedBytes
+	maxUnproved int64 // bytes of the first of two downloads, whose length is not known
 	current     atomic.Pointer[part]
 }
 
@@ -171,10 +171,6 @@ func (t *transfer) begin(ctx context.Context) (context.Context, func()) {
 		<-done
 	}
 }
-
-// maxUnprovedBytes bounds the first of two downloads of a file whose length is
-// not known: the archive takes no larger object.
-const maxUnprovedBytes = 5 << 30
 
 // open opens the media URL. A body whose end nothing proves may have been cut, so
 // it is downloaded twice: the second download is whole if it has the same bytes.

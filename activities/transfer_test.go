@@ -50,7 +50,7 @@ func TestFirstOfTwoDownloadsIsBounded(t *testing.T) {
 // The stall watchdog compares the bytes of two moments: they must not begin again
 // with the second download. And the first one's end is not the transfer's.
 func TestWatchdogSeesTwoDownloadsAsOneTransfer(t *testing.T) {
-	transfer := &transfer{maxUnproved: maxUnprovedBytes}
+	transfer := &transfer{maxUnproved: archive.MaxObjectBytes}
 	size := int64(len(unproved))
 	var arrivals []int64
 	mediaURL, fetcher := unprovedServer(t, func() {

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
+	"github.com/callvault/callvault/internal/shortlist"
 	"github.com/callvault/callvault/internal/smartassist"
 )
 
@@ -76,16 +76,8 @@ func (a *Account) Serves(botID string) error {
 		return nil
 	}
 	return failure.New(failure.BotNotServed, fmt.Sprintf("no worker of this namespace serves bot %s (they serve %s): add the bot to SMARTASSIST_BOT_ID and restart the workers, or cancel the fetch if botId is wrong",
-		botID, a.someBots()))
+		botID, shortlist.Of(a.BotIDs, maxNamedBots)))
 }
 
 // maxNamedBots bounds how many bots an error names.
 const maxNamedBots = 5
-
-func (a *Account) someBots() string {
-	named := strings.Join(a.BotIDs[:min(len(a.BotIDs), maxNamedBots)], ", ")
-	if more := len(a.BotIDs) - maxNamedBots; more > 0 {
-		named += fmt.Sprintf(" and %d more", more)
-	}
-	return named
-}

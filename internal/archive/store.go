@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// maxObjectBytes is the most that S3 accepts in one PUT, and in one copy.
-	maxObjectBytes = 5 << 30
+	// MaxObjectBytes is the most that S3 accepts in one PUT, and in one copy.
+	MaxObjectBytes = 5 << 30
 
 	// partBytes is the buffer size of an upload of unknown length, the only case
 	// in which a part of a recording is kept in memory.
@@ -177,7 +177,7 @@ func (s *Store) CleanUp(ctx context.Context, key string) error {
 //
 // Of two concurrent calls for one key, one gets [ErrConflict].
 func (s *Store) Put(ctx context.Context, key string, source Source, length int64, attributes Attributes) (Object, error) {
-	if length > maxObjectBytes {
+	if length > MaxObjectBytes {
 		return Object{}, ErrTooLarge
 	}
 	options, err := s.putOptions(ctx, key, attributes)
@@ -186,7 +186,7 @@ func (s *Store) Put(ctx context.Context, key string, source Source, length int64
 	}
 	options.DisableMultipart = length >= 0
 
-	body := &uploadReader{source: source, left: maxObjectBytes}
+	body := &uploadReader{source: source, left: MaxObjectBytes}
 	uploaded, err := s.client.PutObject(ctx, s.bucket, key, body, length, options)
 	whole, failed := body.state()
 	switch {

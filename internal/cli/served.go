@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/callvault/callvault/internal/program"
+	"github.com/callvault/callvault/internal/shortlist"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -119,9 +120,5 @@ func describeServed(bots []string, err error) string {
 	case len(bots) == 0:
 		return "the server lists no worker of any bot"
 	}
-	named := strings.Join(bots[:min(len(bots), maxNamedBots)], ", ")
-	if more := len(bots) - maxNamedBots; more > 0 {
-		named += fmt.Sprintf(" and %d more", more)
-	}
-	return "they serve " + named
+	return "they serve " + shortlist.Of(bots, maxNamedBots)
 }

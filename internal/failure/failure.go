@@ -85,6 +85,12 @@ func (k Kind) Benign() bool {
 	}
 }
 
+// NeedsOperator reports whether a fetch waits as blocked after a failure of this
+// kind, until an operator has acted.
+func (k Kind) NeedsOperator() bool {
+	return k == Blocked || k == ArchiveBlocked || k == BotNotServed
+}
+
 // Failure is an error that knows its kind.
 type Failure interface {
 	error

@@ -3,6 +3,7 @@ package failure_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +43,8 @@ func TestKindsSayWhatIsRetriedAndWhatIsBenign(t *testing.T) {
 			require.Equal(t, row.value, string(row.kind))
 			require.Equal(t, row.retried, row.kind.Retryable())
 			require.Equal(t, row.benign, row.kind.Benign())
+			blocks := []failure.Kind{failure.Blocked, failure.ArchiveBlocked, failure.BotNotServed}
+			require.Equal(t, slices.Contains(blocks, row.kind), row.kind.NeedsOperator())
 		})
 	}
 }

@@ -33,7 +33,7 @@ func readAnswer(status int, body []byte, session workflows.Session, secrets ...s
 	if status == http.StatusOK && got.error.form != noEnvelope && !hasStatus(body) {
 		got.rules = http.StatusNotFound
 	}
-	message := messageOf(body)
+	message := messageOf(body, got.error)
 	shown := Redact(message, secrets...)
 	got.said = fmt.Sprintf("the upstream returned %d", status)
 	if shown != "" {

@@ -116,10 +116,10 @@ func hasStatus(body []byte) bool {
 	return json.Unmarshal(body, &fields) == nil && textOf(fields["status"]) != ""
 }
 
-// messageOf returns the message for the operator: the API's own texts, else
+// messageOf returns the message of body for the operator: the API's own texts, else
 // {"message": "…"}, a JSON string, or the body as it is.
-func messageOf(body []byte) string {
-	if own := parseErrorBody(body); own.form != noEnvelope {
+func messageOf(body []byte, own errorBody) string {
+	if own.form != noEnvelope {
 		return strings.Join(own.texts, "; ")
 	}
 	if text := textOf(body); text != "" {

@@ -83,7 +83,7 @@ func (l *blockLog) observe(activityName, fetch string, err error) {
 		l.over(activityName, fetch)
 	} else if errors.As(err, &failed) {
 		kind := failure.Kind(failed.Type())
-		if kind == failure.Blocked || kind == failure.ArchiveBlocked || kind == failure.BotNotServed {
+		if kind.NeedsOperator() {
 			l.blocked(cause{activityName, kind, ofOneSession.ReplaceAllString(failed.Message(), "…")}, fetch, failed.Message())
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/shortlist"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -120,7 +121,7 @@ func (s situation) end(outcome workflows.Outcome, reason string) next {
 		if outcome == workflows.OutcomeArchived {
 			reason = "it lists other files"
 		}
-		outcome, reason = workflows.OutcomeDamaged, fmt.Sprintf("missing or changed in the archive: %s; the vendor: %s", someOf(missing), reason)
+		outcome, reason = workflows.OutcomeDamaged, fmt.Sprintf("missing or changed in the archive: %s; the vendor: %s", shortlist.Of(missing, maxNamedKeys), reason)
 	} else if len(s.state.Damaged) > 0 {
 		outcome, reason = workflows.OutcomeArchived, "" // It has all that was archived before.
 	}
@@ -181,16 +182,6 @@ func classify(err error) (kind failure.Kind, text string, retryAfter time.Durati
 		detail.RetryAfter = 0
 	}
 	return failure.Kind(failed.Type()), failed.Message(), detail.RetryAfter
-}
-
-func needsOperator(err error) bool {
-	kind, _, _ := classify(err)
-	return kind == failure.Blocked || kind == failure.ArchiveBlocked
-}
-
-func isNotServed(err error) bool {
-	kind, _, _ := classify(err)
-	return kind == failure.BotNotServed
 }
 
 func isTimeout(err error) bool {

@@ -95,7 +95,8 @@ func (s situation) afterBadDownload(kind failure.Kind, text string, retryAfter t
 
 func worstOf(errs []error) (worst error) {
 	for _, err := range errs {
-		if err != nil && (worst == nil || temporal.IsCanceledError(err) || needsOperator(err) && !temporal.IsCanceledError(worst)) {
+		kind, _, _ := classify(err)
+		if err != nil && (worst == nil || temporal.IsCanceledError(err) || kind.NeedsOperator() && !temporal.IsCanceledError(worst)) {
 			worst = err
 		}
 	}

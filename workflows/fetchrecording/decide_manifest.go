@@ -3,9 +3,9 @@ package fetchrecording
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/shortlist"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -56,7 +56,7 @@ func (s situation) repair(found *FindArchivedResult) next {
 		}
 	}
 	n := s.proceed(check)
-	n.note = fmt.Sprintf("The session was archived, but objects are missing or changed: %s.", someOf(found.Damaged))
+	n.note = fmt.Sprintf("The session was archived, but objects are missing or changed: %s.", shortlist.Of(found.Damaged, maxNamedKeys))
 	return n
 }
 
@@ -81,14 +81,6 @@ func isIn(recordings []workflows.Recording, source string) bool {
 // maxNamedKeys bounds how many keys a text names.
 const maxNamedKeys = 5
 
-func someOf(keys []string) string {
-	named := strings.Join(keys[:min(len(keys), maxNamedKeys)], ", ")
-	if more := len(keys) - maxNamedKeys; more > 0 {
-		named += fmt.Sprintf(" and %d more", more)
-	}
-	return named
-}
-
 // afterWrite ends the fetch with what the archive now says.
 func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
 	if err == nil {
@@ -112,9 +104,9 @@ func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
 // afterArchiveFailure is the decision when a short request to the store failed
 // in a way that Temporal does not retry, or when the bot is not served.
 func (s situation) afterArchiveFailure(step step, err error) next {
-	if needsOperator(err) || isNotServed(err) && !s.v010 {
-		_, text, _ := classify(err)
-		return s.blocked(step, text)
+	kind, text, _ := classify(err)
+	if !kind.NeedsOperator() || kind == failure.BotNotServed && s.v010 {
+		return s.fail(err)
 	}
-	return s.fail(err)
+	return s.blocked(step, text)
 }

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/shortlist"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 )
@@ -437,8 +438,8 @@ func TestWaitIsCutShortForTheLastCheck(t *testing.T) {
 }
 
 func TestLongListsOfKeysAreCut(t *testing.T) {
-	require.Equal(t, "a, b, c, d, e", someOf([]string{"a", "b", "c", "d", "e"}))
-	require.Equal(t, "a, b, c, d, e and 2 more", someOf([]string{"a", "b", "c", "d", "e", "f", "g"}))
+	require.Equal(t, "a, b, c, d, e", shortlist.Of([]string{"a", "b", "c", "d", "e"}, maxNamedKeys))
+	require.Equal(t, "a, b, c, d, e and 2 more", shortlist.Of([]string{"a", "b", "c", "d", "e", "f", "g"}, maxNamedKeys))
 }
 
 // A history of v0.1.0 has to replay, so these stay as they were.

@@ -10,7 +10,7 @@ import (
 )
 
 // What a fetch that began under v0.1.0 does differently until it ends or
-// continues as new: its history has to replay. In decide.go its differences are
+// continues as new: its history has to replay. In decide*.go its differences are
 // marked by the field v010. All of this can go when no such fetch is running.
 
 // changeAfterV010 names the change to histories: giving up needs an answer, waits
