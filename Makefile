@@ -49,10 +49,13 @@ mutation: ## run mutation tests on the packages that decide, download, store and
 soak: ## run sessions with media faults while their workers are killed, and print the calls
 	go test ./dev/e2e -run '^$$' -bench Soak -benchtime 300x -timeout 30m
 
+interop: ## check tokens against the npm packages jsonwebtoken and jose, both ways; needs node and npm
+	go run ./dev/interop
+
 histories: ## save workflow histories for the replay tests, before a release
 	go test ./dev/replay -save
 
 check: ## run what CI runs
 	bash .ci/run
 
-.PHONY: help demo up build test race lint fuzz bench mutation soak histories check
+.PHONY: help demo up build test race lint fuzz bench mutation soak interop histories check

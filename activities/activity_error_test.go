@@ -28,6 +28,7 @@ func TestFailuresAreMappedToApplicationErrors(t *testing.T) {
 	upstream := func(kind failure.Kind, wait time.Duration) error {
 		return activityError(&smartassist.Error{Kind: kind, Wait: wait, Text: "x"})
 	}
+	_, notServed := new(account.Served).Of("st-1")
 	for _, row := range []struct {
 		name            string
 		got             error
@@ -36,7 +37,7 @@ func TestFailuresAreMappedToApplicationErrors(t *testing.T) {
 		wait            time.Duration
 	}{
 		{"input: invalid", activityError(failure.New(failure.InvalidInput, "x")), failure.InvalidInput, false, false, 0},
-		{"account: bot not served", activityError(new(account.Account).Serves("st-1")), failure.BotNotServed, false, true, 0},
+		{"account: bot not served", activityError(notServed), failure.BotNotServed, false, true, 0},
 		{"upstream: rejected", upstream(failure.Rejected, 0), failure.Rejected, false, false, 0},
 		{"upstream: blocked", upstream(failure.Blocked, 0), failure.Blocked, false, true, 0},
 		{"upstream: rate limited", upstream(failure.RateLimited, time.Minute), failure.RateLimited, false, true, time.Minute},

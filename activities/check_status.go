@@ -18,18 +18,28 @@ import (
 // CheckStatus calls the vendor's API for a recording's status, with a token that
 // is good for this one request.
 type CheckStatus struct {
-	Account *account.Account
+	Served *account.Served
+	Slots  CallSlots
 }
 
 // Execute spends the token. It fails with failure.TokenStale before any call if
 // the token can no longer be used.
 func (a *CheckStatus) Execute(ctx context.Context, input fetchrecording.CheckStatusInput) (*fetchrecording.CheckStatusResult, error) {
+	served, err := a.Served.Of(input.BotID)
+	if err != nil {
+		return nil, activityError(err)
+	}
 	workflowID := activity.GetInfo(ctx).WorkflowExecution.ID
-	token, err := a.Account.Sealer.Open(seal.Token, workflowID, string(input.Token), time.Now())
+	token, err := served.Sealer.Open(seal.Token, workflowID, string(input.Token), time.Now())
 	if err != nil {
 		return nil, sealError(err, failure.TokenStale)
 	}
-	response, err := a.Account.Client.FetchRecordings(ctx, token, input.Session, input.UserID)
+	if err := a.awaitSlot(ctx, input.Slot); err != nil {
+		a.report(ctx, input, err)
+		return nil, activityError(err)
+	}
+	response, err := served.Client.FetchRecordings(ctx, token, input.Session, input.UserID)
+	a.report(ctx, input, err)
 	if err != nil {
 		return nil, activityError(err)
 	}
@@ -37,13 +47,13 @@ func (a *CheckStatus) Execute(ctx context.Context, input fetchrecording.CheckSta
 	if response.Text != "" {
 		meaning.Text += ": " + response.Text
 	}
-	files, err := a.sealFiles(workflowID, response.Files, input.Archived)
+	files, err := sealFiles(served.Sealer, workflowID, response.Files, input.Archived)
 	return &fetchrecording.CheckStatusResult{Status: response.Status, Meaning: meaning, Files: files}, err
 }
 
 // sealFiles names the files for the archive, where some may have a name already,
 // and seals their URLs.
-func (a *CheckStatus) sealFiles(workflowID string, files []smartassist.File, archived map[string]string) ([]fetchrecording.RemoteFile, error) {
+func sealFiles(sealer *seal.Sealer, workflowID string, files []smartassist.File, archived map[string]string) ([]fetchrecording.RemoteFile, error) {
 	sources := make([]archive.SourceFile, 0, len(files))
 	for _, file := range files {
 		sources = append(sources, archive.SourceFile{Name: file.Name, Location: unsignedPart(file.URL)})
@@ -51,7 +61,7 @@ func (a *CheckStatus) sealFiles(workflowID string, files []smartassist.File, arc
 	var remote []fetchrecording.RemoteFile
 	for _, named := range archive.NameFiles(sources, archived) {
 		file := files[named.Index]
-		sealed, err := a.Account.Sealer.Seal(seal.MediaURL, workflowID, file.URL, expiryOf(file.URL, time.Now()))
+		sealed, err := sealer.Seal(seal.MediaURL, workflowID, file.URL, expiryOf(file.URL, time.Now()))
 		if err != nil {
 			return nil, err
 		}

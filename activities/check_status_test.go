@@ -14,29 +14,30 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
-func check(t *testing.T, a *account.Account, token fetchrecording.SealedText) (*fetchrecording.CheckStatusResult, error) {
+func check(t *testing.T, a *account.Served, token fetchrecording.SealedText) (*fetchrecording.CheckStatusResult, error) {
 	t.Helper()
 	return checkWith(t, a, token, nil)
 }
 
 // checkWith is check of a session that has files in the archive.
-func checkWith(t *testing.T, a *account.Account, token fetchrecording.SealedText, archived map[string]string) (*fetchrecording.CheckStatusResult, error) {
+func checkWith(t *testing.T, a *account.Served, token fetchrecording.SealedText, archived map[string]string) (*fetchrecording.CheckStatusResult, error) {
 	t.Helper()
-	execute := (&activities.CheckStatus{Account: a}).Execute
+	execute := (&activities.CheckStatus{Served: a, Slots: &callSlots{}}).Execute
 	return run[fetchrecording.CheckStatusResult](t, execute, fetchrecording.CheckStatusInput{
 		Session: session, UserID: userID, Token: token, Archived: archived,
 	})
 }
 
-func mint(t *testing.T, a *account.Account, botID string) (*fetchrecording.MintTokenResult, error) {
+func mint(t *testing.T, a *account.Served, botID string) (*fetchrecording.MintTokenResult, error) {
 	t.Helper()
-	execute := (&activities.MintToken{Account: a}).Execute
+	execute := (&activities.MintToken{Served: a, Slots: &callSlots{}}).Execute
 	return run[fetchrecording.MintTokenResult](t, execute, fetchrecording.MintTokenInput{BotID: botID})
 }
 
@@ -76,10 +77,9 @@ func TestMintedTokenIsUsableFor45Seconds(t *testing.T) {
 
 func TestMintTokenRefusesBotThatIsNotServed(t *testing.T) {
 	a, _ := openAccount(t, nil)
-	a.BotIDs = []string{"st-1", "st-2"}
 	_, err := mint(t, a, "st-3")
 	requireKind(t, err, failure.BotNotServed, false, true) // another worker may serve it
-	require.ErrorContains(t, err, "no worker of this namespace serves bot st-3 (they serve st-1, st-2)")
+	require.ErrorContains(t, err, "this worker does not serve bot st-3 (it serves "+botID+")")
 }
 
 func TestCheckStatusReturnsTheMeaningOfEveryStatus(t *testing.T) {
@@ -240,7 +240,7 @@ func TestUnusableTokenSpendsNoCall(t *testing.T) {
 	a, _ := openAccount(t, u.url)
 	elsewhere, err := sealer.Seal(seal.Token, "another-workflow", "token", time.Now().Add(time.Minute))
 	require.NoError(t, err)
-	otherSecret, err := seal.New("changed").Seal(seal.Token, workflowID, "token", time.Now().Add(time.Minute))
+	otherSecret, err := seal.New(secret.Value("changed")).Seal(seal.Token, workflowID, "token", time.Now().Add(time.Minute))
 	require.NoError(t, err)
 	for name, token := range map[string]fetchrecording.SealedText{
 		"expired":              sealed(t, seal.Token, "token", time.Now().Add(-time.Second)),

@@ -24,8 +24,8 @@ import (
 // DownloadRecording streams one file of a call from the media server into the
 // archive.
 type DownloadRecording struct {
-	Account *account.Account
-	Timing  TransferTiming
+	Served *account.Served
+	Timing TransferTiming
 }
 
 // TransferTiming says when a transfer reports its progress and when it ends.
@@ -58,11 +58,15 @@ func (t TransferTiming) withDefaults() TransferTiming {
 // Execute archives the file. It is safe to repeat: the key follows from the
 // input, and the object is created only when it is complete.
 func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
-	mediaURL, err := a.Account.Sealer.Open(seal.MediaURL, activity.GetInfo(ctx).WorkflowExecution.ID, string(input.File.URL), time.Now())
+	served, err := a.Served.Of(input.BotID)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	mediaURL, err := served.Sealer.Open(seal.MediaURL, activity.GetInfo(ctx).WorkflowExecution.ID, string(input.File.URL), time.Now())
 	if err != nil {
 		return nil, sealError(err, failure.MediaExpired)
 	}
-	store := a.Account.Store
+	store := served.Store
 	folder, err := store.Folder(input.Session)
 	if err != nil {
 		return nil, activityError(err)
@@ -79,7 +83,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 	if err := store.CleanUp(ctx, key); err != nil {
 		return nil, transfer.fail(ctx, err)
 	}
-	stream, err := transfer.open(ctx, a.Account.Fetcher, mediaURL)
+	stream, err := transfer.open(ctx, served.Fetcher, mediaURL)
 	if err != nil {
 		return nil, transfer.fail(ctx, expiredOr(err, mediaURL))
 	}

@@ -32,7 +32,7 @@ import (
 
 // download runs DownloadRecording.
 type download struct {
-	account  *account.Account
+	account  *account.Served
 	timing   activities.TransferTiming
 	replaces string
 	stop     chan struct{}   // the worker's stop channel
@@ -50,7 +50,7 @@ func (d download) run(t *testing.T) (*workflows.Recording, error) {
 
 func (d download) fetch(t *testing.T, file fetchrecording.RemoteFile) (*workflows.Recording, error) {
 	t.Helper()
-	execute := (&activities.DownloadRecording{Account: d.account, Timing: d.timing}).Execute
+	execute := (&activities.DownloadRecording{Served: d.account, Timing: d.timing}).Execute
 	environment := newEnvironment(execute)
 	environment.SetWorkerOptions(worker.Options{BackgroundActivityContext: d.ctx})
 	if d.stop != nil {
@@ -431,7 +431,7 @@ func TestDownloadThatEndsWithinHandoverSucceeds(t *testing.T) {
 func TestMalformedSessionIsInvalidInput(t *testing.T) {
 	u := newUpstream(t, simulator.Config{})
 	a, _ := openAccount(t, u.url)
-	execute := (&activities.DownloadRecording{Account: a}).Execute
+	execute := (&activities.DownloadRecording{Served: a}).Execute
 	_, err := run[workflows.Recording](t, execute, fetchrecording.DownloadRecordingInput{
 		Session: workflows.Session{BotID: botID, SessionID: "nonsense"},
 		File:    fetchrecording.RemoteFile{FileName: "a.wav", ObjectName: "a.wav", URL: sealed(t, seal.MediaURL, "http://127.0.0.1/", time.Now().Add(time.Minute))},
@@ -458,11 +458,11 @@ func TestOnlyAnArchivedManifestStopsADownload(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(row.outcome, row.replaces), func(t *testing.T) {
 			present := manifestOf(row.outcome, fileOf("other.wav", content))
-			var opened *account.Account
+			var opened *account.Served
 			var requests atomic.Int64
 			media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if requests.Add(1) == 2 && !row.replaces {
-					_, err := opened.Store.WriteManifest(r.Context(), present, "")
+					_, err := opened.Accounts[0].Store.WriteManifest(r.Context(), present, "")
 					assert.NoError(t, err)
 				}
 				writeFile(w, content, false)

@@ -13,20 +13,21 @@ import (
 // FindArchived returns what a session's manifest says, so that a session is
 // never fetched twice.
 type FindArchived struct {
-	Account *account.Account
+	Served *account.Served
 }
 
-// Execute refuses a bot that is not served, then reads the manifest and checks
-// each object that it names.
+// Execute reads the manifest, checks each object that it names, and returns where the
+// bot's work is done. It refuses a bot that is not served.
 func (a *FindArchived) Execute(ctx context.Context, input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
-	if err := a.Account.Serves(input.BotID); err != nil {
-		return nil, activityError(err)
-	}
-	manifest, etag, err := a.Account.Store.ReadManifest(ctx, input.Session)
+	served, err := a.Served.Of(input.BotID)
 	if err != nil {
 		return nil, activityError(err)
 	}
-	found := new(fetchrecording.FindArchivedResult)
+	manifest, etag, err := served.Store.ReadManifest(ctx, input.Session)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	found := &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: served.Name, Retention: served.Retention}}
 	if manifest == nil {
 		return found, nil
 	}
@@ -34,12 +35,12 @@ func (a *FindArchived) Execute(ctx context.Context, input fetchrecording.FindArc
 	verified := manifest
 	if before := archivedBefore(manifest); before != nil {
 		verified = before
-		found.Before = recordingsFrom(a.Account.Store, before)
+		found.Before = recordingsFrom(served.Store, before)
 	}
-	if found.Damaged, err = a.Account.Store.Damaged(ctx, verified); err != nil {
+	if found.Damaged, err = served.Store.Damaged(ctx, verified); err != nil {
 		return nil, activityError(err)
 	}
-	found.Result, err = resultFrom(a.Account.Store, manifest)
+	found.Result, err = resultFrom(served.Store, manifest)
 	return found, err
 }
 

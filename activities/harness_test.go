@@ -23,9 +23,11 @@ import (
 	"github.com/callvault/callvault/internal/archive/s3test"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
@@ -50,27 +52,29 @@ var (
 	session = workflows.Session{BotID: botID, SessionID: sessionID}
 
 	// sealer has the client secret that the simulator knows.
-	sealer = seal.New(simulator.DefaultClientSecret)
+	sealer = seal.New(secret.Value(simulator.DefaultClientSecret))
 
 	// app is the JWT app that the simulator knows.
-	app = smartassist.Credentials{ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret}
+	app = smartassist.Credentials{ClientID: simulator.DefaultClientID, Key: secret.Value(simulator.DefaultClientSecret)}
 )
 
 // openAccount returns an account at an API, with an archive on a strict S3 server.
-func openAccount(t *testing.T, api *url.URL) (*account.Account, *s3test.Server) {
+func openAccount(t *testing.T, api *url.URL) (*account.Served, *s3test.Server) {
 	t.Helper()
 	server := s3test.New(t, bucket)
 	if api == nil {
 		api = &url.URL{Scheme: "https", Host: "not-called.example.com"}
 	}
-	opened, err := account.Open(account.Settings{
+	opened, err := account.OpenAll([]account.Settings{{
+		Name:        "acme",
+		Retention:   90 * 24 * time.Hour,
 		API:         api,
 		BotIDs:      []string{botID},
 		Credentials: app,
-		Budget:      account.Budget{CallsPerMinute: 60, CallsPerHour: 1800},
+		Budget:      account.Budget{Windows: []workflows.CallWindow{{Calls: 60, Span: time.Minute}, {Calls: 1800, Span: time.Hour}}},
 		Archive: archive.Config{Endpoint: server.URL, Bucket: bucket, Region: "us-east-1", Prefix: "calls/",
 			Credentials: credentials.NewStaticV4("key", "canary-key", "")},
-	})
+	}})
 	require.NoError(t, err)
 	return opened, server
 }
@@ -196,4 +200,28 @@ func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// callSlots hand out slots that are to be used now, and keep what is reported.
+type callSlots struct {
+	slot    callbudget.Slot
+	in      time.Duration
+	err     error
+	void    bool
+	wants   []callbudget.Want
+	reports []callbudget.CallReport
+}
+
+func (c *callSlots) Take(_ context.Context, _ *account.Account, want callbudget.Want) (*callbudget.Slot, time.Duration, error) {
+	c.wants = append(c.wants, want)
+	if c.err != nil {
+		return nil, 0, c.err
+	}
+	return &c.slot, c.in, nil
+}
+
+func (c *callSlots) IsVoid(callbudget.Slot) bool { return c.void }
+
+func (c *callSlots) Report(_ context.Context, report callbudget.CallReport) {
+	c.reports = append(c.reports, report)
 }

@@ -24,15 +24,15 @@ var finishedAt = time.Date(2024, 3, 6, 12, 0, 0, 0, time.UTC)
 
 const audio = "the audio"
 
-func findArchived(t *testing.T, a *account.Account) (*fetchrecording.FindArchivedResult, error) {
+func findArchived(t *testing.T, a *account.Served) (*fetchrecording.FindArchivedResult, error) {
 	t.Helper()
-	execute := (&activities.FindArchived{Account: a}).Execute
+	execute := (&activities.FindArchived{Served: a}).Execute
 	return run[fetchrecording.FindArchivedResult](t, execute, fetchrecording.FindArchivedInput{Session: session})
 }
 
-func writeManifest(t *testing.T, a *account.Account, input fetchrecording.WriteManifestInput) (workflows.FetchResult, error) {
+func writeManifest(t *testing.T, a *account.Served, input fetchrecording.WriteManifestInput) (workflows.FetchResult, error) {
 	t.Helper()
-	execute := (&activities.WriteManifest{Account: a}).Execute
+	execute := (&activities.WriteManifest{Served: a}).Execute
 	written, err := run[fetchrecording.WriteManifestResult](t, execute, input)
 	if err != nil {
 		return workflows.FetchResult{}, err
@@ -70,20 +70,23 @@ func resultOf(outcome workflows.Outcome, recordings ...workflows.Recording) work
 }
 
 // write stores a manifest as another fetch does, and returns its ETag.
-func write(t *testing.T, a *account.Account, m *archive.Manifest, replaces string) (etag string) {
+func write(t *testing.T, a *account.Served, m *archive.Manifest, replaces string) (etag string) {
 	t.Helper()
-	_, err := a.Store.WriteManifest(t.Context(), m, replaces)
+	_, err := a.Accounts[0].Store.WriteManifest(t.Context(), m, replaces)
 	require.NoError(t, err)
 	_, etag = stored(t, a)
 	return etag
 }
 
-func stored(t *testing.T, a *account.Account) (m *archive.Manifest, etag string) {
+func stored(t *testing.T, a *account.Served) (m *archive.Manifest, etag string) {
 	t.Helper()
-	m, etag, err := a.Store.ReadManifest(t.Context(), session)
+	m, etag, err := a.Accounts[0].Store.ReadManifest(t.Context(), session)
 	require.NoError(t, err)
 	return m, etag
 }
+
+// place is where the bot's work is done.
+var place = &fetchrecording.Place{Account: "acme", Retention: 90 * 24 * time.Hour}
 
 func TestFindArchivedReturnsWhatTheManifestSays(t *testing.T) {
 	a, server := openAccount(t, nil)
@@ -100,7 +103,8 @@ func TestFindArchivedReturnsWhatTheManifestSays(t *testing.T) {
 	found, err := findArchived(t, a)
 	require.NoError(t, err)
 	require.Equal(t, &fetchrecording.FindArchivedResult{
-		ETag: etag,
+		Place: place,
+		ETag:  etag,
 		Result: &workflows.FetchResult{
 			Session: session, Outcome: workflows.OutcomeFailed, Source: workflows.SourceManifest, Status: "from the vendor", Reason: "by another fetch",
 			Recordings: []workflows.Recording{recording}, Manifest: workflows.ObjectRef{Bucket: bucket, Key: manifestKey},
@@ -114,7 +118,7 @@ func TestFindArchivedReturnsNilWithoutAManifest(t *testing.T) {
 	a, _ := openAccount(t, nil)
 	found, err := findArchived(t, a)
 	require.NoError(t, err)
-	require.Equal(t, &fetchrecording.FindArchivedResult{}, found)
+	require.Equal(t, &fetchrecording.FindArchivedResult{Place: place}, found)
 }
 
 func TestFindArchivedReturnsTheDamagedKeys(t *testing.T) {
@@ -201,13 +205,12 @@ func TestUnavailableStoreIsNotTakenForDamage(t *testing.T) {
 }
 
 func TestFindArchivedRefusesBotThatIsNotServed(t *testing.T) {
-	a, server := openAccount(t, nil)
-	write(t, a, manifestOf(workflows.OutcomeFailed), "")
-	server.ForgetRequests()
-	a.BotIDs = []string{"st-1"}
-	_, err := findArchived(t, a)
+	_, server := openAccount(t, nil)
+	none, err := account.OpenAll(nil)
+	require.NoError(t, err)
+	_, err = findArchived(t, none)
 	requireKind(t, err, failure.BotNotServed, false, true)
-	require.ErrorContains(t, err, "no worker of this namespace serves bot "+botID)
+	require.ErrorContains(t, err, "this worker does not serve bot "+botID)
 	require.Empty(t, server.Requests())
 }
 

@@ -9,32 +9,58 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/timing"
+	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
-// MintToken mints the token for one request. It is the slot for that call: the
-// Temporal server hands slots out at the rate of the bot's budget.
+// MintToken waits for a call slot of the bot's budget, and mints the token for that
+// one request.
 type MintToken struct {
-	Account *account.Account
+	Served *account.Served
+	Slots  CallSlots
 }
 
-// Execute mints the token and seals it for the calling workflow.
+// CallSlots hands out call slots; see [slots.Client].
+type CallSlots interface {
+	// Take waits for a slot, and returns it with the time until it is to be used.
+	Take(ctx context.Context, served *account.Account, want callbudget.Want) (slot *callbudget.Slot, in time.Duration, err error)
+
+	// IsVoid reports whether a slot was withdrawn.
+	IsVoid(slot callbudget.Slot) bool
+
+	// Report tells how a call ended that was refused, or that was a probe.
+	Report(ctx context.Context, report callbudget.CallReport)
+}
+
+// Execute waits for the slot, mints the token and seals it for the calling workflow.
 func (a *MintToken) Execute(ctx context.Context, input fetchrecording.MintTokenInput) (*fetchrecording.MintTokenResult, error) {
-	if err := a.Account.Serves(input.BotID); err != nil {
+	served, err := a.Served.Of(input.BotID)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	level := input.Level
+	if level < callbudget.FrontLevel || level > callbudget.LastLevel {
+		level = callbudget.LastLevel
+	}
+	if _, _, err := served.Credentials.Mint(input.BotID, time.Now()); err != nil {
+		return nil, activityError(err) // Before a slot is spent on it.
+	}
+	slot, in, err := a.Slots.Take(ctx, served, callbudget.Want{BotID: input.BotID, Level: level, Batch: input.BatchID})
+	if err != nil {
 		return nil, activityError(err)
 	}
 	now := time.Now()
-	token, expiresAt, err := a.Account.Credentials.Mint(input.BotID, now)
+	token, expiresAt, err := served.Credentials.Mint(input.BotID, now)
 	if err != nil {
-		return nil, err
+		return nil, activityError(err)
 	}
-	usableUntil := now.Add(timing.TokenUse)
+	usableUntil := now.Add(max(in, 0) + timing.TokenUse)
 	if limit := expiresAt.Add(-timing.TokenMargin); limit.Before(usableUntil) {
 		usableUntil = limit
 	}
-	sealed, err := a.Account.Sealer.Seal(seal.Token, activity.GetInfo(ctx).WorkflowExecution.ID, token, usableUntil)
+	sealed, err := served.Sealer.Seal(seal.Token, activity.GetInfo(ctx).WorkflowExecution.ID, token, usableUntil)
 	if err != nil {
 		return nil, err
 	}
-	return &fetchrecording.MintTokenResult{Token: fetchrecording.SealedText(sealed), ExpiresAt: usableUntil.UTC()}, nil
+	return &fetchrecording.MintTokenResult{Token: fetchrecording.SealedText(sealed), ExpiresAt: usableUntil.UTC(), Slot: slot}, nil
 }

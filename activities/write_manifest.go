@@ -14,13 +14,18 @@ import (
 // WriteManifest writes the proof of an outcome: once, and over another one only
 // as [archive.Store.WriteManifest] allows.
 type WriteManifest struct {
-	Account *account.Account
+	Served *account.Served
 }
 
 // Execute verifies that every recording is still what was stored, writes the
 // manifest unless the session has one, and returns what the archive says now.
 func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
-	store, session := a.Account.Store, input.Result.Session
+	session := input.Result.Session
+	served, err := a.Served.Of(session.BotID)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	store := served.Store
 	folder, err := store.Folder(session)
 	if err != nil {
 		return nil, activityError(err)

@@ -37,6 +37,10 @@ type FetchRequest struct {
 	// A session that is archived is never fetched again. Defaults to false.
 	Refetch bool `json:"refetch,omitempty"`
 
+	// Priority is from 1, served first, to 5: of the fetches that wait for calls to
+	// the vendor. Defaults to 2, and for a fetch with a BatchID to 4.
+	Priority int `json:"priority,omitempty"`
+
 	// Policy says how long to wait and how often to retry. Defaults to
 	// [DefaultFetchPolicy], field by field.
 	Policy FetchPolicy `json:"policy,omitzero"`
@@ -66,6 +70,7 @@ func (r FetchRequest) ValidateAt(now time.Time) error {
 		r.validate(now),
 		validateUserID(r.UserID),
 		validateBatchID(r.BatchID),
+		validatePriority(r.Priority),
 		r.Policy.Validate(),
 	)
 	if err != nil {
@@ -89,6 +94,34 @@ func validateBatchID(batchID string) error {
 		return fmt.Errorf("batchId %.80q is malformed: want up to 128 letters, digits, dots, underscores and hyphens", batchID)
 	}
 	return nil
+}
+
+func validatePriority(priority int) error {
+	if priority < 0 || priority > LastPriority {
+		return fmt.Errorf("priority %d is out of bounds: want 1, which is served first, to %d, or leave it out", priority, LastPriority)
+	}
+	return nil
+}
+
+// The priorities of requests that say none.
+const (
+	SinglePriority = 2
+	BatchPriority  = 4
+
+	// LastPriority is the one that is served last.
+	LastPriority = 5
+)
+
+// EffectivePriority returns the request's priority, or the one that it has by default.
+func (r FetchRequest) EffectivePriority() int {
+	switch {
+	case r.Priority != 0:
+		return r.Priority
+	case r.BatchID != "":
+		return BatchPriority
+	default:
+		return SinglePriority
+	}
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

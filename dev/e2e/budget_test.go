@@ -1,21 +1,16 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
-	taskqueuepb "go.temporal.io/api/taskqueue/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
-	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 func TestTwoWorkersStayWithinTheSharedBudget(t *testing.T) {
@@ -28,20 +23,18 @@ func TestTwoWorkersStayWithinTheSharedBudget(t *testing.T) {
 	const (
 		speedup   = 2
 		perMinute = 60
-		perHour   = 60 * perMinute
 		fetches   = 64
 	)
 	start := time.Now()
 	h := newHarness(t, func(c *simulator.Config) {
-		c.CallsPerMinute, c.CallsPerHour = perMinute, perHour
+		c.CallsPerMinute = perMinute
 		c.Now = func() time.Time { return start.Add(speedup * time.Since(start)) }
 	})
-	budget := []string{
-		"SMARTASSIST_CALLS_PER_MINUTE", strconv.Itoa(speedup * perMinute),
-		"SMARTASSIST_CALLS_PER_HOUR", strconv.Itoa(speedup * perHour),
-	}
-	h.startWorker(budget...)
-	h.startWorker(budget...)
+	budget := accountOf(h, "budget")
+	budget.Windows = []string{fmt.Sprintf("%d/%s", perMinute, time.Minute/speedup)}
+	h.env = h.configured(budget)
+	h.startWorker()
+	h.startWorker()
 
 	var runs []client.WorkflowRun
 	for i := range fetches {
@@ -86,47 +79,4 @@ func mostWithin(span time.Duration, times []time.Time) int {
 		most = max(most, i-first+1)
 	}
 	return most
-}
-
-func TestWorkerRefusesQueueLimitAboveTheBudget(t *testing.T) {
-	t.Parallel()
-	// refusalTimeout bounds how long a worker may take to detect the limit.
-	const refusalTimeout = 25 * time.Second
-	tests := []struct {
-		name      string
-		perSecond float32
-	}{
-		{"a limit set through Temporal's API", 500},
-		{"a limit equal to the server's default", 1_000},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			h := newHarness(t)
-			queue := fetchrecording.CallTaskQueue(bot)
-			h.limitQueue(queue, &workflowservice.UpdateTaskQueueConfigRequest_RateLimitUpdate{
-				RateLimit: &taskqueuepb.RateLimit{RequestsPerSecond: test.perSecond},
-			})
-			refused := h.start("worker", workerBinary, h.env)
-			ctx, cancel := context.WithTimeout(h.ctx, refusalTimeout)
-			defer cancel()
-			require.Equal(t, 1, refused.exitCode(ctx))
-			require.Contains(t, refused.stderr.String(), queue)
-			require.Contains(t, refused.stderr.String(), "--queue-rps-limit default")
-			require.NotContains(t, refused.stderr.String(), "the worker serves")
-
-			// What the command in the error message does.
-			h.limitQueue(queue, &workflowservice.UpdateTaskQueueConfigRequest_RateLimitUpdate{})
-			h.startWorker()
-		})
-	}
-}
-
-// limitQueue sets the limit of an activity queue through Temporal's API.
-func (h *harness) limitQueue(queue string, update *workflowservice.UpdateTaskQueueConfigRequest_RateLimitUpdate) {
-	h.t.Helper()
-	_, err := h.client.WorkflowService().UpdateTaskQueueConfig(h.ctx, &workflowservice.UpdateTaskQueueConfigRequest{
-		Namespace: h.name, TaskQueue: queue, TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY, UpdateQueueRateLimit: update,
-	})
-	require.NoError(h.t, err)
 }

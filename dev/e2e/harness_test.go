@@ -45,7 +45,7 @@ const (
 
 	// The budget of a bot, too large to slow any test down.
 	callsPerMinute = 6_000
-	callsPerHour   = 180_000
+	callsPerHour   = simulator.Unlimited
 
 	bot = simulator.DefaultBotID
 )
@@ -64,8 +64,11 @@ type harness struct {
 	name     string // of the namespace and the bucket
 	env      environment
 
-	// secrets must not leak, nor must the credentials that upstream recorded.
-	secrets []string
+	// secrets must not leak, nor must the credentials that the upstreams recorded,
+	// from objects in the buckets among others.
+	secrets   []string
+	upstreams []*upstream
+	buckets   []string
 
 	// Shared with the harnesses of subtests.
 	processes   *[]*process
@@ -89,6 +92,7 @@ func newHarness(t testing.TB, changes ...func(*simulator.Config)) *harness {
 		change(&config)
 	}
 	h.upstream = startUpstream(t, config)
+	h.upstreams, h.buckets = []*upstream{h.upstream}, []string{h.name}
 	h.env = make(environment)
 	for _, variable := range servers.Environment() {
 		h.env[variable.Name] = variable.Value

@@ -76,7 +76,10 @@ func (h *harness) requireNoLeaks() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), leakCheckTimeout)
 	defer cancel()
 	var found []string
-	credentials := slices.Concat(h.secrets, h.upstream.seenCredentials())
+	credentials := slices.Clone(h.secrets)
+	for _, upstream := range h.upstreams {
+		credentials = append(credentials, upstream.seenCredentials()...)
+	}
 	for where, text := range h.readableTexts(ctx) {
 		found = append(found, leaks(credentials, where, text)...)
 	}
@@ -100,10 +103,14 @@ func (h *harness) readableTexts(ctx context.Context) map[string][]byte {
 		texts[fmt.Sprintf("stdout of %s %d", p.name, i)] = []byte(p.stdout.String())
 		texts[fmt.Sprintf("stderr of %s %d", p.name, i)] = []byte(p.stderr.String())
 	}
-	exists, err := h.store.BucketExists(ctx, h.name)
-	require.NoError(h.t, err)
-	if exists {
-		h.readObjects(ctx, texts)
+	for _, bucket := range h.buckets {
+		exists, err := h.store.BucketExists(ctx, bucket)
+		require.NoError(h.t, err)
+		if exists {
+			in := *h
+			in.name = bucket
+			in.readObjects(ctx, texts)
+		}
 	}
 	serverLog, err := os.ReadFile(filepath.Join(serverFolder, "logs", "temporal-server.log"))
 	require.NoError(h.t, err)

@@ -62,8 +62,8 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // separately, and the signature of a media URL. The caller holds u.mu.
 func (u *upstream) recordCredentials(r *http.Request) {
 	parts := strings.Split(r.Header.Get("auth"), ".")
-	if len(parts) == 3 {
-		parts = parts[1:] // The header is the same for every token.
+	if len(parts) == 3 || len(parts) == 5 {
+		parts = parts[1:] // The header is the same for every token, encrypted or not.
 	}
 	if _, signature, signed := strings.Cut(r.URL.RawQuery, "&s="); signed {
 		parts = append(parts, strings.TrimRight(signature, "$"))

@@ -43,9 +43,9 @@ import (
 )
 
 // release names the histories that -save writes.
-const release = "v0.2.0"
+const release = "v0.3.0"
 
-var save = flag.Bool("save", false, "keep the histories in workflows/fetchrecording/testdata/histories")
+var save = flag.Bool("save", false, "keep the histories in the folders testdata/histories of the engines")
 
 // state is one state in which a later version may find a fetch.
 type state struct {
@@ -128,12 +128,12 @@ func requireOrdinary(t *testing.T, history *historypb.History) {
 	t.Helper()
 	require.Equal(t, []string{
 		"WorkflowExecutionStarted",
-		"ActivityTaskScheduled FindArchived on callvault",
-		"ActivityTaskScheduled MintToken on callvault-api/" + simulator.DefaultBotID,
-		"ActivityTaskScheduled CheckStatus on callvault-check",
+		"ActivityTaskScheduled FindArchived on callvault-bot/" + simulator.DefaultBotID,
+		"ActivityTaskScheduled MintToken on callvault-slot/" + simulator.DefaultBotID + "/8",
+		"ActivityTaskScheduled CheckStatus on callvault-check/dev",
 		"UpsertWorkflowSearchAttributes",
-		"ActivityTaskScheduled DownloadRecording on callvault-transfer",
-		"ActivityTaskScheduled WriteManifest on callvault",
+		"ActivityTaskScheduled DownloadRecording on callvault-transfer/dev",
+		"ActivityTaskScheduled WriteManifest on callvault-archive/dev",
 		"UpsertWorkflowSearchAttributes",
 		"WorkflowExecutionCompleted",
 	}, billed(history))
@@ -158,7 +158,7 @@ func billed(history *historypb.History) []string {
 }
 
 func TestTodaysHistoriesReplay(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	s, c := start(ctx, t)
 
@@ -167,15 +167,7 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 	for i, state := range states() {
 		t.Run(state.name, func(t *testing.T) {
 			history := historyOf(ctx, t, s, c, state, uint64(i))
-			body, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(history)
-			require.NoError(t, err)
-			if *save {
-				path := filepath.Join(repository, "workflows", "fetchrecording", "testdata", "histories", fmt.Sprintf("%s_%s.json", release, state.name))
-				file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-				require.NoError(t, err, "a saved history is never replaced: set release to the new version")
-				_, err = file.Write(body)
-				require.NoError(t, errors.Join(err, file.Close()))
-			}
+			keep(t, "fetchrecording", state.name, history)
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
 			switch state.name {
 			case "ordinary":
@@ -185,6 +177,21 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// keep saves a history for the future, with -save.
+func keep(t *testing.T, engine, state string, history *historypb.History) {
+	t.Helper()
+	if !*save {
+		return
+	}
+	body, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(history)
+	require.NoError(t, err)
+	path := filepath.Join(repository, "workflows", engine, "testdata", "histories", fmt.Sprintf("%s_%s.json", release, state))
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	require.NoError(t, err, "a saved history is never replaced: set release to the new version")
+	_, err = file.Write(body)
+	require.NoError(t, errors.Join(err, file.Close()))
 }
 
 // repository is this module's parent, before the store moves the process into
@@ -203,7 +210,7 @@ func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, data.Close()) })
 	s, err := stack.Start(ctx, stack.Options{Data: data,
-		Upstream:     simulator.Config{EnforceJTI: true, CallsPerMinute: 6000, CallsPerHour: 100_000},
+		Upstream:     simulator.Config{BotIDs: append([]string{simulator.DefaultBotID}, budgetBots...), EnforceJTI: true, CallsPerMinute: 6000, CallsPerHour: simulator.Unlimited},
 		TemporalPort: ports.Any, UIPort: ports.Any, StorePort: ports.Any, UpstreamPort: ports.Any})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
@@ -268,7 +275,7 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 		require.Eventually(t, func() bool {
 			progress, err := run.Progress(ctx)
 			return err == nil && state.until(progress)
-		}, 20*time.Second, 20*time.Millisecond)
+		}, 90*time.Second, 20*time.Millisecond) // A bot is known not to be served after a minute.
 	}
 	if state.then != nil {
 		require.NoError(t, state.then(ctx, run))
@@ -276,8 +283,13 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 	if !state.open {
 		_, _ = run.Result(ctx) // A cancelled one fails, which its history shows.
 	}
+	return export(ctx, t, c, run.WorkflowID(), run.RunID())
+}
+
+func export(ctx context.Context, t *testing.T, c client.Client, workflowID, runID string) *historypb.History {
+	t.Helper()
 	history := new(historypb.History)
-	events := c.GetWorkflowHistory(ctx, run.WorkflowID(), run.RunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := c.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		require.NoError(t, err)

@@ -1,25 +1,28 @@
 // Package account is what belongs to one account at the vendor: its bots, their
 // credentials and call budget, the hosts that its media may come from, and the
-// place of its recordings in the archive.
+// place of its recordings in the archive. Nothing of it is shared with another
+// account in the same process.
 package account
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
-	"slices"
+	"time"
 
 	"github.com/callvault/callvault/internal/archive"
-	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
-	"github.com/callvault/callvault/internal/shortlist"
 	"github.com/callvault/callvault/internal/smartassist"
 )
 
 // Settings describe an account. Package config validates them and has the
 // defaults of what operators may leave out.
 type Settings struct {
+	// Name identifies the account in task queues and workflow ids: up to 64
+	// letters, digits, dots, underscores and hyphens. All workers of the account
+	// have the same one. Required.
+	Name string
+
 	// API is the base URL of the vendor's API; http only for a loopback host.
 	// Required.
 	API *url.URL
@@ -30,8 +33,12 @@ type Settings struct {
 	// Credentials are those of the JWT app. Required.
 	Credentials smartassist.Credentials
 
-	// Budget is the call budget of each bot. Required.
+	// Budget is the call budget. Required.
 	Budget Budget
+
+	// Retention is how long the vendor keeps a recording after its call; sessions
+	// that it purges soon are asked for first. Defaults to 0, which is not known.
+	Retention time.Duration
 
 	// MediaHosts are the hosts that media may come from in addition to the API's
 	// own; "*." matches every name below a domain. Defaults to none.
@@ -40,6 +47,15 @@ type Settings struct {
 	// Archive is where the recordings are stored, and with which credentials.
 	// Required.
 	Archive archive.Config
+}
+
+// BudgetName returns whose call budget a call about the bot counts against: the
+// bot's or the account's.
+func (s Settings) BudgetName(botID string) string {
+	if s.Budget.Scope == PerAccount {
+		return s.Name
+	}
+	return botID
 }
 
 // Account is an account in use. It is safe for concurrent use.
@@ -53,9 +69,11 @@ type Account struct {
 
 // Open returns the account of settings. It makes no request.
 func Open(settings Settings) (*Account, error) {
-	if settings.API == nil || len(settings.BotIDs) == 0 || settings.Budget.CallsPerSecond() <= 0 {
-		// A rate of 0 would be no limit at all to Temporal.
-		return nil, errors.New("the account needs the API's address, a bot and a call budget above 0")
+	if settings.Name == "" || settings.API == nil || len(settings.BotIDs) == 0 || settings.Credentials.Key == nil {
+		return nil, errors.New("the account needs a name, the API's address, a bot and credentials")
+	}
+	if err := settings.Budget.validate(); err != nil {
+		return nil, err
 	}
 	store, err := archive.Open(settings.Archive)
 	if err != nil {
@@ -64,20 +82,8 @@ func Open(settings Settings) (*Account, error) {
 	return &Account{
 		Settings: settings,
 		Client:   smartassist.NewClient(smartassist.Config{BaseURL: settings.API}),
-		Sealer:   seal.New(settings.Credentials.ClientSecret),
+		Sealer:   seal.New(settings.Credentials.Key),
 		Fetcher:  media.NewFetcher(media.NewHostPolicy(settings.API, settings.MediaHosts)),
 		Store:    store,
 	}, nil
 }
-
-// Serves returns an error that names the bot if it is not one of the account's.
-func (a *Account) Serves(botID string) error {
-	if slices.Contains(a.BotIDs, botID) {
-		return nil
-	}
-	return failure.New(failure.BotNotServed, fmt.Sprintf("no worker of this namespace serves bot %s (they serve %s): add the bot to SMARTASSIST_BOT_ID and restart the workers, or cancel the fetch if botId is wrong",
-		botID, shortlist.Of(a.BotIDs, maxNamedBots)))
-}
-
-// maxNamedBots bounds how many bots an error names.
-const maxNamedBots = 5

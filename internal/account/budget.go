@@ -1,28 +1,42 @@
 package account
 
-// Budget is how many calls of the vendor's API one bot may make. Both windows
-// are rolling and hold at once.
-type Budget struct {
-	CallsPerMinute int
-	CallsPerHour   int
-}
+import (
+	"fmt"
 
-// The share of each window that is handed out. The rest is for calls that are
-// not spaced quite like their slots: a few in an hour, more of them in a minute.
-const (
-	hourShare   = 0.98
-	minuteShare = 0.90
+	"github.com/callvault/callvault/workflows"
 )
 
-// partitionBurst is how many call slots may be handed out at once on a queue
-// that was idle: one from each partition, of which a server has four by default.
-const partitionBurst = 4
+// Scope is who shares a call budget.
+type Scope string
 
-// CallsPerSecond returns the rate at which call slots of one bot are handed out,
-// so that neither window is exceeded: the hour's is the sustained one, the
-// minute's bounds bursts. A budget of fewer than eight calls a minute can be
-// exceeded by a burst on a server with several partitions for each queue.
-func (b Budget) CallsPerSecond() float64 {
-	minute := float64(b.CallsPerMinute)
-	return min(hourShare*float64(b.CallsPerHour)/3600, max(minuteShare*minute-partitionBurst, minute/2)/60)
+// The scopes. Which one the vendor applies to recordings is not settled: its
+// documentation has both.
+const (
+	PerBot     Scope = "bot"
+	PerAccount Scope = "account"
+)
+
+// Budget is how many calls of the vendor's API may be made.
+type Budget struct {
+	// Scope is who shares the windows: each bot has its own, or all bots of the
+	// account share them. Defaults to PerBot.
+	Scope Scope
+
+	// Windows are rolling and hold all at once; at most 4. Required.
+	Windows []workflows.CallWindow
+}
+
+// MaxWindows bounds the windows of a budget.
+const MaxWindows = 4
+
+func (b Budget) validate() error {
+	if len(b.Windows) == 0 || len(b.Windows) > MaxWindows {
+		return fmt.Errorf("the account needs 1 to %d call windows, and has %d", MaxWindows, len(b.Windows))
+	}
+	for _, window := range b.Windows {
+		if err := window.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -84,7 +84,7 @@ func TestMissingCredentialsAreReported(t *testing.T) {
 				return
 			}
 			require.ErrorContains(t, err, row.says)
-			require.ErrorContains(t, err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role")
+			require.ErrorContains(t, err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the account's keys in CALLVAULT_CONFIG, or run under a role")
 		})
 	}
 }

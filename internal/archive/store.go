@@ -46,8 +46,9 @@ type Config struct {
 	Region string
 	// Prefix begins every key, for example "calls/". Defaults to none.
 	Prefix string
-	// Credentials sign the requests. Defaults to the standard AWS chain:
-	// environment, shared file, web identity, container and instance role.
+	// Credentials sign the requests, see [KeyPair] and [SharedFile]. Defaults to
+	// the standard AWS chain: environment, shared file, web identity, container
+	// and instance role.
 	Credentials *credentials.Credentials
 	// Transport carries the requests. Defaults to minio-go's.
 	Transport http.RoundTripper
@@ -96,14 +97,16 @@ func (s *Store) ManifestKey(session workflows.Session) (string, error) {
 	return folder + ManifestName, err
 }
 
+const keysRemedy = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the account's keys in CALLVAULT_CONFIG, or run under a role"
+
 // CheckCredentials returns an error if there are no credentials to sign requests.
 func (s *Store) CheckCredentials() error {
 	value, err := s.client.GetCreds()
 	if err != nil {
-		return fmt.Errorf("the AWS credentials cannot be loaded: %w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role", err)
+		return fmt.Errorf("the AWS credentials cannot be loaded: %w: %s", err, keysRemedy)
 	}
 	if value.SignerType.IsAnonymous() || value.AccessKeyID == "" || value.SecretAccessKey == "" {
-		return errors.New("no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run under a role")
+		return errors.New("no AWS credentials were found: " + keysRemedy)
 	}
 	return nil
 }

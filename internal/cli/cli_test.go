@@ -22,8 +22,11 @@ const (
 	session = "65e7133a3242653c58d7aaaa"
 )
 
-// commands are all there are, as they are called.
-var commands = [][]string{{}, {"fetch"}, {"setup"}}
+// commands and groups of them are all there are, as they are called.
+var (
+	groups   = [][]string{{}, {"config"}, {"budget"}}
+	commands = [][]string{{"fetch"}, {"setup"}, {"config", "check"}, {"budget", "show"}, {"budget", "pause"}, {"budget", "resume"}, {"budget", "set"}}
+)
 
 // outcome is what a user or a script sees of a run.
 type outcome struct {
@@ -83,6 +86,9 @@ func TestWrongUsageSaysWhatToChange(t *testing.T) {
 		"retries that are not a number":    {fetch("--partial-max-retries", "many"), []string{"--partial-max-retries", "--help"}},
 		"negative retries":                 {fetch("--partial-max-retries", "-1"), []string{"partialMaxRetries is -1", "0 to 1000"}},
 		"retries beyond reason":            {fetch("--partial-max-retries", "1001"), []string{"0 to 1000"}},
+		"a priority of zero":               {fetch("--priority", "0"), []string{"--priority 0 is out of bounds", "1 to 5"}},
+		"a priority beyond the last":       {fetch("--priority", "6"), []string{"priority 6 is out of bounds", "to 5"}},
+		"a negative priority":              {fetch("--priority", "-1"), []string{"priority -1 is out of bounds"}},
 		"shortest wait above longest":      {fetch("--poll-min", "2h", "--poll-max", "1h"), []string{"pollMin (2h0m0s) is longer", "swap them"}},
 		"a flag that is not true or false": {fetch("--wait=perhaps"), []string{"--wait", "--help"}},
 		"a misspelt subcommand of help":    {[]string{"fetch", "help"}, []string{`unexpected argument "help"`}},
@@ -101,16 +107,16 @@ func TestWrongUsageSaysWhatToChange(t *testing.T) {
 
 func TestEveryCommandShowsAnExample(t *testing.T) {
 	noTemporal(t)
-	for _, command := range commands {
+	for i, command := range slices.Concat(groups, commands) {
 		for _, flag := range []string{"--help", "-h"} {
-			got := run(t.Context(), append(command, flag)...)
+			got := run(t.Context(), append(slices.Clone(command), flag)...)
 			require.Equal(t, program.ExitDone, got.code)
 			require.Empty(t, got.stderr)
 			require.Contains(t, got.stdout, "Usage:\n")
 			require.Contains(t, got.stdout, "Examples:\n  ", command)
 			require.NotContains(t, got.stdout, "completion", "every command that is shown is one of ours")
-			if len(command) > 0 {
-				require.Contains(t, got.stdout, "--output text|json")
+			if i >= len(groups) {
+				require.Contains(t, got.stdout, "--output text|json", command)
 			}
 		}
 	}
@@ -141,7 +147,7 @@ func TestFetchHelpNamesDefaultsAndExitCodes(t *testing.T) {
 	help := run(t.Context(), "fetch", "--help").stdout
 	for _, says := range []string{
 		"--poll-min", "(default 1m0s)", "--poll-max", "(default 30m0s)", "--partial-retry-after", "(default 24h0m0s)",
-		"--partial-max-retries", "(default 7)", "--unavailable-settles-after", "(default 48h0m0s)", "--give-up-after", "(default 720h0m0s)", "--user", "--wait", "--refetch", "--no-check",
+		"--partial-max-retries", "(default 7)", "--unavailable-settles-after", "(default 48h0m0s)", "--give-up-after", "(default 720h0m0s)", "--user", "--wait", "--refetch", "--no-check", "--priority", "(default 2)",
 		"0 done, 1 the outcome is not archived or the fetch failed, 2 wrong usage",
 	} {
 		require.Contains(t, help, says)

@@ -58,7 +58,7 @@ func checkServed(ctx context.Context, server workflowservice.WorkflowServiceClie
 		// The server reports the pollers of one partition of a queue only.
 		return nil
 	}
-	return program.Usage(fmt.Errorf("no worker of namespace %q serves bot %s (%s): correct --bot, start a worker (%s) that has the bot in SMARTASSIST_BOT_ID, or give --no-check to start a fetch that waits as blocked until a worker serves the bot",
+	return program.Usage(fmt.Errorf("no worker of namespace %q serves bot %s (%s): correct --bot, start a worker (%s) that has the bot in SMARTASSIST_BOT_ID or CALLVAULT_CONFIG, or give --no-check to start a fetch that waits as blocked until a worker serves the bot",
 		namespace, session.BotID, describeServed(bots, err), program.Command("worker")))
 }
 
@@ -68,7 +68,7 @@ func checkServed(ctx context.Context, server workflowservice.WorkflowServiceClie
 func isPolled(ctx context.Context, server workflowservice.WorkflowServiceClient, namespace, botID string) (bool, error) {
 	described, err := server.DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 		Namespace:     namespace,
-		TaskQueue:     &taskqueuepb.TaskQueue{Name: fetchrecording.CallTaskQueue(botID), Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
+		TaskQueue:     &taskqueuepb.TaskQueue{Name: fetchrecording.BotTaskQueue(botID), Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
 		TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
 	})
 	return len(described.GetPollers()) > 0, err
@@ -87,7 +87,7 @@ func isRunning(ctx context.Context, server workflowservice.WorkflowServiceClient
 // order. Workers send one a minute, so one that has just started may be missing;
 // the server keeps those of a stopped worker for some minutes.
 func servedBots(ctx context.Context, server workflowservice.WorkflowServiceClient, namespace string) ([]string, error) {
-	prefix := fetchrecording.CallTaskQueue("")
+	prefix := fetchrecording.BotTaskQueue("")
 	request := &workflowservice.ListWorkersRequest{
 		Namespace: namespace,
 		PageSize:  workersPerPage,

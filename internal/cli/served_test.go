@@ -93,8 +93,8 @@ func check(t *testing.T, server *temporalStub) (warning string, err error) {
 
 func TestServedBotOrRunningFetchPassesTheCheck(t *testing.T) {
 	for name, server := range map[string]*temporalStub{
-		"polled":              {pollers: map[string]int{"callvault-api/st-1": 2}},
-		"reported, on a page": {pages: [][]string{{"callvault"}, {"callvault-api/st-1"}}},
+		"polled":              {pollers: map[string]int{"callvault-bot/st-1": 2}},
+		"reported, on a page": {pages: [][]string{{"callvault"}, {"callvault-bot/st-1"}}},
 		"running":             {running: "fetch-recording/st-1/65e7133a3242653c58d7aaaa"},
 	} {
 		warning, err := check(t, server)
@@ -106,7 +106,7 @@ func TestServedBotOrRunningFetchPassesTheCheck(t *testing.T) {
 func TestUnservedBotIsRefusedWithTheBotsThatAreServed(t *testing.T) {
 	var many []string
 	for i := range 12 {
-		many = append(many, fmt.Sprintf("callvault-api/st-x%02d", i))
+		many = append(many, fmt.Sprintf("callvault-bot/st-x%02d", i))
 	}
 	slices.Reverse(many)
 	for name, row := range map[string]struct {
@@ -114,7 +114,7 @@ func TestUnservedBotIsRefusedWithTheBotsThatAreServed(t *testing.T) {
 		served string
 	}{
 		"another bot": {
-			&temporalStub{pollers: map[string]int{"callvault-api/st-2": 1}, pages: [][]string{{"callvault-api/st-2", "callvault-transfer", "callvault-api/st-2"}}},
+			&temporalStub{pollers: map[string]int{"callvault-bot/st-2": 1}, pages: [][]string{{"callvault-bot/st-2", "callvault-transfer", "callvault-bot/st-2"}}},
 			"they serve st-2",
 		},
 		"many bots": {
@@ -122,7 +122,7 @@ func TestUnservedBotIsRefusedWithTheBotsThatAreServed(t *testing.T) {
 			"they serve st-x00, st-x01, st-x02, st-x03, st-x04, st-x05, st-x06, st-x07, st-x08, st-x09 and 2 more",
 		},
 		"queues that are no bot's": {
-			&temporalStub{pages: [][]string{{"callvault", "callvault-api/\x1b[2J", "another/callvault-api/st-3"}}},
+			&temporalStub{pages: [][]string{{"callvault", "callvault-bot/\x1b[2J", "another/callvault-bot/st-3"}}},
 			"the server lists no worker of any bot",
 		},
 		"another session is fetched": {
@@ -136,7 +136,7 @@ func TestUnservedBotIsRefusedWithTheBotsThatAreServed(t *testing.T) {
 	} {
 		warning, err := check(t, row.server)
 		require.EqualError(t, err, `no worker of namespace "prod" serves bot st-1 (`+row.served+`): correct --bot, start a worker (`+program.Command("worker")+
-			`) that has the bot in SMARTASSIST_BOT_ID, or give --no-check to start a fetch that waits as blocked until a worker serves the bot`, name)
+			`) that has the bot in SMARTASSIST_BOT_ID or CALLVAULT_CONFIG, or give --no-check to start a fetch that waits as blocked until a worker serves the bot`, name)
 		require.True(t, program.IsUsage(err), name)
 		require.Empty(t, warning, name)
 	}

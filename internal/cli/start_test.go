@@ -41,14 +41,14 @@ func (s *server) DescribeTaskQueue(_ context.Context, request *workflowservice.D
 	switch {
 	case s.hidden:
 		return nil, serviceerror.ToStatus(serviceerror.NewPermissionDenied("not yours", "")).Err()
-	case request.GetTaskQueue().GetName() == "callvault-api/"+s.served:
+	case request.GetTaskQueue().GetName() == "callvault-bot/"+s.served:
 		response.Pollers = []*taskqueuepb.PollerInfo{{Identity: "worker"}}
 	}
 	return &response, nil
 }
 
 func (s *server) ListWorkers(context.Context, *workflowservice.ListWorkersRequest) (*workflowservice.ListWorkersResponse, error) {
-	return &workflowservice.ListWorkersResponse{Workers: []*workerpb.WorkerListInfo{{TaskQueue: "callvault-api/" + s.served}}}, nil
+	return &workflowservice.ListWorkersResponse{Workers: []*workerpb.WorkerListInfo{{TaskQueue: "callvault-bot/" + s.served}}}, nil
 }
 
 func (s *server) DescribeWorkflowExecution(context.Context, *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
@@ -68,8 +68,13 @@ func (s *server) StartWorkflowExecution(_ context.Context, request *workflowserv
 	return &workflowservice.StartWorkflowExecutionResponse{RunId: "run-2"}, nil
 }
 
-// listen serves on loopback and points the command line there.
 func (s *server) listen(t *testing.T) {
+	t.Helper()
+	listen(t, s)
+}
+
+// listen serves on loopback and points the command line there.
+func listen(t *testing.T, s workflowservice.WorkflowServiceServer) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -131,6 +136,7 @@ func TestFlagsReachTheRequest(t *testing.T) {
 	}{
 		{nil, `{}`},
 		{[]string{"--refetch"}, `{"refetch": true}`},
+		{[]string{"--priority", "5"}, `{"priority": 5}`},
 		{[]string{"--unavailable-settles-after", "36h"}, `{"policy": {"unavailableSettlesAfter": "36h0m0s"}}`},
 		{[]string{"--user", "u@example.com"}, `{"userId": "u@example.com"}`},
 	} {

@@ -36,6 +36,8 @@ const (
 	Transient Kind = "Transient"
 	// TokenStale: the token can no longer be used; mint another.
 	TokenStale Kind = "TokenStale"
+	// NoSlotYet: the worker held the call for long, and gives it back to the queue.
+	NoSlotYet Kind = "NoSlotYet"
 	// MediaUnavailable: the media server is unavailable; the same URL may work
 	// later.
 	MediaUnavailable Kind = "MediaUnavailable"
@@ -64,14 +66,14 @@ const (
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{
-		InvalidInput, BotNotServed, Rejected, Blocked, RateLimited, Transient, TokenStale,
+		InvalidInput, BotNotServed, Rejected, Blocked, RateLimited, Transient, TokenStale, NoSlotYet,
 		MediaUnavailable, MediaRefused, MediaExpired, MediaInvalid, HandedOver, ArchiveBlocked, ArchiveUnavailable, ArchiveChanged, AlreadyArchived,
 	}
 }
 
 // Retryable reports whether Temporal retries an activity that fails like this
 // with the same input. The other kinds go back to the workflow, which decides.
-func (k Kind) Retryable() bool { return k == HandedOver || k == ArchiveUnavailable }
+func (k Kind) Retryable() bool { return k == HandedOver || k == ArchiveUnavailable || k == NoSlotYet }
 
 // Benign reports whether Temporal keeps a failure of this kind out of its error
 // logs and failure metrics, because the workflow waits it out. For what needs an

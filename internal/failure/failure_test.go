@@ -26,6 +26,7 @@ func TestKindsSayWhatIsRetriedAndWhatIsBenign(t *testing.T) {
 		{failure.RateLimited, "RateLimited", false, true},
 		{failure.Transient, "Transient", false, true},
 		{failure.TokenStale, "TokenStale", false, true},
+		{failure.NoSlotYet, "NoSlotYet", true, true},
 		{failure.MediaUnavailable, "MediaUnavailable", false, true},
 		{failure.MediaRefused, "MediaRefused", false, true},
 		{failure.MediaExpired, "MediaExpired", false, true},

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/media"
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/workflows"
@@ -77,7 +78,7 @@ func (v *vendor) fileURL(t *testing.T, file simulator.File) string {
 
 func (v *vendor) askURL(t *testing.T) string {
 	t.Helper()
-	token, _, err := smartassist.Credentials{ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret}.Mint(botID, time.Now())
+	token, _, err := smartassist.Credentials{ClientID: simulator.DefaultClientID, Key: secret.Value(simulator.DefaultClientSecret)}.Mint(botID, time.Now())
 	require.NoError(t, err)
 	resp, err := smartassist.NewClient(smartassist.Config{BaseURL: v.url}).FetchRecordings(t.Context(), token, workflows.Session{BotID: botID, SessionID: sessionID}, "")
 	require.NoError(t, err)

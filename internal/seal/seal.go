@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -41,23 +42,53 @@ var (
 	ErrExpired = errors.New("the sealed text has expired")
 	// ErrNotOurs means that the text was altered, or sealed for another workflow or
 	// purpose, or with another client secret.
-	ErrNotOurs = errors.New("the sealed text cannot be opened: it was sealed with another client secret, or altered; give all workers of the namespace the same SMARTASSIST_CLIENT_SECRET")
+	ErrNotOurs = errors.New("the sealed text cannot be opened: it was sealed with another client secret, or altered; give all workers of the account the same client secret or private key")
 )
+
+// Secret is where the secret is from which the keys are derived. It may change
+// while the process runs.
+type Secret interface {
+	Read() (string, error)
+}
 
 // Sealer seals and opens. It is safe for concurrent use.
 type Sealer struct {
-	secret []byte
+	secret Secret
+
+	mu sync.Mutex
+	// current and previous are the last two secrets, so that what was sealed
+	// before a change can still be opened.
+	current, previous string
 }
 
 // New returns a Sealer whose keys are derived from secret.
-func New(secret string) *Sealer {
-	return &Sealer{secret: []byte(secret)}
+func New(secret Secret) *Sealer { return &Sealer{secret: secret} }
+
+// secrets returns the current secret and the one before it, if there was one.
+func (s *Sealer) secrets() ([]string, error) {
+	secret, err := s.secret.Read()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if secret != s.current {
+		s.current, s.previous = secret, s.current
+	}
+	if s.previous == "" {
+		return []string{s.current}, nil
+	}
+	return []string{s.current, s.previous}, nil
 }
 
 // Seal encrypts text for one workflow until expiresAt, which is readable in
 // the result.
 func (s *Sealer) Seal(purpose Purpose, workflowID, text string, expiresAt time.Time) (string, error) {
-	aead, err := s.aead(purpose, workflowID)
+	secrets, err := s.secrets()
+	if err != nil {
+		return "", err
+	}
+	aead, err := newAEAD(secrets[0], purpose, workflowID)
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +97,8 @@ func (s *Sealer) Seal(purpose Purpose, workflowID, text string, expiresAt time.T
 	return header + "." + base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// Open decrypts what Seal returned. Its errors are [ErrNotOurs] and [ErrExpired].
+// Open decrypts what Seal returned. Its errors are [ErrNotOurs], [ErrExpired], and that
+// the secret cannot be read.
 func (s *Sealer) Open(purpose Purpose, workflowID, sealed string, now time.Time) (string, error) {
 	last := strings.LastIndexByte(sealed, '.')
 	if last < 0 {
@@ -82,26 +114,33 @@ func (s *Sealer) Open(purpose Purpose, workflowID, sealed string, now time.Time)
 	if err != nil {
 		return "", ErrNotOurs
 	}
-	aead, err := s.aead(purpose, workflowID)
+	secrets, err := s.secrets()
 	if err != nil {
 		return "", err
 	}
-	text, err := aead.Open(nil, nil, ciphertext, []byte(header))
-	switch {
-	case err != nil:
-		return "", ErrNotOurs
-	case !now.Before(time.Unix(expiresAt, 0)):
-		return "", ErrExpired
+	for _, secret := range secrets {
+		aead, err := newAEAD(secret, purpose, workflowID)
+		if err != nil {
+			return "", err
+		}
+		text, err := aead.Open(nil, nil, ciphertext, []byte(header))
+		switch {
+		case err != nil: // Perhaps it was sealed with the secret before.
+		case !now.Before(time.Unix(expiresAt, 0)):
+			return "", ErrExpired
+		default:
+			return string(text), nil
+		}
 	}
-	return string(text), nil
+	return "", ErrNotOurs
 }
 
-// aead derives a key for each workflow and purpose. So the additional data needs
+// newAEAD derives a key for each workflow and purpose. So the additional data needs
 // only the version and the expiry, and no key is used for nearly as many texts as
 // random nonces allow.
-func (s *Sealer) aead(purpose Purpose, workflowID string) (cipher.AEAD, error) {
+func newAEAD(secret string, purpose Purpose, workflowID string) (cipher.AEAD, error) {
 	info := version + "\x00" + string(purpose) + "\x00" + workflowID
-	key, err := hkdf.Key(sha256.New, s.secret, nil, info, 32)
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, info, 32)
 	if err != nil {
 		return nil, fmt.Errorf("derive the sealing key: %w", err)
 	}

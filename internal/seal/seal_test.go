@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/seal"
+	"github.com/callvault/callvault/internal/secret"
 )
 
 const workflowID = "fetch-recording/st-1/65e7133a3242653c58d7aaaa"
@@ -15,18 +16,24 @@ const workflowID = "fetch-recording/st-1/65e7133a3242653c58d7aaaa"
 var now = time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
 
 func TestOpenNeedsTheSameWorkflowPurposeAndSecret(t *testing.T) {
-	sealed, err := seal.New("secret").Seal(seal.Token, workflowID, "the token", now.Add(time.Minute))
+	sealed, err := seal.New(secret.Value("secret")).Seal(seal.Token, workflowID, "the token", now.Add(time.Minute))
 	require.NoError(t, err)
 	require.NotContains(t, sealed, "the token")
 
-	text, err := seal.New("secret").Open(seal.Token, workflowID, sealed, now)
+	text, err := seal.New(secret.Value("secret")).Open(seal.Token, workflowID, sealed, now)
 	require.NoError(t, err)
 	require.Equal(t, "the token", text)
 
 	for name, open := range map[string]func() (string, error){
-		"another secret":   func() (string, error) { return seal.New("Secret").Open(seal.Token, workflowID, sealed, now) },
-		"another workflow": func() (string, error) { return seal.New("secret").Open(seal.Token, workflowID+"x", sealed, now) },
-		"another purpose":  func() (string, error) { return seal.New("secret").Open(seal.MediaURL, workflowID, sealed, now) },
+		"another secret": func() (string, error) {
+			return seal.New(secret.Value("Secret")).Open(seal.Token, workflowID, sealed, now)
+		},
+		"another workflow": func() (string, error) {
+			return seal.New(secret.Value("secret")).Open(seal.Token, workflowID+"x", sealed, now)
+		},
+		"another purpose": func() (string, error) {
+			return seal.New(secret.Value("secret")).Open(seal.MediaURL, workflowID, sealed, now)
+		},
 	} {
 		_, err := open()
 		require.ErrorIs(t, err, seal.ErrNotOurs, name)
@@ -34,7 +41,7 @@ func TestOpenNeedsTheSameWorkflowPurposeAndSecret(t *testing.T) {
 }
 
 func TestSealedTextExpiresAndExpiryCannotBeChanged(t *testing.T) {
-	sealer := seal.New("secret")
+	sealer := seal.New(secret.Value("secret"))
 	sealed, err := sealer.Seal(seal.Token, workflowID, "the token", now.Add(time.Minute))
 	require.NoError(t, err)
 
@@ -48,7 +55,7 @@ func TestSealedTextExpiresAndExpiryCannotBeChanged(t *testing.T) {
 }
 
 func TestSealingTwiceReturnsDifferentTexts(t *testing.T) {
-	sealer := seal.New("secret")
+	sealer := seal.New(secret.Value("secret"))
 	first, err := sealer.Seal(seal.MediaURL, workflowID, "https://media/", now)
 	require.NoError(t, err)
 	second, err := sealer.Seal(seal.MediaURL, workflowID, "https://media/", now)
@@ -57,7 +64,7 @@ func TestSealingTwiceReturnsDifferentTexts(t *testing.T) {
 }
 
 func FuzzOpenRefusesWhatWasNotSealed(f *testing.F) {
-	sealer := seal.New("secret")
+	sealer := seal.New(secret.Value("secret"))
 	good, err := sealer.Seal(seal.Token, workflowID, "the token", now.Add(time.Minute))
 	require.NoError(f, err)
 	for _, seed := range []string{"", ".", "cv1.", "cv1..", "cv1.1.", "cv2.1.AAAA", good[:len(good)-1], good + "A"} {

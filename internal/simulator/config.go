@@ -25,10 +25,7 @@ const (
 // Unlimited as CallsPerMinute or CallsPerHour switches that window off.
 const Unlimited = -1
 
-const (
-	maxBots        = 1000
-	maxWindowCalls = 1_000_000
-)
+const maxBots = 1000
 
 // Config configures a Simulator. The zero value gives a working simulator of one bot with the vendor's usual limits.
 type Config struct {
@@ -50,9 +47,15 @@ type Config struct {
 	// EnforceJTI is the app's setting of that name: every token needs a jti, an exp at most one hour ahead, and is valid
 	// for one request. When off, jti is neither required nor stored. Defaults to false.
 	EnforceJTI bool
-	// DecryptionKey switches the app's setting "Enforce JWE" on: a token must be a JWS nested in a compact JWE
-	// (RSA-OAEP with A256GCM or A128GCM) for this key. Defaults to none: tokens are plain JWS.
+	// DecryptionKey switches the app's setting "Enforce JWE" on: a token must be a JWS nested in a compact JWE for this
+	// key. Defaults to none: tokens are plain JWS.
 	DecryptionKey *rsa.PrivateKey
+	// KeyAlgorithm is the one algorithm for the content's key that "Enforce JWE" accepts: RSA-OAEP or RSA1_5. It is used
+	// only with DecryptionKey. Defaults to both.
+	KeyAlgorithm string
+	// ContentEncryption is the one encryption of the token that "Enforce JWE" accepts: A256GCM, A128GCM or A128CBC-HS256.
+	// It is used only with DecryptionKey. Defaults to all three.
+	ContentEncryption string
 	// DecryptionKeyID is the kid that the JWE header must carry; it is used only with DecryptionKey.
 	// Defaults to "simulator-key-1".
 	DecryptionKeyID string
@@ -60,10 +63,18 @@ type Config struct {
 	// it. Defaults to false.
 	RequireUserID bool
 
-	// CallsPerMinute is each bot's budget in a rolling window of 60 s: 1 to 1,000,000, or Unlimited. Defaults to 60.
+	// CallsPerMinute is each bot's budget in a rolling window of 60 s: 1 to 1,000,000, or Unlimited; see SetBudget.
+	// Defaults to 60.
 	CallsPerMinute int
-	// CallsPerHour is each bot's budget in a rolling window of 1 h: 1 to 1,000,000, or Unlimited. Defaults to 1800.
+	// CallsPerHour is each bot's budget in a rolling window of 1 h: 1 to 1,000,000, or Unlimited; see SetBudget.
+	// Defaults to 1800.
 	CallsPerHour int
+	// SharedBudget makes all bots share one pair of windows, as a limit of the account does. Defaults to false: each bot
+	// has its own.
+	SharedBudget bool
+	// GenericLimitText makes a call refused for the budget say that the rate limit of the API has been reached, without
+	// telling which window. Defaults to false: it names the minute or the hour.
+	GenericLimitText bool
 	// RefusedCallsCount counts a call that is refused for the budget against it too, so that a client that retries without
 	// backoff stays locked out. Defaults to false.
 	RefusedCallsCount bool
@@ -136,10 +147,11 @@ func (c Config) check() error {
 	default:
 		return fmt.Errorf("simulator: Algorithm %q is not one of HS256, HS512, RS256, RS512", c.Algorithm)
 	}
-	for name, n := range map[string]int{"CallsPerMinute": c.CallsPerMinute, "CallsPerHour": c.CallsPerHour} {
-		if n != Unlimited && (n < 1 || n > maxWindowCalls) {
-			return fmt.Errorf("simulator: %s is %d: use 1 to %d, or Unlimited", name, n, maxWindowCalls)
-		}
+	if err := checkJWESettings(c.KeyAlgorithm, c.ContentEncryption); err != nil {
+		return err
+	}
+	if err := checkBudget(c.CallsPerMinute, c.CallsPerHour); err != nil {
+		return err
 	}
 	for name, n := range map[string]int{"MaxSessions": c.MaxSessions, "LedgerSize": c.LedgerSize} {
 		if n < 1 {

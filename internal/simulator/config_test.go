@@ -32,6 +32,8 @@ func TestInvalidConfigIsRefused(t *testing.T) {
 		`Algorithm "none"`:                       {Algorithm: "none"},
 		"Algorithm RS256 has no key":             {Algorithm: "RS256"},
 		`Environment "a b"`:                      {Environment: "a b"},
+		`KeyAlgorithm "RSA-OAEP-256"`:            {KeyAlgorithm: "RSA-OAEP-256"},
+		`ContentEncryption "A256CBC-HS512"`:      {ContentEncryption: "A256CBC-HS512"},
 	} {
 		_, err := New(config)
 		require.ErrorContains(t, err, says)

@@ -10,9 +10,10 @@
 //
 //  1. An outage set with SetOutage: nothing else is checked.
 //  2. Path and method; anything else gets a 404 as Express formats it. DELETE, which the platform has, is not simulated.
-//  3. The token: present, shaped like a JWT, bot known, signature, client id, exp/nbf/iat, the jti rules, the scope.
+//  3. The token: present, decrypted (with "Enforce JWE"), shaped like a JWT, bot known, signature, client id, exp/nbf/iat,
+//     the jti rules, the scope.
 //     The jti is used up here, so a token that is refused for its scope or for the call budget cannot be used again.
-//  4. The call budget of the bot: the hour before the minute.
+//  4. The call budget of the bot, or of all bots with Config.SharedBudget: the hour before the minute.
 //  5. The arguments.
 //  6. The script of the session.
 //
@@ -26,10 +27,16 @@
 //   - NoSuchSession, set as a Step.Fault, is the other possible response about an unknown session: 404, 403, 409 or 410 with
 //     the error envelope. No public source shows one, so its texts are invented and it is not the default.
 //   - The statuses of the console (see the constants) are sent when a script has them; whether the API sends them is unknown.
-//   - A 429 carries code 429 and no Retry-After; Config.RetryAfter adds one.
+//   - A 429 carries code 429 and no Retry-After; Config.RetryAfter adds one. Its text names the window, unless
+//     Config.GenericLimitText is set: public clients received both.
+//   - SetBudget changes the limits without a sign to the client, as the vendor may. All calls of the last hour count against
+//     the new ones, those included that SpendCalls counted for another client.
 //   - Every status other than success has an empty "recording" list.
 //   - Expired, not-yet-valid and mistyped time claims return 401 with "error verifying the jwt: …".
 //   - An algorithm other than the app's, "none" included, is handled like a bad signature.
+//   - A token that is not encrypted as "Enforce JWE" asks, by another algorithm or for another kid included, is handled like a
+//     text that is not a JWT. So is one without cty "JWT", which RFC 7519 asks of a nested JWT. Without "Enforce JWE", so is
+//     an encrypted one.
 //   - A media URL that is wrong, expired or of a step with URLsRefused returns 403, a signed one for a file that no longer
 //     exists 404. A file that stays refused (403) or deleted (404, 410) is a Fault with a negative Times.
 //   - Media is WAV with a true header. HeaderLies has recordings whose headers lie or that have another format.

@@ -62,24 +62,6 @@ func (s *Simulator) admit(r *http.Request, botID string, now time.Time) (session
 	return query.Get("sessionId"), query.Get("userId"), nil
 }
 
-// spend deducts a call from the bot's budget, or returns why it cannot.
-func (s *Simulator) spend(botID string, now time.Time) *refusal {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	reason, wait := s.bots[botID].take(now)
-	if reason == "" {
-		return nil
-	}
-	refused := &refusal{reason: reason, httpStatus: http.StatusTooManyRequests, code: http.StatusTooManyRequests, msg: msgLimitMinute}
-	if reason == ReasonHour {
-		refused.msg = msgLimitHour
-	}
-	if s.config.RetryAfter {
-		refused.retryAfter = wait
-	}
-	return refused
-}
-
 // nextResponse advances the session's script and returns its step and body. An unknown session, or one of another user, is
 // media_unavailable.
 func (s *Simulator) nextResponse(key sessionKey, userID, base string, now time.Time) (Step, string) {

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// windows holds the two rolling windows of one bot: they count the calls of the last 60 s and of the last hour, not of the
-// clock's minute or hour. Both apply at once: when the hour is spent, calls are refused even with minute budget left
-// (vendor docs). It is not safe for concurrent use.
+// windows holds two rolling windows: they count the calls of the last 60 s and of the last hour, not of the clock's minute
+// or hour. Both apply at once: when the hour is spent, calls are refused even with minute budget left (vendor docs). The
+// limits may change between calls. It is not safe for concurrent use.
 type windows struct {
 	perMinute, perHour int
 	refusedCount       bool
-	calls              []time.Time // oldest first, at most the larger of the two limits
+	calls              []time.Time // of the last hour, whatever the limits are; oldest first, at most maxWindowCalls
 }
 
 // take spends one call, or returns which window refuses it and how long until that window accepts a call again.
@@ -44,23 +44,33 @@ func (w *windows) wait(now time.Time, limit int, span time.Duration) time.Durati
 	return max(0, leaves.Sub(now))
 }
 
-func (w *windows) record(now time.Time) {
-	bound := max(w.perMinute, w.perHour)
-	if bound == Unlimited {
-		return
+// left returns how many calls both windows accept now, at most maxWindowCalls.
+func (w *windows) left(now time.Time) int {
+	w.dropExpired(now)
+	left := maxWindowCalls
+	if w.perMinute != Unlimited {
+		left = min(left, w.perMinute-(len(w.calls)-w.firstWithin(time.Minute, now)))
 	}
-	if len(w.calls) >= bound {
-		w.calls = w.calls[len(w.calls)-bound+1:]
+	if w.perHour != Unlimited {
+		left = min(left, w.perHour-len(w.calls))
+	}
+	return max(0, left)
+}
+
+// record stores a call. Of more than maxWindowCalls, the oldest decide nothing: no limit is larger.
+func (w *windows) record(now time.Time) {
+	if len(w.calls) >= maxWindowCalls {
+		w.calls = w.calls[1:]
 	}
 	w.calls = append(w.calls, now)
 }
 
-// dropExpired drops the calls that have left both windows.
 func (w *windows) dropExpired(now time.Time) {
-	edge := now.Add(-time.Hour)
-	if w.perHour == Unlimited {
-		edge = now.Add(-time.Minute)
-	}
-	n := sort.Search(len(w.calls), func(i int) bool { return w.calls[i].After(edge) })
-	w.calls = w.calls[n:]
+	w.calls = w.calls[w.firstWithin(time.Hour, now):]
+}
+
+// firstWithin returns the index of the first call within the span before now.
+func (w *windows) firstWithin(span time.Duration, now time.Time) int {
+	edge := now.Add(-span)
+	return sort.Search(len(w.calls), func(i int) bool { return w.calls[i].After(edge) })
 }

@@ -85,10 +85,13 @@ func TestWindowsMatchACountOfAllCalls(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for range 50 {
-		w := &windows{perMinute: 1 + rng.IntN(5), perHour: 1 + rng.IntN(20)}
+		w := &windows{}
 		var accepted []time.Time
 		now := noon
-		for range 300 {
+		for i := range 300 {
+			if i%100 == 0 { // limits that change keep the calls
+				w.perMinute, w.perHour = 1+rng.IntN(5), 1+rng.IntN(20)
+			}
 			now = now.Add(time.Duration(rng.IntN(60)) * time.Second)
 			minute, hour := 0, 0
 			for _, at := range accepted {
@@ -99,6 +102,7 @@ func TestWindowsMatchACountOfAllCalls(t *testing.T) {
 					hour++
 				}
 			}
+			require.Equal(t, max(0, min(w.perMinute-minute, w.perHour-hour)), w.left(now))
 			var want Reason
 			switch {
 			case hour >= w.perHour:
@@ -111,27 +115,30 @@ func TestWindowsMatchACountOfAllCalls(t *testing.T) {
 			got, wait := w.take(now)
 			require.Equal(t, want, got)
 			require.Equal(t, want != "", wait > 0)
-			require.LessOrEqual(t, len(w.calls), max(w.perMinute, w.perHour))
 		}
 	}
 }
 
-func TestStoredRefusedCallsAreBounded(t *testing.T) {
-	w := &windows{perMinute: 2, perHour: 5, refusedCount: true}
-	for i := range 100 {
-		w.take(noon.Add(time.Duration(i) * time.Second))
-		require.LessOrEqual(t, len(w.calls), 5)
+func TestStoredCallsAreBounded(t *testing.T) {
+	w := &windows{perMinute: 2, perHour: maxWindowCalls, refusedCount: true, calls: make([]time.Time, maxWindowCalls)}
+	for i := range w.calls {
+		w.calls[i] = noon.Add(time.Duration(i))
 	}
-	reason, wait := w.take(noon.Add(100 * time.Second))
+	now := noon.Add(maxWindowCalls)
+	for range 5 {
+		w.take(now)
+		require.Len(t, w.calls, maxWindowCalls)
+	}
+	reason, wait := w.take(now)
 	require.Equal(t, ReasonHour, reason)
-	require.Equal(t, time.Hour-5*time.Second, wait, "only the last five calls count")
+	require.Equal(t, time.Hour-maxWindowCalls+5, wait, "only the last calls count")
 }
 
-func TestUnlimitedStoresNoCalls(t *testing.T) {
-	w := &windows{perMinute: Unlimited, perHour: Unlimited, refusedCount: true}
-	for range 100 {
-		reason, _ := w.take(noon)
+func TestCallsOfTheLastHourAreStoredAndNoOthers(t *testing.T) {
+	w := &windows{perMinute: Unlimited, perHour: Unlimited}
+	for i := range 120 {
+		reason, _ := w.take(noon.Add(time.Duration(i) * time.Minute))
 		require.Empty(t, reason)
 	}
-	require.Empty(t, w.calls)
+	require.Len(t, w.calls, 60)
 }

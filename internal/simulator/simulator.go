@@ -46,9 +46,7 @@ func New(config Config) (*Simulator, error) {
 	if _, err := rand.Read(s.urlKey); err != nil {
 		return nil, fmt.Errorf("simulator: cannot read random bytes for the media URL key: %w", err)
 	}
-	for _, bot := range config.BotIDs {
-		s.bots[bot] = &windows{perMinute: config.CallsPerMinute, perHour: config.CallsPerHour, refusedCount: config.RefusedCallsCount}
-	}
+	s.openBudgets()
 	return s, nil
 }
 

@@ -64,7 +64,7 @@ func (s *Simulator) unwrap(raw string) (string, *refusal) {
 	if s.config.DecryptionKey == nil {
 		return raw, nil
 	}
-	signed, ok := openJWE(raw, s.config.DecryptionKey, s.config.DecryptionKeyID)
+	signed, ok := openJWE(raw, s.config)
 	if !ok {
 		return "", unauthorized(ReasonNotJWT, msgInvalidToken)
 	}

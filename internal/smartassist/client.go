@@ -100,7 +100,7 @@ type File struct {
 func (c *Client) FetchRecordings(ctx context.Context, token string, session workflows.Session, userID string) (*Response, error) {
 	request, err := c.newRequest(ctx, token, session, userID)
 	if err != nil {
-		return nil, &Error{failure.Rejected, 0, 0, "the request could not be built: check SMARTASSIST_URL and the ids"}
+		return nil, &Error{Kind: failure.Rejected, Text: "the request could not be built: check " + addressSetting + ", and the ids"}
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *Client) FetchRecordings(ctx context.Context, token string, session work
 	var unusable error
 	if code == http.StatusOK {
 		if len(body) > maxResponseBytes {
-			return nil, &Error{failure.Transient, code, 0, fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
+			return nil, &Error{Kind: failure.Transient, Status: code, Text: fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
 		}
 		var parsed *Response
 		if parsed, unusable = parseResponse(body, token, userID); unusable == nil {
@@ -129,7 +129,7 @@ func (c *Client) FetchRecordings(ctx context.Context, token string, session work
 	case got.concernsSession():
 		return &Response{Status: status.NoSuchSession, Text: got.said}, nil
 	case unusable != nil && got.rules == http.StatusOK && !got.isRateLimit():
-		return nil, &Error{failure.Transient, code, 0, fmt.Sprintf("the upstream's response (%s) cannot be used: %s",
+		return nil, &Error{Kind: failure.Transient, Status: code, Text: fmt.Sprintf("the upstream's response (%s) cannot be used: %s",
 			contentType(response.Header), Redact(unusable.Error(), token, userID))}
 	default:
 		return nil, responseError(got, response.Header, time.Now())

@@ -40,6 +40,13 @@ type Error struct {
 	// RateLimited, or if a transient error came with Retry-After.
 	Wait time.Duration
 
+	// Asked reports whether the upstream asked for that time.
+	Asked bool
+
+	// Window is that of the limit which is reached, if Kind is RateLimited and the
+	// upstream says so.
+	Window time.Duration
+
 	// Text is the whole message.
 	Text string
 }
@@ -58,30 +65,31 @@ func (e *Error) RetryAfter() time.Duration { return e.Wait }
 func responseError(got answer, header http.Header, now time.Time) *Error {
 	code, wait := got.rules, retryafter.Parse(header, now, maxRetryAfter)
 	if got.isRateLimit() {
-		return &Error{failure.RateLimited, got.status, budgetWait(wait, got.text), got.said + ": the call budget is spent"}
+		return &Error{Kind: failure.RateLimited, Status: got.status, Wait: budgetWait(wait, got.text), Asked: wait > 0, Window: windowOf(got.text),
+			Text: got.said + ": the call budget is spent"}
 	}
 	if code == http.StatusUnauthorized {
-		return &Error{failure.Blocked, got.status, 0, got.said + ": " + got.credentialRemedy()}
+		return &Error{Kind: failure.Blocked, Status: got.status, Text: got.said + ": " + got.credentialRemedy()}
 	}
 	if got.isPassing() {
-		return &Error{failure.Transient, got.status, wait, got.said + ": it describes a temporary condition"}
+		return &Error{Kind: failure.Transient, Status: got.status, Wait: wait, Text: got.said + ": it describes a temporary condition"}
 	}
 	if slices.Contains(sessionStatuses, code) {
-		return &Error{failure.Blocked, got.status, 0, got.said + ": " + got.installationRemedy()}
+		return &Error{Kind: failure.Blocked, Status: got.status, Text: got.said + ": " + got.installationRemedy()}
 	}
 	if code >= 300 && code < 400 {
-		return &Error{failure.Blocked, got.status, 0, got.said + ": " + addressRemedy + redirectHint(header)}
+		return &Error{Kind: failure.Blocked, Status: got.status, Text: got.said + ": " + addressRemedy + redirectHint(header)}
 	}
 	if code == http.StatusRequestTimeout || code == http.StatusTooEarly || code >= 500 {
-		return &Error{failure.Transient, got.status, wait, got.said + ": it is unavailable"}
+		return &Error{Kind: failure.Transient, Status: got.status, Wait: wait, Text: got.said + ": it is unavailable"}
 	}
 	if isErrorObject(got.body) && slices.Contains(rejectStatuses, code) {
-		return &Error{failure.Rejected, got.status, 0, got.said + ": it rejects the request as invalid: check botId, sessionId and userId"}
+		return &Error{Kind: failure.Rejected, Status: got.status, Text: got.said + ": it rejects the request as invalid: check botId, sessionId and userId"}
 	}
 	if code >= 400 {
-		return &Error{failure.Blocked, got.status, 0, got.said + ": " + otherRemedy}
+		return &Error{Kind: failure.Blocked, Status: got.status, Text: got.said + ": " + otherRemedy}
 	}
-	return &Error{failure.Transient, got.status, wait, got.said + ", which the API does not document"}
+	return &Error{Kind: failure.Transient, Status: got.status, Wait: wait, Text: got.said + ", which the API does not document"}
 }
 
 // rejectStatuses say that the request itself is invalid. Public clients received
@@ -98,6 +106,18 @@ func budgetWait(asked time.Duration, text string) time.Duration {
 		return hourWait
 	}
 	return minuteWait
+}
+
+// windowOf returns the window that a refusal by rate names; 0 if it names none.
+func windowOf(text string) time.Duration {
+	switch {
+	case strings.Contains(text, "hour"):
+		return time.Hour
+	case strings.Contains(text, "minute"):
+		return time.Minute
+	default:
+		return 0
+	}
 }
 
 func redirectHint(header http.Header) string {
@@ -122,15 +142,16 @@ func transportError(err error, secrets ...string) *Error {
 	var verification *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return &Error{failure.Blocked, 0, 0, fmt.Sprintf("the host %s is not known: check SMARTASSIST_URL and this machine's DNS", dns.Name)}
+		return &Error{Kind: failure.Blocked, Text: fmt.Sprintf("the host %s is not known: check %s, and this machine's DNS", dns.Name, addressSetting)}
 	case errors.As(err, &verification), errors.As(err, &unknownAuthority), errors.As(err, &wrongName), errors.As(err, &badCertificate):
-		return &Error{failure.Blocked, 0, 0, fmt.Sprintf("the upstream's certificate is not trusted (%s): check SMARTASSIST_URL, this machine's clock and its certificate authorities", Redact(err.Error(), secrets...))}
+		return &Error{Kind: failure.Blocked, Text: fmt.Sprintf("the upstream's certificate is not trusted (%s): check %s, this machine's clock and its certificate authorities",
+			Redact(err.Error(), secrets...), addressSetting)}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{failure.Transient, 0, 0, "the upstream did not respond in time"}
+		return &Error{Kind: failure.Transient, Text: "the upstream did not respond in time"}
 	case strings.Contains(err.Error(), "invalid proxy address"):
 		// Its text quotes the variable, which may hold a password.
-		return &Error{failure.Blocked, 0, 0, "the proxy variable in this machine's environment is not a valid address: correct HTTPS_PROXY or HTTP_PROXY"}
+		return &Error{Kind: failure.Blocked, Text: "the proxy variable in this machine's environment is not a valid address: correct HTTPS_PROXY or HTTP_PROXY"}
 	default:
-		return &Error{failure.Transient, 0, 0, fmt.Sprintf("the upstream did not respond: %s", Redact(err.Error(), secrets...))}
+		return &Error{Kind: failure.Transient, Text: fmt.Sprintf("the upstream did not respond: %s", Redact(err.Error(), secrets...))}
 	}
 }

@@ -38,11 +38,11 @@ func TestErrorResponseIsMappedToKindAndRemedy(t *testing.T) {
 		wait   time.Duration
 		says   []string
 	}{
-		{"bad signature, no token or unknown bot", 401, envelope(4002, "Invalid SDK credentials"), failure.Blocked, 0, []string{"401", "Invalid SDK credentials", "SMARTASSIST_CLIENT_ID", credential, "belongs to this bot"}},
-		{"not a JWT", 401, envelope(4002, "Invalid JWT token"), failure.Blocked, 0, []string{"proxy that alters"}},
+		{"bad signature, no token or unknown bot", 401, envelope(4002, "Invalid SDK credentials"), failure.Blocked, 0, []string{"401", "Invalid SDK credentials", "SMARTASSIST_CLIENT_ID", credential, "CALLVAULT_CONFIG", "algorithm", "belongs to this bot"}},
+		{"not a JWT", 401, envelope(4002, "Invalid JWT token"), failure.Blocked, 0, []string{"Enforce JWE", "proxy that alters"}},
 		{"no scope", 401, envelope(4002, "Permission denied. Scope is incorrect!"), failure.Blocked, 0, []string{`scope "SmartAssist Recordings"`, "publish"}},
 		{"replay", 401, envelope(401, "error verifying the jwt: possibly a replay"), failure.Blocked, 0, []string{"used twice"}},
-		{"other jti rules", 401, envelope(401, "error verifying the jwt: jti missing"), failure.Blocked, 0, []string{"Enforce JTI", "clock", "HS256"}},
+		{"other jti rules", 401, envelope(401, "error verifying the jwt: jti missing"), failure.Blocked, 0, []string{"Enforce JTI", "clock", "algorithm", "HS256 unless configured"}},
 		{"401 without a body", 401, "", failure.Blocked, 0, []string{credential}},
 		{"forbidden", 403, envelope(403, "Forbidden"), failure.Blocked, 0, []string{"403", credential}},
 		{"forbidden for the scope", 403, envelope(4002, "Permission denied. Scope is incorrect!"), failure.Blocked, 0, []string{"publish"}},

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/internal/status"
@@ -385,7 +386,7 @@ func TestSimulatorsNoSuchSessionIsTheSessions(t *testing.T) {
 	upstream, err := simulator.New(simulator.Config{})
 	require.NoError(t, err)
 	client := serve(t, upstream.ServeHTTP)
-	credentials := smartassist.Credentials{ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret}
+	credentials := smartassist.Credentials{ClientID: simulator.DefaultClientID, Key: secret.Value(simulator.DefaultClientSecret)}
 	for _, code := range []int{403, 404, 409, 410} {
 		fault := simulator.NoSuchSession(code)
 		require.NoError(t, upstream.AddSession(simulator.Session{

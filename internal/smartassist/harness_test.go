@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/workflows"
 )
@@ -26,7 +27,7 @@ var session = workflows.Session{BotID: botID, SessionID: sessionID}
 
 // token is a real one, so that redaction is tested on the real format.
 var token = func() string {
-	minted, _, err := smartassist.Credentials{ClientID: "cs-1", ClientSecret: "canary-secret"}.Mint(botID, time.Now())
+	minted, _, err := smartassist.Credentials{ClientID: "cs-1", Key: secret.Value("canary-secret")}.Mint(botID, time.Now())
 	if err != nil {
 		panic(err)
 	}

@@ -6,11 +6,18 @@ import (
 	"strings"
 )
 
+// Where an operator corrects what a remedy names.
 const (
-	credentialsRemedy = "check SMARTASSIST_CLIENT_ID, SMARTASSIST_CLIENT_SECRET and that the JWT app belongs to this bot"
-	botRemedy         = "check SMARTASSIST_BOT_ID and that the JWT app belongs to this bot"
-	addressRemedy     = "the API is not at this address: check SMARTASSIST_URL"
-	otherRemedy       = "something other than the API responded: check SMARTASSIST_URL, and any proxy or firewall in between"
+	addressSetting    = "SMARTASSIST_URL or CALLVAULT_CONFIG"
+	botSetting        = "SMARTASSIST_BOT_ID or CALLVAULT_CONFIG"
+	credentialSetting = "SMARTASSIST_CLIENT_ID, SMARTASSIST_CLIENT_SECRET or CALLVAULT_CONFIG"
+)
+
+const (
+	credentialsRemedy = "check the client id, the key and the algorithm (" + credentialSetting + "), and that the JWT app belongs to this bot"
+	botRemedy         = "check " + botSetting + ", and that the JWT app belongs to this bot"
+	addressRemedy     = "the API is not at this address: check " + addressSetting
+	otherRemedy       = "something other than the API responded: check " + addressSetting + ", and any proxy or firewall in between"
 )
 
 // vendorTexts are the credential errors that public clients received, most
@@ -18,8 +25,8 @@ const (
 var vendorTexts = []struct{ text, remedy string }{
 	{"scope", `grant the JWT app the scope "SmartAssist Recordings" and publish the bot`},
 	{"replay", "a token was used twice: check for another client that shares the JWT app, or for a proxy that repeats requests"},
-	{"error verifying the jwt", `the app's "Enforce JTI" rules refuse the token: check this machine's clock, and that the app signs with HS256`},
-	{"invalid jwt token", "the token arrived corrupted: check for a proxy that alters the header \"auth\""},
+	{"error verifying the jwt", `the app's "Enforce JTI" rules refuse the token: check this machine's clock, and that the app's algorithm is the one in use here (HS256 unless configured)`},
+	{"invalid jwt token", `the token is not of the form that the app enforces: check whether its "Enforce JWE" is on and configured here, and for a proxy that alters the header "auth"`},
 	{"invalid sdk credentials", credentialsRemedy},
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/workflows"
@@ -19,7 +20,7 @@ import (
 var noon = time.Date(2026, 3, 5, 12, 0, 0, 999, time.UTC)
 
 func TestTokenHoldsOnlyTheDocumentedClaims(t *testing.T) {
-	minted, expiresAt, err := smartassist.Credentials{ClientID: "cs-1", ClientSecret: "secret"}.Mint(botID, noon)
+	minted, expiresAt, err := smartassist.Credentials{ClientID: "cs-1", Key: secret.Value("secret")}.Mint(botID, noon)
 	require.NoError(t, err)
 
 	parsed, err := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithTimeFunc(func() time.Time { return noon }), jwt.WithJSONNumber()).
@@ -42,7 +43,7 @@ func TestTokenHoldsOnlyTheDocumentedClaims(t *testing.T) {
 func number(n int64) json.Number { raw, _ := json.Marshal(n); return json.Number(raw) }
 
 func TestTokenOfAnotherSecretIsRefused(t *testing.T) {
-	minted, _, err := smartassist.Credentials{ClientID: "cs-1", ClientSecret: "secret"}.Mint(botID, time.Now())
+	minted, _, err := smartassist.Credentials{ClientID: "cs-1", Key: secret.Value("secret")}.Mint(botID, time.Now())
 	require.NoError(t, err)
 	_, err = jwt.Parse(minted, func(*jwt.Token) (any, error) { return []byte("Secret"), nil })
 	require.ErrorIs(t, err, jwt.ErrTokenSignatureInvalid)
@@ -51,7 +52,7 @@ func TestTokenOfAnotherSecretIsRefused(t *testing.T) {
 func TestTokenIDsAreUnique(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 1000 {
-		minted, _, err := smartassist.Credentials{ClientID: "cs-1", ClientSecret: "secret"}.Mint(botID, noon)
+		minted, _, err := smartassist.Credentials{ClientID: "cs-1", Key: secret.Value("secret")}.Mint(botID, noon)
 		require.NoError(t, err)
 		var claims jwt.RegisteredClaims
 		_, _, err = jwt.NewParser().ParseUnverified(minted, &claims)
@@ -70,7 +71,7 @@ func TestEnforceJTIAcceptsATokenOnlyOnce(t *testing.T) {
 	base, err := url.Parse(server.URL)
 	require.NoError(t, err)
 	client := smartassist.NewClient(smartassist.Config{BaseURL: base})
-	credentials := smartassist.Credentials{ClientID: simulator.DefaultClientID, ClientSecret: simulator.DefaultClientSecret}
+	credentials := smartassist.Credentials{ClientID: simulator.DefaultClientID, Key: secret.Value(simulator.DefaultClientSecret)}
 
 	for range 3 {
 		minted, _, err := credentials.Mint(simulator.DefaultBotID, time.Now())

@@ -19,12 +19,23 @@ const (
 	// call slot, and slots that are used late make a burst.
 	TokenUse = 45 * time.Second
 
+	// SlotHold is how long a worker holds a call that waits for its slot, before it
+	// gives the call back to the queue.
+	SlotHold = 110 * time.Second
+
+	// SlotTimeout is when such a call is presumed lost with its worker.
+	SlotTimeout = 2 * time.Minute
+
 	// ClockSkew is how far the vendor's clock may be behind ours.
 	ClockSkew = 30 * time.Second
 
 	// MaxTokenLife is the vendor's limit under "Enforce JTI".
 	MaxTokenLife = time.Hour
 )
+
+// BudgetTakeover is how long the workflow of a call budget stands still, at most, when
+// the worker that ran it is killed.
+const BudgetTakeover = time.Second
 
 // One call of the vendor's API.
 const (

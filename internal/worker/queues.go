@@ -11,6 +11,7 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
@@ -20,69 +21,132 @@ const (
 	// only memory they hold.
 	lightActivities = 100
 
-	// transfers bounds the concurrent downloads. Each holds some 100 kB, or one
-	// part of 8 MiB if the file's length is not known.
+	// transfers bounds the concurrent downloads of an account. Each holds some 100 kB,
+	// or one part of 8 MiB if the file's length is not known.
 	transfers = 16
 
 	// workflowTasks bounds the concurrent workflow tasks.
 	workflowTasks = 100
+
+	// budgetTasks bounds those of the call budgets: each takes a millisecond.
+	budgetTasks = 10
+
+	// heldCalls bounds the calls of one level of a bot that a worker holds while they
+	// wait for a slot: one that gets the next, and one after it.
+	heldCalls = 2
 )
 
-// newQueues returns a worker for each queue that this process serves, those of
-// the call slots apart. One that cannot continue, because its namespace was
-// deleted or its credentials withdrawn, reports it to onFatal.
-func newQueues(c client.Client, served *account.Account, transferTiming activities.TransferTiming, blocks *blockLog, onFatal func(error)) (slots, work []sdkworker.Worker) {
-	light := sdkworker.New(c, workflows.TaskQueue, sdkworker.Options{
+// queues are the workers of the SDK, one for each task queue that the process serves.
+type queues struct {
+	client  client.Client
+	onFatal func(error)
+
+	// slots mint tokens. They stop first, so that none of them expires unused.
+	slots []sdkworker.Worker
+	work  []sdkworker.Worker
+}
+
+// served are the activities of the accounts that the process serves.
+type served struct {
+	accounts *account.Served
+	find     activities.FindArchived
+	mint     activities.MintToken
+	check    activities.CheckStatus
+	download activities.DownloadRecording
+	write    activities.WriteManifest
+}
+
+func newServed(accounts *account.Served, calls activities.CallSlots, transferTiming activities.TransferTiming) *served {
+	return &served{
+		accounts: accounts,
+		find:     activities.FindArchived{Served: accounts},
+		mint:     activities.MintToken{Served: accounts, Slots: calls},
+		check:    activities.CheckStatus{Served: accounts, Slots: calls},
+		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming},
+		write:    activities.WriteManifest{Served: accounts},
+	}
+}
+
+// newQueues returns the workers of everything that the process serves. One that cannot
+// continue, because its namespace was deleted or its credentials withdrawn, reports it
+// to onFatal.
+func newQueues(c client.Client, s *served, blocks *blockLog, onFatal func(error)) *queues {
+	q := &queues{client: c, onFatal: onFatal}
+	q.addWorkflows(s, blocks)
+	for _, account := range s.accounts.Accounts {
+		q.addAccount(account, s, blocks)
+	}
+	q.addOld(s, blocks)
+	return q
+}
+
+// addWorkflows adds the queues that every worker serves, whatever its accounts.
+func (q *queues) addWorkflows(s *served, blocks *blockLog) {
+	fetches := q.add(workflows.TaskQueue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize:     lightActivities,
 		MaxConcurrentWorkflowTaskExecutionSize: workflowTasks,
-		WorkerStopTimeout:                      timing.WorkerStop,
-		OnFatalError:                           onFatal,
 		Interceptors:                           []interceptor.WorkerInterceptor{blocks},
-		// A renamed Go function must not become a second name of a workflow.
-		DisableRegistrationAliasing: true,
 	})
-	light.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
-	register(light, fetchrecording.FindArchived, (&activities.FindArchived{Account: served}).Execute)
-	register(light, fetchrecording.WriteManifest, (&activities.WriteManifest{Account: served}).Execute)
-	register(light, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: c}).Execute)
+	fetches.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
+	register(fetches, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: q.client}).Execute)
+	s.registerOld(fetches)
 
-	check := sdkworker.New(c, fetchrecording.CheckTaskQueue, sdkworker.Options{
-		MaxConcurrentActivityExecutionSize: lightActivities,
-		DisableWorkflowWorker:              true,
-		WorkerStopTimeout:                  timing.WorkerStop,
-		OnFatalError:                       onFatal,
-		Interceptors:                       []interceptor.WorkerInterceptor{blocks},
+	budgets := q.add(workflows.CallBudgetTaskQueue, sdkworker.Options{
+		MaxConcurrentWorkflowTaskExecutionSize: budgetTasks,
+		LocalActivityWorkerOnly:                true,
+		// When its worker is killed, another one takes a budget over after this time.
+		StickyScheduleToStartTimeout: timing.BudgetTakeover,
 	})
-	status := &activities.CheckStatus{Account: served}
-	register(check, fetchrecording.CheckStatus, status.Execute)
-	register(light, fetchrecording.CheckStatus, status.Execute) // v0.1.0 schedules it there.
+	budgets.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
+}
 
-	transfer := sdkworker.New(c, fetchrecording.TransferTaskQueue, sdkworker.Options{
-		MaxConcurrentActivityExecutionSize: transfers,
+// addAccount adds the queues of one account and of its bots.
+func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
+	observed := []interceptor.WorkerInterceptor{blocks}
+	register(q.addActivities(fetchrecording.CheckTaskQueue(a.Name), lightActivities, observed), fetchrecording.CheckStatus, s.check.Execute)
+	register(q.addActivities(fetchrecording.ArchiveTaskQueue(a.Name), lightActivities, observed), fetchrecording.WriteManifest, s.write.Execute)
+	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), transfers, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	for _, botID := range a.BotIDs {
+		register(q.addActivities(fetchrecording.BotTaskQueue(botID), lightActivities, observed), fetchrecording.FindArchived, s.find.Execute)
+		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
+			for lane := range fetchrecording.LanesOf(level) {
+				register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level, lane)), fetchrecording.MintToken, s.mint.Execute)
+			}
+		}
+	}
+}
+
+func (q *queues) add(queue string, options sdkworker.Options) sdkworker.Worker {
+	options.WorkerStopTimeout = timing.WorkerStop
+	options.OnFatalError = q.onFatal
+	// A renamed Go function must not become a second name of a workflow.
+	options.DisableRegistrationAliasing = true
+	w := sdkworker.New(q.client, queue, options)
+	q.work = append(q.work, w)
+	return w
+}
+
+func (q *queues) addActivities(queue string, concurrent int, interceptors []interceptor.WorkerInterceptor) sdkworker.Worker {
+	return q.add(queue, sdkworker.Options{
+		MaxConcurrentActivityExecutionSize: concurrent,
 		DisableWorkflowWorker:              true,
 		MaxHeartbeatThrottleInterval:       timing.HeartbeatThrottle,
-		WorkerStopTimeout:                  timing.WorkerStop,
-		OnFatalError:                       onFatal,
-		Interceptors:                       []interceptor.WorkerInterceptor{blocks},
+		Interceptors:                       interceptors,
 	})
-	register(transfer, fetchrecording.DownloadRecording, (&activities.DownloadRecording{Account: served, Timing: transferTiming}).Execute)
+}
 
-	// One queue for each bot: the Temporal server enforces its rate over all
-	// workers that poll it.
-	mint := &activities.MintToken{Account: served}
-	for _, botID := range served.BotIDs {
-		queue := sdkworker.New(c, fetchrecording.CallTaskQueue(botID), sdkworker.Options{
-			TaskQueueActivitiesPerSecond: served.Budget.CallsPerSecond(),
-			// Eager activities bypass every limit of the server.
-			DisableEagerActivities: true,
-			DisableWorkflowWorker:  true,
-			WorkerStopTimeout:      timing.SlotStop,
-			OnFatalError:           onFatal,
-		})
-		register(queue, fetchrecording.MintToken, mint.Execute)
-		slots = append(slots, queue)
-	}
-	return slots, []sdkworker.Worker{light, check, transfer}
+// addSlots adds a queue of calls that wait for a slot.
+func (q *queues) addSlots(queue string) sdkworker.Worker {
+	w := sdkworker.New(q.client, queue, sdkworker.Options{
+		MaxConcurrentActivityExecutionSize: heldCalls,
+		MaxConcurrentActivityTaskPollers:   1,
+		DisableEagerActivities:             true, // They would pass the calls that wait in the queue.
+		DisableWorkflowWorker:              true,
+		WorkerStopTimeout:                  timing.SlotStop,
+		OnFatalError:                       q.onFatal,
+	})
+	q.slots = append(q.slots, w)
+	return w
 }
 
 func register(w sdkworker.Worker, name string, execute any) {

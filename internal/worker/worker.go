@@ -19,6 +19,7 @@ import (
 	"github.com/callvault/callvault/internal/config"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/internal/searchattr"
+	"github.com/callvault/callvault/internal/slots"
 	"github.com/callvault/callvault/internal/timing"
 )
 
@@ -54,28 +55,34 @@ func Run(ctx context.Context, options Options) error {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	served, err := account.Open(options.Settings.Account)
+	accounts, err := account.OpenAll(options.Settings.Accounts)
 	if err != nil {
 		return err
 	}
-	if err := prepare(ctx, options, served.Store, logger); err != nil {
+	if err := prepare(ctx, options, accounts, logger); err != nil {
 		return err
 	}
 	fatal := make(chan error, 1)
-	blocks := newBlockLog(logger.With("upstream", served.API.Host, "bucket", served.Store.Bucket()))
-	slots, work := newQueues(options.Client, served, options.Timing, blocks, func(err error) {
+	calls := slots.New(slots.Options{Temporal: options.Client, Namespace: options.Namespace, Logger: logger})
+	queues := newQueues(options.Client, newServed(accounts, calls, options.Timing), newBlockLog(logger), func(err error) {
 		select {
 		case fatal <- err:
 		default: // The first one is enough.
 		}
 	})
-	stop, err := startInOrder(slots, work, func() error { return checkLimits(ctx, options, logger) })
+	stop, err := startInOrder(queues.slots, queues.work, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timing.SlotStop)
+		defer cancel()
+		calls.Close(ctx)
+	})
 	defer stop()
 	if err != nil {
 		return err
 	}
-	logger.Info("the worker serves", "namespace", options.Namespace, "bots", served.BotIDs,
-		"upstream", served.API.Host, "bucket", served.Store.Bucket(), "version", program.Version())
+	for _, a := range accounts.Accounts {
+		logger.Info("the worker serves", "namespace", options.Namespace, "account", a.Name, "bots", a.BotIDs,
+			"upstream", a.API.Host, "bucket", a.Store.Bucket(), "version", program.Version())
+	}
 	if options.Ready != nil {
 		options.Ready()
 	}
@@ -91,17 +98,20 @@ func Run(ctx context.Context, options Options) error {
 // prepare creates the bucket and registers the search attributes, where that
 // is allowed. Where it is not, an existing bucket may still be writable; for the
 // search attributes, the error names the command for an administrator.
-func prepare(ctx context.Context, options Options, store *archive.Store, logger *slog.Logger) error {
+func prepare(ctx context.Context, options Options, accounts *account.Served, logger *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	if err := store.CheckCredentials(); err != nil {
-		return err
+	var failed []error
+	for _, a := range accounts.Accounts {
+		if err := prepareArchive(ctx, a, logger); err != nil {
+			failed = append(failed, fmt.Errorf("account %s: %w", a.Name, err))
+		}
 	}
-	switch err := store.EnsureBucket(ctx); {
-	case errors.Is(err, archive.ErrBlocked):
-		logger.Warn("the bucket could not be checked or created; fetches will be blocked if it cannot be written either", "error", err)
-	case err != nil:
-		return fmt.Errorf("the archive at %s cannot be reached: %w: check S3_ENDPOINT", options.Settings.Account.Archive.Endpoint, err)
+	if len(failed) == len(accounts.Accounts) {
+		return errors.Join(failed...)
+	}
+	for _, err := range failed { // The other accounts' work goes on.
+		logger.Error("the archive of an account cannot be used; its fetches will wait until it can", "error", err)
 	}
 	added, err := searchattr.Register(ctx, options.Client, options.Namespace)
 	if err != nil {
@@ -113,20 +123,30 @@ func prepare(ctx context.Context, options Options, store *archive.Store, logger 
 	return nil
 }
 
-// startInOrder starts the queues of the call slots, checks them, and starts the
-// others: the server learns a queue's limit from the worker that polls it. The
-// returned function stops them in the same order: a token that a stopping worker
-// minted could expire unused, and its call slot with it.
-func startInOrder(slots, work []sdkworker.Worker, check func() error) (stop func(), err error) {
-	stopSlots, err := startAll(slots)
-	if err == nil {
-		err = check()
+// prepareArchive creates the bucket of an account.
+func prepareArchive(ctx context.Context, a *account.Account, logger *slog.Logger) error {
+	if err := a.Store.CheckCredentials(); err != nil {
+		return err
 	}
-	if err != nil {
-		return stopSlots, err
+	switch err := a.Store.EnsureBucket(ctx); {
+	case errors.Is(err, archive.ErrBlocked):
+		logger.Warn("the bucket could not be checked or created; fetches will be blocked if it cannot be written either", "account", a.Name, "error", err)
+	case err != nil:
+		return fmt.Errorf("the archive at %s cannot be reached: %w: check S3_ENDPOINT, or the account's archive.endpoint", a.Archive.Endpoint, err)
 	}
+	return nil
+}
+
+// startInOrder starts the queues of the work and then those of the call slots. The
+// returned function stops the slots first and then calls slotsStopped: a token that a
+// stopping worker minted could expire unused, and its call slot with it.
+func startInOrder(slots, work []sdkworker.Worker, slotsStopped func()) (stop func(), err error) {
 	stopWork, err := startAll(work)
-	return func() { stopSlots(); stopWork() }, err
+	if err != nil {
+		return stopWork, err
+	}
+	stopSlots, err := startAll(slots)
+	return func() { stopSlots(); slotsStopped(); stopWork() }, err
 }
 
 // startAll starts every queue. The returned function stops those that run, all

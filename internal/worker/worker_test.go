@@ -26,29 +26,25 @@ func (q *queue) Stop() { *q.events = append(*q.events, "stop "+q.name) }
 func TestWorkerStopsMintingFirst(t *testing.T) {
 	var events []string
 	slots, work := &queue{name: "slots", events: &events}, &queue{name: "work", events: &events}
-	stop, err := startInOrder([]sdkworker.Worker{slots}, []sdkworker.Worker{work}, func() error {
-		events = append(events, "check")
-		return nil
-	})
+	stop, err := startInOrder([]sdkworker.Worker{slots}, []sdkworker.Worker{work}, func() { events = append(events, "take asks back") })
 	require.NoError(t, err)
 	stop()
-	require.Equal(t, []string{"start slots", "check", "start work", "stop slots", "stop work"}, events)
+	require.Equal(t, []string{"start work", "start slots", "stop slots", "take asks back", "stop work"}, events)
 }
 
-func TestWorkerDoesNotWorkUnderAWrongLimit(t *testing.T) {
+func TestWorkerThatCannotStartStopsWhatRuns(t *testing.T) {
 	failed := errors.New("failed")
 	for name, row := range map[string]struct {
-		slots, check, work error
-		want               []string
+		slots, work error
+		want        []string
 	}{
-		"a slot queue does not start": {failed, nil, nil, []string{"start slots"}},
-		"the limit is wrong":          {nil, failed, nil, []string{"start slots", "stop slots"}},
-		"another queue does not":      {nil, nil, failed, []string{"start slots", "start work", "stop slots"}},
+		"a slot queue does not start": {failed, nil, []string{"start work", "start slots", "stop work"}},
+		"another queue does not":      {nil, failed, []string{"start work"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var events []string
 			slots, work := &queue{name: "slots", events: &events, fails: row.slots}, &queue{name: "work", events: &events, fails: row.work}
-			stop, err := startInOrder([]sdkworker.Worker{slots}, []sdkworker.Worker{work}, func() error { return row.check })
+			stop, err := startInOrder([]sdkworker.Worker{slots}, []sdkworker.Worker{work}, func() {})
 			require.ErrorIs(t, err, failed)
 			stop()
 			require.Equal(t, row.want, events)

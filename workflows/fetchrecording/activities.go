@@ -5,15 +5,16 @@ import (
 
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
 )
 
 // The activities that a fetch schedules, by the names that are recorded in histories.
 const (
 	// FindArchived reads the session's manifest, verifies the objects that it
-	// names, and refuses a bot that the worker does not serve.
+	// names, and returns where the bot's work is done.
 	FindArchived = "FindArchived"
-	// MintToken mints a token for one request. It runs on the bot's
-	// rate-limited queue: a minted token is the slot for one call.
+	// MintToken waits for a call slot of the bot's budget, and mints the token for
+	// that one request.
 	MintToken = "MintToken"
 	// CheckStatus calls the vendor's API for the recording's status.
 	CheckStatus = "CheckStatus"
@@ -22,18 +23,6 @@ const (
 	// WriteManifest writes the proof of the outcome.
 	WriteManifest = "WriteManifest"
 )
-
-// TransferTaskQueue is the queue of the downloads, separate from the light
-// work so that long transfers never delay a status check.
-const TransferTaskQueue = "callvault-transfer"
-
-// CheckTaskQueue is the queue of the status checks, separate from the store's
-// work: a slow store must not make tokens, and with them call slots, expire.
-const CheckTaskQueue = "callvault-check"
-
-// CallTaskQueue is the queue of the call slots of one bot. The Temporal server
-// limits its rate over all workers.
-func CallTaskQueue(botID string) string { return "callvault-api/" + botID }
 
 // SealedText is ciphertext that only a worker can open. Tokens and media URLs
 // cross the history in this form alone.
@@ -47,6 +36,9 @@ type FindArchivedInput struct {
 // FindArchivedResult holds what the session's manifest says, or nil if it has
 // none.
 type FindArchivedResult struct {
+	// Place is nil in the results of workers that knew no accounts.
+	Place *Place `json:"place,omitempty"`
+
 	Result *workflows.FetchResult `json:"result,omitempty"`
 
 	// ETag is the manifest's, with which it can be replaced.
@@ -71,12 +63,21 @@ func (r *FindArchivedResult) recordings() []workflows.Recording {
 // MintTokenInput names the bot against whose budget the token's one call counts.
 type MintTokenInput struct {
 	BotID string `json:"botId"`
+
+	// Level says how urgent the call is, see package callbudget; 0 is the last.
+	Level int `json:"level,omitempty"`
+
+	// BatchID is the batch that the fetch belongs to, if any.
+	BatchID string `json:"batchId,omitempty"`
 }
 
 // MintTokenResult is a token, sealed for the workflow that asked for it.
 type MintTokenResult struct {
 	Token     SealedText `json:"token"`
 	ExpiresAt time.Time  `json:"expiresAt"`
+
+	// Slot is the call slot that the token is for.
+	Slot *callbudget.Slot `json:"slot,omitempty"`
 }
 
 // CheckStatusInput is one call of the vendor's API and the token it spends.
@@ -84,6 +85,9 @@ type CheckStatusInput struct {
 	workflows.Session
 	UserID string     `json:"userId,omitempty"`
 	Token  SealedText `json:"token"`
+
+	// Slot is the call slot that the token is for.
+	Slot *callbudget.Slot `json:"slot,omitempty"`
 
 	// Archived maps the sources of the call's files that have a name in the
 	// archive to these names.

@@ -25,23 +25,42 @@ func untilItSucceeds() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute}
 }
 
+// unservedAfter is how long the first step waits for a worker before the fetch shows
+// that its bot is not served.
+const unservedAfter = time.Minute
+
+// findOptions suit the first step, on the queue of the bot: if no worker serves it,
+// the step waits there, and the fetch is blocked once that is known.
+func findOptions(botID string, knownUnserved bool) workflow.ActivityOptions {
+	options := archiveOptions("", "look for a manifest")
+	options.TaskQueue = BotTaskQueue(botID)
+	if !knownUnserved {
+		options.ScheduleToStartTimeout = unservedAfter
+	}
+	return options
+}
+
 // archiveOptions suit short requests to the store, which are safe to repeat.
-func archiveOptions(summary string) workflow.ActivityOptions {
+func archiveOptions(account, summary string) workflow.ActivityOptions {
+	queue := workflows.TaskQueue
+	if account != "" {
+		queue = ArchiveTaskQueue(account)
+	}
 	return workflow.ActivityOptions{
-		TaskQueue:           workflows.TaskQueue,
+		TaskQueue:           queue,
 		StartToCloseTimeout: time.Minute,
 		Summary:             summary,
 		RetryPolicy:         untilItSucceeds(),
 	}
 }
 
-// callSlotOptions suit minting: local work that may wait for hours on the
-// bot's limited queue until the budget has room for it.
-func callSlotOptions(botID string) workflow.ActivityOptions {
+// callSlotOptions suit minting: it waits for hours in the queue, which costs
+// nothing, and then for some time in a worker that asks the budget for the next slot.
+func callSlotOptions(queue string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		TaskQueue:              CallTaskQueue(botID),
+		TaskQueue:              queue,
 		ScheduleToCloseTimeout: callSlotWait,
-		StartToCloseTimeout:    10 * time.Second,
+		StartToCloseTimeout:    timing.SlotTimeout,
 		Summary:                "slot for one call",
 		RetryPolicy:            untilItSucceeds(),
 	}
@@ -49,9 +68,9 @@ func callSlotOptions(botID string) workflow.ActivityOptions {
 
 // callOptions suit one call of the vendor's API with a token that is good for
 // one request: never retried, and worthless once the token has expired.
-func callOptions(summary string) workflow.ActivityOptions {
+func callOptions(account, summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
-		TaskQueue:              CheckTaskQueue,
+		TaskQueue:              CheckTaskQueue(account),
 		ScheduleToStartTimeout: timing.TokenUse,
 		StartToCloseTimeout:    timing.CheckTimeout,
 		Summary:                summary,
@@ -63,11 +82,11 @@ func callOptions(summary string) workflow.ActivityOptions {
 // worker is gone. Temporal repeats it if the store or its worker is unavailable;
 // what the media server does is the workflow's to decide.
 // Cancelling waits until the transfer has cleaned up.
-func transferOptions(summary string) workflow.ActivityOptions {
+func transferOptions(account, summary string) workflow.ActivityOptions {
 	retries := untilItSucceeds()
 	retries.MaximumAttempts = 6
 	return workflow.ActivityOptions{
-		TaskQueue:           TransferTaskQueue,
+		TaskQueue:           TransferTaskQueue(account),
 		StartToCloseTimeout: 12 * time.Hour,
 		HeartbeatTimeout:    timing.HeartbeatTimeout,
 		WaitForCancellation: true,

@@ -65,6 +65,7 @@ type situation struct {
 	jitter   float64 // from 0 to 1
 	listed   bool    // the vendor's list of files is known to this run
 	v010     bool    // the fetch began under v0.1.0, see v010.go
+	placed   bool    // the budget's workflow hands out the bot's call slots
 }
 
 // afterWait follows the decision n after its wait.
@@ -156,13 +157,25 @@ func (s situation) transient(step step, reason string, retryAfter time.Duration)
 // blocked waits with exponential backoff until an operator has acted, and the
 // clock of giveUpAfter stands still until the next answer.
 func (s situation) blocked(step step, reason string) next {
-	longest := s.policy.PollMax
-	if !s.v010 {
-		if s.state.BlockedSince.IsZero() {
-			s.state.BlockedSince = s.now.UTC()
-		}
-		longest = longestWait(s.policy, s.now.Sub(s.state.BlockedSince))
+	if s.v010 {
+		return s.blockedUpTo(s.policy.PollMax, step, reason)
 	}
+	if s.state.BlockedSince.IsZero() {
+		s.state.BlockedSince = s.now.UTC()
+	}
+	return s.blockedUpTo(longestWait(s.policy, s.now.Sub(s.state.BlockedSince)), step, reason)
+}
+
+// blockedTogether is blocked by what blocks all calls of the bot. It waits at most
+// pollMax, and then for a call slot: the budget's workflow makes one call at a time.
+func (s situation) blockedTogether(reason string) next {
+	if s.state.BlockedSince.IsZero() {
+		s.state.BlockedSince = s.now.UTC()
+	}
+	return s.blockedUpTo(s.policy.PollMax, check, reason)
+}
+
+func (s situation) blockedUpTo(longest time.Duration, step step, reason string) next {
 	wait := pollWait(s.policy, s.state.BlockedWaits, 0, longest, s.jitter)
 	s.state.BlockedWaits++
 	n := s.waitFor(step, wait, workflows.PhaseBlocked, reason, "blocked, next check")

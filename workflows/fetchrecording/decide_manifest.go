@@ -14,6 +14,10 @@ import (
 // afterFind: what the manifest says is believed while its objects are there. An
 // archived session is never fetched again, and another one only on request.
 func (s situation) afterFind(found *FindArchivedResult, err error) next {
+	if isTimeout(err) {
+		return s.unserved()
+	}
+	s.state.Unserved = false
 	if err != nil {
 		return s.afterArchiveFailure(find, err)
 	}
@@ -43,6 +47,20 @@ func (s situation) afterFind(found *FindArchivedResult, err error) next {
 		return s.proceed(check)
 	}
 	return next{state: s.state, result: found.Result}
+}
+
+// unserved waits for a worker that serves the bot: in the bot's queue, so that one that
+// starts gets the fetch at once.
+func (s situation) unserved() next {
+	s.state.Unserved = true
+	if s.state.BlockedSince.IsZero() {
+		s.state.BlockedSince = s.now.UTC()
+	}
+	return s.proceed(find)
+}
+
+func unservedReason(botID string) string {
+	return fmt.Sprintf("no worker serves bot %s: start one that has it in SMARTASSIST_BOT_ID or CALLVAULT_CONFIG, or cancel the fetch if botId is wrong", botID)
 }
 
 // repair fetches what is missing of an archived session, as long as the vendor

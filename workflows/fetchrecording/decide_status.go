@@ -23,7 +23,7 @@ func (s situation) afterMint(botID string, err error) next {
 		if s.v010 {
 			again = check
 		}
-		return s.transient(again, fmt.Sprintf("no call slot came for bot %s: check that a worker serves it (SMARTASSIST_BOT_ID)", botID), 0)
+		return s.transient(again, fmt.Sprintf("no call slot came for bot %s: check that a worker serves it, and that its call budget is not paused", botID), 0)
 	}
 	return s.afterCheckFailure(err)
 }
@@ -137,10 +137,16 @@ func (s situation) afterCheckFailure(err error) next {
 		return s.transient(check, "the worker did not respond in time", 0)
 	}
 	kind, text, retryAfter := classify(err)
+	if kind == failure.RateLimited && s.placed {
+		retryAfter = 0 // The budget's workflow waits, for all.
+	}
 	switch kind {
 	case failure.RateLimited, failure.Transient, failure.TokenStale:
 		return s.transient(check, text, retryAfter)
 	case failure.Blocked:
+		if s.placed {
+			return s.blockedTogether(text)
+		}
 		return s.blocked(check, text)
 	default:
 		return s.afterArchiveFailure(find, err)

@@ -63,17 +63,17 @@ func TestDetailsSayWhereTheFetchIs(t *testing.T) {
 }
 
 func TestActivityOptionsBoundEachAttempt(t *testing.T) {
-	slot, call, transfer, store := callSlotOptions("st-1"), callOptions(""), transferOptions(""), archiveOptions("")
-	require.Equal(t, "callvault-api/st-1", slot.TaskQueue)
-	require.Equal(t, 10*time.Second, slot.StartToCloseTimeout)
+	slot, call, transfer, store := callSlotOptions("queue"), callOptions("acme", ""), transferOptions("acme", ""), archiveOptions("acme", "")
+	require.Equal(t, "queue", slot.TaskQueue)
+	require.Equal(t, 2*time.Minute, slot.StartToCloseTimeout)
 	require.Equal(t, day, slot.ScheduleToCloseTimeout, "then it finds out whether the bot is served")
-	require.Equal(t, "callvault-check", call.TaskQueue)
+	require.Equal(t, "callvault-check/acme", call.TaskQueue)
 	require.Equal(t, 45*time.Second, call.ScheduleToStartTimeout, "a token is used soon or not at all")
 	require.EqualValues(t, 1, call.RetryPolicy.MaximumAttempts, "a token serves one request")
-	require.Equal(t, "callvault-transfer", transfer.TaskQueue)
+	require.Equal(t, "callvault-transfer/acme", transfer.TaskQueue)
 	require.Equal(t, 12*time.Hour, transfer.StartToCloseTimeout)
 	require.True(t, transfer.WaitForCancellation)
-	require.Equal(t, "callvault", store.TaskQueue)
+	require.Equal(t, "callvault-archive/acme", store.TaskQueue)
 	require.Equal(t, time.Minute, store.StartToCloseTimeout)
 	require.Zero(t, store.RetryPolicy.MaximumAttempts, "until it succeeds")
 }

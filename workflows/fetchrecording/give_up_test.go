@@ -43,6 +43,7 @@ func TestNoVerdictWithoutAnAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, row.responses...)
+			h.unplaced = true // So that it waits by itself when it is over budget.
 			result := h.run(workflows.FetchPolicy{GiveUpAfter: 65 * time.Second})
 			require.Equal(t, row.outcome, result.Outcome)
 			require.Len(t, h.checkedAt, len(row.responses))

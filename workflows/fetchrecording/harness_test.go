@@ -26,9 +26,11 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
@@ -60,6 +62,9 @@ type harness struct {
 	download func(fetchrecording.DownloadRecordingInput) (*workflows.Recording, error)
 	// found, if set, replaces FindArchived.
 	found     func() (*fetchrecording.FindArchivedResult, error)
+	// unplaced: the fetch began before there were accounts.
+	unplaced  bool
+	retention time.Duration
 	downloads []string
 	manifests []workflows.FetchResult
 	// evidence and replaces are those of the manifests.
@@ -109,22 +114,26 @@ func newHarness(t testing.TB, responses ...response) *harness {
 	base, err := url.Parse(upstream.URL)
 	require.NoError(t, err)
 
-	served, err := account.Open(account.Settings{
+	served, err := account.OpenAll([]account.Settings{{
+		Name:        "acme",
 		API:         base,
 		BotIDs:      []string{botID},
-		Credentials: smartassist.Credentials{ClientID: "cs-1", ClientSecret: "the client secret"},
-		Budget:      account.Budget{CallsPerMinute: 60, CallsPerHour: 1800},
+		Credentials: smartassist.Credentials{ClientID: "cs-1", Key: secret.Value("the client secret")},
+		Budget:      account.Budget{Windows: []workflows.CallWindow{{Calls: 60, Span: time.Minute}, {Calls: 1800, Span: time.Hour}}},
 		Archive:     archive.Config{Endpoint: base, Bucket: "recordings"},
-	})
+	}})
 	require.NoError(t, err)
 	h.env.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
-	h.register(fetchrecording.MintToken, (&activities.MintToken{Account: served}).Execute)
-	h.register(fetchrecording.CheckStatus, (&activities.CheckStatus{Account: served}).Execute)
+	h.register(fetchrecording.MintToken, (&activities.MintToken{Served: served, Slots: unlimited{}}).Execute)
+	h.register(fetchrecording.CheckStatus, (&activities.CheckStatus{Served: served, Slots: unlimited{}}).Execute)
 	h.register(fetchrecording.FindArchived, func(context.Context, fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 		if h.found != nil {
 			return h.found()
 		}
-		return &fetchrecording.FindArchivedResult{}, nil
+		if h.unplaced {
+			return &fetchrecording.FindArchivedResult{}, nil
+		}
+		return &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: "acme", Retention: h.retention}}, nil
 	})
 	h.register(fetchrecording.DownloadRecording, func(_ context.Context, input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
 		h.mu.Lock()
@@ -148,6 +157,15 @@ func newHarness(t testing.TB, responses ...response) *harness {
 	})
 	return h
 }
+
+// unlimited is a call budget without limits.
+type unlimited struct{}
+
+func (unlimited) Take(context.Context, *account.Account, callbudget.Want) (*callbudget.Slot, time.Duration, error) {
+	return nil, 0, nil
+}
+func (unlimited) IsVoid(callbudget.Slot) bool                   { return false }
+func (unlimited) Report(context.Context, callbudget.CallReport) {}
 
 func (h *harness) register(name string, execute any) {
 	h.env.RegisterActivityWithOptions(execute, activity.RegisterOptions{Name: name})

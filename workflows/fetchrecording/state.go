@@ -35,6 +35,9 @@ type State struct {
 	// the next answer; the clock of giveUpAfter stands still meanwhile.
 	BlockedSince time.Time `json:"blockedSince,omitzero"`
 
+	// Unserved: no worker serves the bot, as far as is known.
+	Unserved bool `json:"unserved,omitempty"`
+
 	// Done are the files that are in the archive.
 	Done []workflows.Recording `json:"done,omitempty"`
 

@@ -15,24 +15,50 @@ import (
 // its decision.
 
 func (f *fetch) findArchived(ctx workflow.Context) next {
+	if f.state.Unserved {
+		f.enter(ctx, workflows.PhaseBlocked, unservedReason(f.input.BotID))
+		if err := f.show(ctx); err != nil {
+			return f.situation(ctx, false).fail(err)
+		}
+	}
 	var found FindArchivedResult
 	err := workflow.ExecuteActivity(
-		workflow.WithActivityOptions(ctx, archiveOptions("look for a manifest")),
+		workflow.WithActivityOptions(ctx, findOptions(f.input.BotID, f.state.Unserved)),
 		FindArchived,
 		FindArchivedInput{f.input.Session},
 	).Get(ctx, &found)
+	if found.Place != nil {
+		f.place = found.Place
+	}
 	return f.situation(ctx, err == nil).afterFind(&found, err)
+}
+
+// account is the name of the bot's account; empty if the fetch began before there were
+// accounts.
+func (f *fetch) account() string {
+	if f.place == nil {
+		return ""
+	}
+	return f.place.Account
 }
 
 // checkStatus mints a token and spends it on one call of the vendor's API.
 func (f *fetch) checkStatus(ctx workflow.Context) next {
-	f.enter(ctx, workflows.PhaseChecking, "waiting for a call slot in the bot's budget")
+	if f.state.BlockedSince.IsZero() {
+		f.enter(ctx, workflows.PhaseChecking, "waiting for a call slot of the budget")
+	}
+	level := f.level(workflow.Now(ctx))
+	queue := OldSlotTaskQueue(f.input.BotID)
+	if f.place != nil {
+		queue = SlotTaskQueue(f.input.BotID, level, laneOf(level, f.input.BatchID))
+	}
 	var slot MintTokenResult
 	err := workflow.ExecuteActivity(
-		workflow.WithActivityOptions(ctx, callSlotOptions(f.input.BotID)),
+		workflow.WithActivityOptions(ctx, callSlotOptions(queue)),
 		MintToken,
-		MintTokenInput{BotID: f.input.BotID},
+		MintTokenInput{BotID: f.input.BotID, Level: level, BatchID: f.input.BatchID},
 	).Get(ctx, &slot)
+	f.front = false
 	if err != nil {
 		return f.situation(ctx, false).afterMint(f.input.BotID, err)
 	}
@@ -40,9 +66,9 @@ func (f *fetch) checkStatus(ctx workflow.Context) next {
 	f.enter(ctx, workflows.PhaseChecking, "checking the status")
 	var response CheckStatusResult
 	err = workflow.ExecuteActivity(
-		workflow.WithActivityOptions(ctx, callOptions(fmt.Sprintf("status check %d", f.state.StatusChecks+1))),
+		workflow.WithActivityOptions(ctx, callOptions(f.account(), fmt.Sprintf("status check %d", f.state.StatusChecks+1))),
 		CheckStatus,
-		CheckStatusInput{Session: f.input.Session, UserID: f.input.UserID, Token: slot.Token, Archived: f.archivedNames()},
+		CheckStatusInput{Session: f.input.Session, UserID: f.input.UserID, Token: slot.Token, Slot: slot.Slot, Archived: f.archivedNames()},
 	).Get(ctx, &response)
 	if maySpendCall(err) {
 		f.state.StatusChecks++
@@ -69,7 +95,7 @@ func (f *fetch) download(ctx workflow.Context) next {
 			continue
 		}
 		downloads = append(downloads, workflow.ExecuteActivity(
-			workflow.WithActivityOptions(ctx, transferOptions(fmt.Sprintf("file %d of %d", i+1, len(f.files)))),
+			workflow.WithActivityOptions(ctx, transferOptions(f.account(), fmt.Sprintf("file %d of %d", i+1, len(f.files)))),
 			DownloadRecording,
 			DownloadRecordingInput{Session: f.input.Session, File: file, Replaces: f.state.Replaces},
 		))
@@ -91,7 +117,7 @@ func (f *fetch) download(ctx workflow.Context) next {
 func (f *fetch) writeManifest(ctx workflow.Context) next {
 	var written WriteManifestResult
 	err := workflow.ExecuteActivity(
-		workflow.WithActivityOptions(ctx, archiveOptions("write the manifest: "+string(f.result.Outcome))),
+		workflow.WithActivityOptions(ctx, archiveOptions(f.account(), "write the manifest: "+string(f.result.Outcome))),
 		WriteManifest,
 		WriteManifestInput{
 			Result:     *f.result,

@@ -71,6 +71,10 @@ type fetch struct {
 	v010       bool // it began under v0.1.0, see v010.go
 	state      State
 
+	// place is where the bot's work is done; nil if no result has said so.
+	place *Place
+	// front: somebody has asked for the next check.
+	front bool
 	// files are those that the vendor named last.
 	files []RemoteFile
 	// result is what the manifest is written from, once there is an outcome.
@@ -132,6 +136,7 @@ func (f *fetch) situation(ctx workflow.Context, ordinary bool) situation {
 		jitter:   jitterOf(f.workflowID, f.state.StatusChecks<<16+f.decisions),
 		listed:   len(f.files) > 0,
 		v010:     f.v010,
+		placed:   f.place != nil,
 	}
 }
 

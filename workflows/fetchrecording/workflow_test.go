@@ -235,12 +235,28 @@ func TestBlockedFetchContinuesOnceFixed(t *testing.T) {
 	h.requireDistinctTokens()
 }
 
-func TestGiveUpAfterExcludesBlockedTime(t *testing.T) {
+// The budget's workflow lets one call at a time of all fetches find out whether it is
+// over, so a single fetch does not wait ever longer.
+func TestBlockedFetchWaitsAtMostPollMaxForTheNextCallSlot(t *testing.T) {
+	var responses []response
+	for range 30 {
+		responses = append(responses, refusal(401, "Invalid SDK credentials"))
+	}
+	h := newHarness(t, append(responses, success("a.wav"))...)
+	h.after(time.Second, func() { require.Equal(t, workflows.PhaseBlocked, h.progress().Phase) })
+	result := h.run(workflows.FetchPolicy{GiveUpAfter: 10 * time.Minute})
+	require.Equal(t, workflows.OutcomeArchived, result.Outcome, "the time while it was blocked does not count")
+	require.LessOrEqual(t, h.gaps()[0], 72*time.Second)
+	require.Equal(t, 30*time.Minute, h.gaps()[29])
+}
+
+func TestFetchWithoutAnAccountThatIsBlockedWaitsEverLonger(t *testing.T) {
 	responses := make([]response, 0, 31)
 	for range 30 {
 		responses = append(responses, refusal(401, "Invalid SDK credentials"))
 	}
 	h := newHarness(t, append(responses, answered("media_in_progress"), success("a.wav"))...)
+	h.unplaced = true
 	result := h.run(workflows.FetchPolicy{GiveUpAfter: time.Hour})
 
 	require.Equal(t, workflows.OutcomeArchived, result.Outcome)
@@ -258,7 +274,16 @@ func TestGiveUpAfterExcludesTheWayOutOfABlock(t *testing.T) {
 	require.Greater(t, h.gaps()[1], 9*time.Hour)
 }
 
-func TestRateLimitIsWaitedOut(t *testing.T) {
+// The budget's workflow stops all calls of the bot, and hands out the next slot when
+// there is one.
+func TestFetchThatIsRefusedByRateGoesBackToTheQueueOfCallSlots(t *testing.T) {
+	h := newHarness(t, refusal(429, "You've exceeded the hourly rate limit. Please wait for sometime before retrying."), success("a.wav"))
+	require.Equal(t, workflows.OutcomeArchived, h.run(workflows.FetchPolicy{}).Outcome)
+	require.Less(t, h.gaps()[0], 3*time.Second)
+	h.requireDistinctTokens()
+}
+
+func TestFetchWithoutAnAccountWaitsOutARateLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		refused         response
 		atLeast, atMost time.Duration
@@ -271,6 +296,7 @@ func TestRateLimitIsWaitedOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, c.refused, success("a.wav"))
+			h.unplaced = true
 			require.Equal(t, workflows.OutcomeArchived, h.run(workflows.FetchPolicy{}).Outcome)
 			require.GreaterOrEqual(t, h.gaps()[0], c.atLeast)
 			require.LessOrEqual(t, h.gaps()[0], c.atMost)

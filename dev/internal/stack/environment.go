@@ -21,7 +21,7 @@ func (s *Stack) Environment() []Variable {
 		{"SMARTASSIST_CLIENT_ID", upstream.ClientID},
 		{"SMARTASSIST_CLIENT_SECRET", upstream.ClientSecret},
 		{"SMARTASSIST_CALLS_PER_MINUTE", strconv.Itoa(upstream.CallsPerMinute)},
-		{"SMARTASSIST_CALLS_PER_HOUR", strconv.Itoa(upstream.CallsPerHour)},
+		{"SMARTASSIST_CALLS_PER_HOUR", strconv.Itoa(max(0, upstream.CallsPerHour))},
 		{"S3_ENDPOINT", s.Store.Endpoint()},
 		{"S3_BUCKET", Bucket},
 		{"S3_REGION", Region},

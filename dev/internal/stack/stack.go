@@ -20,8 +20,10 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/config"
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/workflows"
 )
 
 // What the servers are called and protected with. They listen on 127.0.0.1
@@ -153,13 +155,18 @@ func (s *Stack) Settings() (*config.Config, error) {
 		return nil, fmt.Errorf("the object store's address: %w", err)
 	}
 	upstream := s.Upstream.Config()
+	windows := []workflows.CallWindow{{Calls: upstream.CallsPerMinute, Span: time.Minute}}
+	if upstream.CallsPerHour != simulator.Unlimited {
+		windows = append(windows, workflows.CallWindow{Calls: upstream.CallsPerHour, Span: time.Hour})
+	}
 	return &config.Config{
-		Account: account.Settings{
+		Accounts: []account.Settings{{
+			Name:        "dev",
 			API:         s.upstreamURL,
 			BotIDs:      upstream.BotIDs,
-			Credentials: smartassist.Credentials{ClientID: upstream.ClientID, ClientSecret: upstream.ClientSecret},
-			Budget:      account.Budget{CallsPerMinute: upstream.CallsPerMinute, CallsPerHour: upstream.CallsPerHour},
+			Credentials: smartassist.Credentials{ClientID: upstream.ClientID, Key: secret.Value(upstream.ClientSecret)},
+			Budget:      account.Budget{Windows: windows},
 			Archive:     archive.Config{Endpoint: endpoint, Bucket: Bucket, Region: Region, Credentials: s.Credentials()},
-		},
+		}},
 	}, nil
 }

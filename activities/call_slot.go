@@ -1,0 +1,74 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/workflows/callbudget"
+	"github.com/callvault/callvault/workflows/fetchrecording"
+)
+
+// errLateSlot means that a slot came too late to be used.
+var errLateSlot = failure.New(failure.TokenStale, "the call slot was not used in time: the workers or the Temporal server are overloaded")
+
+// awaitSlot waits until the call of a slot is to be made. A slot that was withdrawn, or
+// that comes too late, is not used: calls that are late together would make a burst.
+// The time is the Temporal server's, which tells when it started the activity, so that
+// the clocks of the workers do not matter.
+func (a *CheckStatus) awaitSlot(ctx context.Context, slot *callbudget.Slot) error {
+	if slot == nil {
+		return nil // It was minted by a worker that knew no slots.
+	}
+	began := time.Now()
+	in := slot.At.Sub(activity.GetInfo(ctx).StartedTime)
+	timer := time.NewTimer(in)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	switch {
+	case a.Slots.IsVoid(*slot):
+		return failure.New(failure.TokenStale, "the call slot was withdrawn: all calls of the budget have stopped")
+	case time.Since(began)-in > slot.Within:
+		return errLateSlot
+	}
+	return nil
+}
+
+// report tells the call budget what concerns all its calls.
+func (a *CheckStatus) report(ctx context.Context, input fetchrecording.CheckStatusInput, err error) {
+	if input.Slot == nil {
+		return
+	}
+	report := callbudget.CallReport{BotID: input.BotID, Slot: *input.Slot, Result: callbudget.Answered}
+	if err != nil {
+		report.Result = callbudget.Unknown
+	}
+	if refused, ok := errors.AsType[*smartassist.Error](err); ok {
+		switch refused.Kind {
+		case failure.RateLimited:
+			report.Result, report.Span = callbudget.Refused, refused.Window
+			if refused.Asked {
+				report.RetryAfter = refused.Wait
+			}
+		case failure.Blocked:
+			report.Result, report.Reason = callbudget.Blocked, refused.Text
+		case failure.Rejected:
+			report.Result = callbudget.Answered
+		default:
+		}
+	}
+	if errors.Is(err, errLateSlot) {
+		report.Result = callbudget.Late
+	}
+	if input.Slot.Probe || report.Result == callbudget.Late || report.Result == callbudget.Refused || report.Result == callbudget.Blocked {
+		a.Slots.Report(ctx, report)
+	}
+}

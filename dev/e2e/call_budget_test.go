@@ -1,0 +1,244 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/callvault/callvault/internal/simulator"
+	"github.com/callvault/callvault/workflows"
+)
+
+// budget queries the state of the bot's call budget.
+func (h *harness) budget() (workflows.BudgetStatus, error) {
+	var status workflows.BudgetStatus
+	value, err := h.client.QueryWorkflow(h.ctx, workflows.CallBudgetWorkflowID(bot), "", workflows.QueryBudget)
+	if err != nil {
+		return status, err
+	}
+	return status, value.Get(&status)
+}
+
+// executeMany starts fetches of new sessions.
+func (h *harness) executeMany(n int, change func(*workflows.FetchRequest)) []client.WorkflowRun {
+	h.t.Helper()
+	var runs []client.WorkflowRun
+	for i := range n {
+		request := workflows.FetchRequest{
+			Session: sessionOf(h.addSession(nil, recording(fmt.Sprintf("%d.wav", i), 1_000))),
+			Policy:  workflows.FetchPolicy{PollMin: time.Second, PollMax: 2 * time.Second},
+		}
+		if change != nil {
+			change(&request)
+		}
+		run, err := h.client.ExecuteWorkflow(h.ctx, workflows.FetchStartOptions(request), workflows.FetchRecordingWorkflowName, request)
+		require.NoError(h.t, err)
+		runs = append(runs, run)
+	}
+	return runs
+}
+
+func (h *harness) requireAllArchived(runs []client.WorkflowRun) {
+	h.t.Helper()
+	for _, run := range runs {
+		require.Equal(h.t, workflows.OutcomeArchived, h.result(run).Outcome)
+	}
+}
+
+// steer runs a budget command and returns the status that it prints.
+func (h *harness) steer(arguments ...string) workflows.BudgetStatus {
+	h.t.Helper()
+	p := h.startStarter(append([]string{"budget"}, append(arguments, "--output", "json")...)...)
+	require.Zero(h.t, p.exitCode(h.ctx), p.stderr)
+	var raw json.RawMessage
+	p.decodeStdout(&raw)
+	var status workflows.BudgetStatus
+	if raw[0] == '[' {
+		var all []workflows.BudgetStatus
+		require.NoError(h.t, json.Unmarshal(raw, &all))
+		require.Len(h.t, all, 1)
+		return all[0]
+	}
+	require.NoError(h.t, json.Unmarshal(raw, &status))
+	return status
+}
+
+func TestPausedBudgetMakesNoCallAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.startWorker()
+	h.requireAllArchived(h.executeMany(1, nil))
+
+	paused := h.steer("pause", bot, "--reason", "the vendor asked us to")
+	require.Equal(t, workflows.BudgetPaused, paused.State)
+	require.Equal(t, "the vendor asked us to", paused.Reason)
+	runs := h.executeMany(20, nil)
+	for _, run := range runs {
+		h.awaitPhase(run.GetID(), workflows.PhaseChecking)
+		h.await("it waits for a slot", func() bool {
+			return len(h.scheduled(run.GetID(), "MintToken")) == 1
+		})
+	}
+	require.Equal(t, 1, h.upstream.Counts().API)
+	require.Equal(t, workflows.BudgetPaused, h.steer("show", bot).State)
+
+	resumed := h.steer("resume", bot, "--reason", "agreed with the vendor")
+	require.Equal(t, workflows.BudgetOpen, resumed.State)
+	require.Contains(t, resumed.Changes[0].Text, "agreed with the vendor")
+	require.Contains(t, resumed.Changes[1].Text, "the vendor asked us to")
+	h.requireAllArchived(runs)
+	require.Equal(t, 21, h.upstream.Counts().API)
+}
+
+// scheduled returns when the workflow scheduled activities of a type.
+func (h *harness) scheduled(workflowID, activityType string) []time.Time {
+	h.t.Helper()
+	var times []time.Time
+	for _, event := range h.history(h.ctx, workflowID, "") {
+		if event.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED && event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activityType {
+			times = append(times, event.GetEventTime().AsTime())
+		}
+	}
+	return times
+}
+
+// As the temporal CLI sends it: plain JSON.
+func TestLimitsAreSetByPlainJSON(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.startWorker()
+	h.requireAllArchived(h.executeMany(1, nil))
+	set := func(input string) (status workflows.BudgetStatus, err error) {
+		handle, err := h.client.UpdateWorkflow(h.ctx, client.UpdateWorkflowOptions{
+			WorkflowID: workflows.CallBudgetWorkflowID(bot), UpdateName: workflows.UpdateSetLimits,
+			Args: []any{json.RawMessage(input)}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		if err != nil {
+			return status, err
+		}
+		return status, handle.Get(h.ctx, &status)
+	}
+	status, err := set(`{"windows": ["30/1m", "900/1h"], "reason": "shared with the reporting job"}`)
+	require.NoError(t, err)
+	require.Equal(t, []workflows.BudgetWindow{
+		{Limit: workflows.CallWindow{Calls: 30, Span: time.Minute}, Used: 1}, {Limit: workflows.CallWindow{Calls: 900, Span: time.Hour}, Used: 1},
+	}, status.Windows)
+	require.Equal(t, "shared with the reporting job", status.LimitsReason)
+
+	for input, want := range map[string]string{
+		`{"windows": ["30/1m"]}`:                     "reason is empty",
+		`{"windows": ["30/1x"], "reason": "x"}`:      "30/1x",
+		`{"windows": ["99999999/1m"], "reason":"x"}`: "out of bounds",
+		`{"window": ["30/1m"], "reason": "x"}`:       "window",
+	} {
+		_, err := set(input)
+		require.ErrorContains(t, err, want)
+	}
+	status, err = set(`{"reason": "the job is gone"}`)
+	require.NoError(t, err)
+	require.Equal(t, callsPerMinute, status.Windows[0].Limit.Calls)
+	require.Empty(t, status.LimitsReason)
+}
+
+// compressed runs the vendor's clock so many times as fast, and returns an account
+// whose budget is the vendor's in that time.
+func compressed(t *testing.T, times int, perMinute, configured int) (*harness, configuredAccount) {
+	t.Helper()
+	start := time.Now()
+	h := newHarness(t, func(c *simulator.Config) {
+		c.CallsPerMinute = perMinute
+		c.Now = func() time.Time { return start.Add(time.Duration(times) * time.Since(start)) }
+	})
+	account := accountOf(h, "compressed")
+	account.Windows = []string{fmt.Sprintf("%d/%s", configured, time.Minute/time.Duration(times))}
+	return h, account
+}
+
+func TestSingleFetchGetsOneOfTheNextThreeSlots(t *testing.T) {
+	t.Parallel()
+	h, account := compressed(t, 1, 60, 60)
+	h.env = h.configured(account)
+	h.startWorker()
+	h.startWorker()
+	backfill := h.executeMany(100, func(r *workflows.FetchRequest) { r.BatchID = "july" })
+	h.await("the backfill is under way", func() bool { return h.upstream.Counts().API > 5 })
+	for range 4 {
+		single := h.executeMany(1, nil)[0]
+		h.requireAllArchived([]client.WorkflowRun{single})
+		asked := h.scheduled(single.GetID(), "MintToken")[0]
+		called := h.scheduled(single.GetID(), "CheckStatus")
+		require.Len(t, called, 1, "its slot was used")
+		between := 0
+		for _, run := range backfill {
+			for _, at := range h.scheduled(run.GetID(), "CheckStatus") {
+				if at.After(asked) && at.Before(called[0]) {
+					between++
+				}
+			}
+		}
+		require.LessOrEqual(t, between, 2)
+	}
+	require.Empty(t, h.upstream.Counts().Refused)
+}
+
+func TestHiddenLimitCostsOneRefusal(t *testing.T) {
+	t.Parallel()
+	h, account := compressed(t, 4, 30, 60)
+	h.env = h.configured(account)
+	h.startWorker()
+	h.startWorker()
+	runs := h.executeMany(75, nil)
+	h.requireAllArchived(runs)
+	require.Equal(t, 1, h.upstream.Counts().Refused[simulator.ReasonMinute])
+	status, err := h.budget()
+	require.NoError(t, err)
+	require.Equal(t, 30, status.Windows[0].Learned)
+	require.Equal(t, 1, status.Refusals)
+}
+
+func TestMissingScopeCostsAFewCallsForAllFetches(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, func(c *simulator.Config) { c.ScopeWithdrawn = true })
+	h.startWorker()
+	runs := h.executeMany(60, nil)
+	h.await("the bot is blocked", func() bool {
+		status, err := h.budget()
+		return err == nil && status.State == workflows.BudgetBlocked
+	})
+	spent := h.upstream.Counts().API
+	require.LessOrEqual(t, spent, 6)
+	status := h.steer("show", bot)
+	require.Contains(t, status.Reason, `"SmartAssist Recordings"`)
+	found := h.awaitListed("CallvaultPhase = 'blocked' AND WorkflowType = 'CallBudgetWorkflow'")
+	require.Equal(t, workflows.CallBudgetWorkflowID(bot), found.GetExecution().GetWorkflowId())
+
+	h.upstream.SetScope(true)
+	h.steer("resume", bot, "--reason", "the scope is granted")
+	h.requireAllArchived(runs)
+	require.LessOrEqual(t, h.upstream.Counts().API, 60+spent+2)
+}
+
+// Media URLs expire, so what cannot be downloaded soon is not asked for.
+func TestCallsStopWhileReadyFilesWaitForTheirDownload(t *testing.T) {
+	t.Parallel()
+	const transfers, maxReady, underWay = 16, 64, 60 // underWay: at 100 calls a second between two looks
+	h := newHarness(t)
+	account := accountOf(h, "slow")
+	account.Windows = []string{"300/30s"}
+	h.env = h.configured(account)
+	h.startWorker()
+	barrier := h.upstream.blockDownloads(0)
+	runs := h.executeMany(200, nil)
+	h.await("the worker waits for the downloads", func() bool { return h.upstream.Counts().API >= transfers+maxReady })
+	worker := (*h.processes)[0]
+	worker.stderr.await(h.ctx, t, "no status is asked for until they have started")
+	require.Less(t, h.upstream.Counts().API, transfers+maxReady+underWay)
+	barrier.open()
+	h.requireAllArchived(runs)
+	require.Equal(t, 200, h.upstream.Counts().API)
+}

@@ -1,0 +1,144 @@
+package replay_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/callvault/callvault/dev/internal/stack"
+	"github.com/callvault/callvault/internal/simulator"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
+)
+
+// budgetBots have a call budget each, one for each of its states.
+var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused"}
+
+// budgetState is a state in which a later version may find a call budget.
+type budgetState struct {
+	bot, name string
+	reach     func(b *budgetTest)
+	// first exports the first run, which has continued as new.
+	first bool
+}
+
+func budgetStates() []budgetState {
+	return []budgetState{
+		{bot: "st-open", name: "open", reach: func(b *budgetTest) { b.archive(3) }},
+		{bot: "st-steered", name: "steered", reach: func(b *budgetTest) {
+			b.archive(1)
+			b.update(workflows.UpdateSetLimits, workflows.LimitsChange{Windows: []workflows.CallWindow{{Calls: 600, Span: time.Minute}}, Reason: "slower"})
+			b.update(workflows.UpdatePause, workflows.BudgetChange{Reason: "a pause"})
+			b.start(2)
+			b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetPaused && s.Waiting[2] > 0 })
+			b.update(workflows.UpdateResume, workflows.BudgetChange{Reason: "no pause"})
+			b.finish()
+		}},
+		{bot: "st-blocked", name: "blocked", reach: func(b *budgetTest) { b.block() }},
+		{bot: "st-unblocked", name: "unblocked", reach: func(b *budgetTest) {
+			b.block()
+			b.stack.Upstream.SetScope(true)
+			b.update(workflows.UpdateResume, workflows.BudgetChange{Reason: "granted"})
+			b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetOpen })
+		}},
+		{bot: "st-continued", name: "continued_as_new", first: true, reach: func(b *budgetTest) { b.archive(260) }},
+		{bot: "st-refused", name: "refused", reach: func(b *budgetTest) {
+			require.NoError(b.t, b.stack.Upstream.SetBudget(3, simulator.Unlimited))
+			b.start(5)
+			b.await(func(s workflows.BudgetStatus) bool { return s.Windows[0].Learned > 0 })
+		}},
+	}
+}
+
+// budgetTest brings one call budget into its state.
+type budgetTest struct {
+	t       *testing.T
+	ctx     context.Context
+	stack   *stack.Stack
+	client  client.Client
+	bot     string
+	started []*workflows.FetchRun
+}
+
+func (b *budgetTest) start(n int) {
+	b.t.Helper()
+	for range n {
+		id := simulator.NewSessionID(time.Date(2026, 3, 5, 12, 42, 34, 0, time.UTC), uint64(len(b.started)))
+		require.NoError(b.t, b.stack.Upstream.AddSession(simulator.Session{BotID: b.bot, SessionID: id, Files: []simulator.File{{Name: "a.wav", Raw: []byte("RIFF\x04\x00\x00\x00WAVE")}}}))
+		run, err := workflows.StartFetch(b.ctx, b.client, workflows.FetchRequest{Session: workflows.Session{BotID: b.bot, SessionID: id}})
+		require.NoError(b.t, err)
+		b.started = append(b.started, run)
+	}
+}
+
+func (b *budgetTest) finish() {
+	b.t.Helper()
+	for _, run := range b.started {
+		result, err := run.Result(b.ctx)
+		require.NoError(b.t, err)
+		require.Equal(b.t, workflows.OutcomeArchived, result.Outcome)
+	}
+}
+
+func (b *budgetTest) archive(n int) {
+	b.t.Helper()
+	b.start(n)
+	b.finish()
+}
+
+func (b *budgetTest) block() {
+	b.t.Helper()
+	b.stack.Upstream.SetScope(false)
+	b.t.Cleanup(func() { b.stack.Upstream.SetScope(true) })
+	b.start(3)
+	b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetBlocked })
+}
+
+func (b *budgetTest) update(name string, change any) {
+	b.t.Helper()
+	handle, err := b.client.UpdateWorkflow(b.ctx, client.UpdateWorkflowOptions{
+		WorkflowID: workflows.CallBudgetWorkflowID(b.bot), UpdateName: name, Args: []any{change}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	require.NoError(b.t, err)
+	require.NoError(b.t, handle.Get(b.ctx, nil))
+}
+
+func (b *budgetTest) await(condition func(workflows.BudgetStatus) bool) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		value, err := b.client.QueryWorkflow(b.ctx, workflows.CallBudgetWorkflowID(b.bot), "", workflows.QueryBudget)
+		var status workflows.BudgetStatus
+		return err == nil && value.Get(&status) == nil && condition(status)
+	}, 90*time.Second, 20*time.Millisecond)
+}
+
+func TestTodaysHistoriesOfCallBudgetsReplay(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	s, c := start(ctx, t)
+	replayer := sdkworker.NewWorkflowReplayer()
+	replayer.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
+	for _, state := range budgetStates() {
+		t.Run(state.name, func(t *testing.T) {
+			state.reach(&budgetTest{t: t, ctx: ctx, stack: s, client: c, bot: state.bot})
+			id := workflows.CallBudgetWorkflowID(state.bot)
+			run := ""
+			if state.first {
+				described, err := c.DescribeWorkflowExecution(ctx, id, "")
+				require.NoError(t, err)
+				run = described.GetWorkflowExecutionInfo().GetFirstRunId()
+				require.NotEqual(t, described.GetWorkflowExecutionInfo().GetExecution().GetRunId(), run, "it has continued as new")
+			}
+			history := export(ctx, t, c, id, run)
+			keep(t, "callbudget", state.name, history)
+			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
+			t.Log(fmt.Sprintf("%d events", len(history.GetEvents())))
+		})
+	}
+}

@@ -1,0 +1,183 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/s3utils"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/workflows"
+)
+
+// Bounds of an account.
+const (
+	maxBots        = 500
+	maxHosts       = 100
+	maxPrefixBytes = 512
+	day            = 24 * time.Hour
+	minRetention   = day           // The bounds of what the vendor's console
+	maxRetention   = 7 * 366 * day // accepts: a day and seven years.
+)
+
+var (
+	namePattern   = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$`)
+	regionPattern = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+	// prefixPattern: each folder begins with a letter or digit, so none is "." or "..".
+	prefixPattern = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z._-]*/)*([0-9A-Za-z][0-9A-Za-z._-]*)?$`)
+)
+
+// settings validates an account.
+func (p *problems) settings(w *written) account.Settings {
+	return account.Settings{
+		Name:        p.name(w),
+		API:         p.baseURL(w.get("url")),
+		BotIDs:      p.botIDs(w),
+		Credentials: p.credentials(w),
+		MediaHosts:  p.hosts(w.get("mediaHosts")),
+		Budget:      account.Budget{Scope: p.scope(w.get("budget.scope")), Windows: p.windows(w.get("budget.windows"))},
+		Retention:   p.retention(w.get("retention")),
+		Archive: archive.Config{
+			Endpoint:    p.endpoint(w.get("archive.endpoint")),
+			Bucket:      p.bucket(w.get("archive.bucket")),
+			Region:      p.region(w.get("archive.region")),
+			Prefix:      p.prefix(w.get("archive.prefix")),
+			Credentials: p.archiveKeys(w),
+		},
+	}
+}
+
+func (p *problems) required(w *written, name, what string) string {
+	s := w.get(name)
+	if s.text == "" && !w.isMisread(name) {
+		p.add(s.place, "is not set: set it to %s", what)
+	}
+	return s.text
+}
+
+func (p *problems) name(w *written) string {
+	if w.isShortForm() && !w.has("name") {
+		return "" // The client id, which stands for it, is missing, and is reported.
+	}
+	name := p.required(w, "name", "a name for the account, which stays the same for good")
+	switch at := w.place("name"); {
+	case name == "":
+	case w.isShortForm() && name == w.get("token.clientId").text && !namePattern.MatchString(name):
+		p.add(at, "is not set, and the client id cannot be the account's name: set it to one of up to 64 letters, digits, dots, underscores and hyphens")
+	case !namePattern.MatchString(name):
+		p.add(at, "%q is not a name: want up to 64 letters, digits, dots, underscores and hyphens, beginning with a letter or digit", clip(name))
+	case workflows.ValidateBotID(name) == nil:
+		p.add(at, "%q has the form of a bot's stream id, with which it must not be confused: want another one", name)
+	}
+	return name
+}
+
+func (p *problems) botIDs(w *written) []string {
+	list := w.get("bots")
+	if len(list.items) == 0 && !w.isMisread("bots") {
+		p.add(list.place, `is not set: set it to the bots' stream ids ("st-…"), which each bot's General Settings page shows`)
+	}
+	if len(list.items) > maxBots {
+		p.add(list.place, "names %d bots, more than %d: spread them over several installations", len(list.items), maxBots)
+		return nil
+	}
+	var ids []string
+	for _, item := range list.items {
+		if err := workflows.ValidateBotID(item.text); err != nil {
+			p.add(item.place, "%q is not a stream id: want \"st-\" and letters, digits and hyphens", clip(item.text))
+		} else if slices.Contains(ids, item.text) {
+			p.add(item.place, "%q is named twice: remove one", item.text)
+		}
+		ids = append(ids, item.text)
+	}
+	return ids
+}
+
+func (p *problems) scope(s setting) account.Scope {
+	scope := account.Scope(s.text)
+	if scope != account.PerBot && scope != account.PerAccount {
+		p.add(s.place, "%q is not a scope: want %s, if each bot has a budget of its own, or %s, if all bots share one", clip(s.text), account.PerBot, account.PerAccount)
+	}
+	return scope
+}
+
+func (p *problems) windows(list setting) []workflows.CallWindow {
+	if len(list.items) == 0 || len(list.items) > account.MaxWindows {
+		p.add(list.place, "has %d call windows: want 1 to %d, such as [60/1m, 1800/1h]", len(list.items), account.MaxWindows)
+		return nil
+	}
+	var windows []workflows.CallWindow
+	for _, item := range list.items {
+		window, err := workflows.ParseCallWindow(item.text)
+		if err != nil {
+			p.add(item.place, "%v", err)
+		} else if slices.ContainsFunc(windows, func(other workflows.CallWindow) bool { return other.Span == window.Span }) {
+			p.add(item.place, "%q is the second window of this length: remove one", clip(item.text))
+		}
+		windows = append(windows, window)
+	}
+	return windows
+}
+
+func (p *problems) retention(s setting) time.Duration {
+	if s.text == "" {
+		return 0
+	}
+	retention, err := time.ParseDuration(s.text)
+	if days, found := strings.CutSuffix(s.text, "d"); found {
+		var n int
+		if n, err = strconv.Atoi(days); err == nil {
+			retention = time.Duration(min(n, int(maxRetention/day)+1)) * day
+		}
+	}
+	if err != nil || retention < minRetention || retention > maxRetention {
+		p.add(s.place, `%q is not a retention: want one such as "90d" or "2160h", from 1 day to 7 years`, clip(s.text))
+		return 0
+	}
+	return retention
+}
+
+func (p *problems) bucket(s setting) string {
+	if err := s3utils.CheckValidBucketNameStrict(s.text); err != nil {
+		p.add(s.place, "%q is not a valid bucket name (%v): want 3 to 63 lower-case letters, digits, dots and hyphens", clip(s.text), err)
+	}
+	return s.text
+}
+
+func (p *problems) region(s setting) string {
+	if !regionPattern.MatchString(s.text) {
+		p.add(s.place, "%q is not a region: want one such as us-east-1", clip(s.text))
+	}
+	return s.text
+}
+
+func (p *problems) prefix(s setting) string {
+	if s.text != "" && (len(s.text) > maxPrefixBytes || !prefixPattern.MatchString(s.text)) {
+		p.add(s.place, `%q is not a valid prefix: want one such as "calls/": letters, digits, "-", "_" and ".", at most %d bytes, without a leading slash or an empty or dotted folder`, clip(s.text), maxPrefixBytes)
+	}
+	return s.text
+}
+
+// unique reports names and bots that two accounts claim.
+func (p *problems) unique(accounts []*written) {
+	names, bots := make(map[string]string), make(map[string]string)
+	for _, w := range accounts {
+		if name := w.get("name").text; name != "" {
+			if other := names[name]; other != "" {
+				p.add(w.place("name"), "%q is the name of %s too: rename one", clip(name), other)
+			}
+			names[name] = w.at
+		}
+		for _, bot := range w.get("bots").items {
+			if other := bots[bot.text]; other != "" && other != w.at {
+				p.add(bot.place, "%q is a bot of %s too: remove it from one", clip(bot.text), other)
+			}
+			bots[bot.text] = w.at
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package slots
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/workflows/callbudget"
+)
+
+const (
+	// patience is how long one request waits in the budget's workflow.
+	patience = time.Minute
+
+	// maxWants bounds what one request names.
+	maxWants = 50
+
+	// firstPause and lastPause bound the backoff after a request that failed, without
+	// jitter of the same length. One that failed because others came first is soon
+	// repeated.
+	firstPause = 100 * time.Millisecond
+	lastPause  = 15 * time.Second
+	busyPause  = time.Second
+)
+
+// budget is one call budget as this process sees it: the calls that wait here, and the
+// requests for them. While calls wait, one goroutine asks for their slots.
+type budget struct {
+	client *Client
+	name   string
+	served *account.Account
+	load   *load
+
+	mu      sync.Mutex
+	waiters []*waiter
+	running bool
+	better  chan struct{} // closed when a call waits that no request names as well
+	asked   int           // the best level that the running request names
+	spare   *grant        // a slot that nobody waited for yet
+	void    time.Time     // slots up to then are withdrawn
+}
+
+// waiter is a call that waits.
+type waiter struct {
+	want    callbudget.Want
+	granted chan grant
+}
+
+// grant is a slot and when it is to be used, by this machine's clock.
+type grant struct {
+	slot *callbudget.Slot
+	at   time.Time
+}
+
+func newBudget(c *Client, name string, served *account.Account) *budget {
+	return &budget{client: c, name: name, served: served, load: newLoad(c, served), better: make(chan struct{})}
+}
+
+// join lets a call wait for a slot.
+func (b *budget) join(w *waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spare != nil {
+		spare := *b.spare
+		b.spare = nil
+		if time.Until(spare.at) > -spare.slot.Within/2 && !spare.slot.Probe {
+			w.granted <- spare
+			return
+		}
+	}
+	b.waiters = append(b.waiters, w)
+	if !b.running {
+		b.running = true
+		go b.run()
+	} else if w.want.Level < b.asked {
+		b.asked = w.want.Level
+		close(b.better)
+		b.better = make(chan struct{})
+	}
+}
+
+// leave ends the wait of a call, and returns the slot that it got meanwhile, if any.
+func (b *budget) leave(w *waiter) (grant, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiters = slices.DeleteFunc(b.waiters, func(other *waiter) bool { return other == w })
+	select {
+	case got := <-w.granted:
+		return got, true
+	default:
+		return grant{}, false
+	}
+}
+
+// run asks for slots as long as calls wait. A request is repeated before it is answered
+// if a more urgent call comes: the budget's workflow then forgets the first one.
+func (b *budget) run() {
+	pause := firstPause
+	for {
+		wants, better := b.wants()
+		if len(wants) == 0 {
+			return
+		}
+		b.load.awaitRoom()
+		answered := make(chan error, 1)
+		go func() { answered <- b.ask(wants) }()
+		select {
+		case <-better:
+		case err := <-answered:
+			if err == nil {
+				pause = firstPause
+				continue
+			}
+			longest := lastPause
+			if isBusy(err) {
+				longest = busyPause
+			} else {
+				b.client.options.Logger.Warn("no call slot could be asked for; it is tried again", "budget", b.name, "error", err)
+			}
+			pause = min(pause, longest)
+			select {
+			case <-better:
+			case <-time.After(pause + rand.N(pause)): //nolint:gosec // jitter needs no secrecy
+			}
+			pause *= 2
+		}
+	}
+}
+
+// wants returns what waits, most urgent first, and a channel that is closed if
+// something more urgent comes. If nothing waits, the goroutine has to end.
+func (b *budget) wants() ([]callbudget.Want, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var wants []callbudget.Want
+	for _, w := range b.waiters {
+		if !slices.Contains(wants, w.want) {
+			wants = append(wants, w.want)
+		}
+	}
+	if len(wants) == 0 {
+		b.running = false
+		return nil, nil
+	}
+	slices.SortStableFunc(wants, func(a, b callbudget.Want) int { return cmp.Compare(a.Level, b.Level) })
+	wants = wants[:min(len(wants), maxWants)]
+	b.asked = wants[0].Level
+	return wants, b.better
+}
+
+// held counts the calls that wait here, by bot and priority.
+func (b *budget) held() map[string]map[int]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	held := make(map[string]map[int]int)
+	for _, w := range b.waiters {
+		if held[w.want.BotID] == nil {
+			held[w.want.BotID] = make(map[int]int)
+		}
+		held[w.want.BotID][callbudget.Priority(w.want.Level)]++
+	}
+	return held
+}
+
+// ask sends one request, gives the slot to the call that it is for, and waits until it
+// is time for the next request.
+func (b *budget) ask(wants []callbudget.Want) error {
+	// Longer than the workflow waits, so that no answer is missed.
+	ctx, cancel := context.WithTimeout(context.Background(), patience+margin)
+	defer cancel()
+	answer, err := b.client.takeSlot(ctx, b, callbudget.Ask{
+		Worker:       b.client.worker,
+		Wants:        wants,
+		Patience:     patience,
+		Configured:   b.served.Budget.Windows,
+		ConfiguredAt: b.client.started,
+		Waiting:      b.load.waiting(ctx, b.held()),
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil // There was no slot. Ask again.
+	case err != nil:
+		return err
+	}
+	b.takeVoid(answer.VoidThrough)
+	if answer.Slot != nil {
+		b.give(answer.Want, grant{answer.Slot, time.Now().Add(answer.In)})
+		time.Sleep(answer.AskIn)
+	}
+	return nil
+}
+
+// give gives a slot to a call: the wanted one, else one of the same bot, else any.
+func (b *budget) give(want callbudget.Want, got grant) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var best *waiter
+	for _, w := range b.waiters {
+		if (best == nil || fit(w, want) < fit(best, want)) && (!got.slot.Probe || w.want.BotID == want.BotID) {
+			best = w
+		}
+	}
+	if best == nil {
+		b.spare = &got
+		return
+	}
+	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool { return w == best })
+	best.granted <- got
+}
+
+// fit is lower the better a call fits a want.
+func fit(w *waiter, want callbudget.Want) int {
+	switch {
+	case w.want == want:
+		return 0
+	case w.want.BotID == want.BotID:
+		return w.want.Level
+	default:
+		return 100 + w.want.Level
+	}
+}
+
+func (b *budget) takeVoid(through time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if through.After(b.void) {
+		b.void = through
+	}
+}
+
+func (b *budget) isVoid(slot callbudget.Slot) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !slot.At.After(b.void)
+}

@@ -1,0 +1,143 @@
+// Package slots gets call slots for one worker process. The calls that wait in the
+// process share one request to the workflow of their call budget, so that at most one
+// slot is lost if the process is killed.
+package slots
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/timing"
+	"github.com/callvault/callvault/workflows/callbudget"
+)
+
+// Options are what [New] needs.
+type Options struct {
+	// Temporal is where the budgets' workflows are. Required.
+	Temporal client.Client
+
+	// Namespace is the one that Temporal works in. Required.
+	Namespace string
+
+	// Logger takes what goes wrong. Defaults to slog.Default().
+	Logger *slog.Logger
+
+	// Hold is how long a call waits in the process before it goes back to its queue.
+	// Defaults to timing.SlotHold.
+	Hold time.Duration
+}
+
+// Client gets call slots. It is safe for concurrent use.
+type Client struct {
+	options Options
+	worker  string    // identifies the process
+	started time.Time // the latest start decides on the limits
+
+	mu      sync.Mutex
+	budgets map[string]*budget
+}
+
+// New returns a client. It makes no request.
+func New(options Options) *Client {
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	if options.Hold == 0 {
+		options.Hold = timing.SlotHold
+	}
+	return &Client{options: options, worker: uuid.NewString(), started: time.Now().UTC(), budgets: make(map[string]*budget)}
+}
+
+// errNoSlotYet means that the call was held for long enough.
+var errNoSlotYet = failure.New(failure.NoSlotYet, "no call slot yet: the call goes back to its queue")
+
+// margin is how long before its deadline a call is given back.
+const margin = 2 * time.Second
+
+// Take waits for a call slot for a bot of the account, and returns it with the time
+// until it is to be used. Its error is of kind [failure.NoSlotYet] if none came while
+// the process may hold the call.
+func (c *Client) Take(ctx context.Context, served *account.Account, want callbudget.Want) (slot *callbudget.Slot, in time.Duration, err error) {
+	hold := c.options.Hold
+	if deadline, ok := ctx.Deadline(); ok {
+		hold = min(hold, time.Until(deadline)-margin)
+	}
+	timer := time.NewTimer(hold)
+	defer timer.Stop()
+	budget := c.budget(served, want.BotID)
+	waiting := &waiter{want: want, granted: make(chan grant, 1)}
+	budget.join(waiting)
+	var stopped <-chan struct{}
+	if activity.IsActivity(ctx) {
+		stopped = activity.GetWorkerStopChannel(ctx)
+	}
+	select {
+	case got := <-waiting.granted:
+		return got.slot, time.Until(got.at), nil
+	case <-timer.C:
+		err = errNoSlotYet
+	case <-stopped:
+		err = errNoSlotYet
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if got, ok := budget.leave(waiting); ok {
+		return got.slot, time.Until(got.at), nil
+	}
+	return nil, 0, err
+}
+
+// IsVoid reports whether a slot was withdrawn, as far as this process knows.
+func (c *Client) IsVoid(slot callbudget.Slot) bool {
+	c.mu.Lock()
+	b := c.budgets[slot.Budget]
+	c.mu.Unlock()
+	return b != nil && b.isVoid(slot)
+}
+
+// Close takes back the requests of the process, so that no slot is handed out to it
+// any more. It is called once nothing waits for a slot.
+func (c *Client) Close(ctx context.Context) {
+	c.mu.Lock()
+	names := slices.Sorted(maps.Keys(c.budgets))
+	c.mu.Unlock()
+	for _, name := range names {
+		if err := c.options.Temporal.SignalWorkflow(ctx, workflowID(name), "", callbudget.SignalLeave, callbudget.Leave{Worker: c.worker}); err != nil {
+			c.options.Logger.Warn("a request for a call slot could not be taken back: the slot may be lost", "budget", name, "error", err)
+		}
+	}
+}
+
+// reportTimeout bounds how long a call's result is held back by its report.
+const reportTimeout = 10 * time.Second
+
+// Report tells the budget how a call ended. A report that does not arrive is logged:
+// the next refusal tells the same.
+func (c *Client) Report(ctx context.Context, report callbudget.CallReport) {
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	if err := c.options.Temporal.SignalWorkflow(ctx, workflowID(report.Slot.Budget), "", callbudget.SignalReportCall, report); err != nil {
+		c.options.Logger.Warn("the call budget could not be told how a call ended", "budget", report.Slot.Budget, "result", string(report.Result), "error", err)
+	}
+}
+
+// budget returns the budget of a bot's calls.
+func (c *Client) budget(served *account.Account, botID string) *budget {
+	name := served.BudgetName(botID)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.budgets[name] == nil {
+		c.budgets[name] = newBudget(c, name, served)
+	}
+	return c.budgets[name]
+}

@@ -1,0 +1,364 @@
+package slots_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/secret"
+	"github.com/callvault/callvault/internal/slots"
+	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
+)
+
+const (
+	botA = "st-a"
+	botB = "st-b"
+)
+
+// server stands for the Temporal server and the budget's workflow on it: it passes each
+// ask on to the test, which answers it.
+type server struct {
+	client.Client
+	asks chan ask
+
+	mu      sync.Mutex
+	signals []any
+	backlog map[string]*taskqueuepb.TaskQueueStats // by queue
+}
+
+type ask struct {
+	callbudget.Ask
+	workflowID string
+	answer     chan<- any // a callbudget.Answer or an error
+}
+
+func newServer() *server {
+	return &server{asks: make(chan ask), backlog: make(map[string]*taskqueuepb.TaskQueueStats)}
+}
+
+func (s *server) UpdateWorkflow(ctx context.Context, options client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	answer := make(chan any, 1)
+	select {
+	case s.asks <- ask{options.Args[0].(callbudget.Ask), options.WorkflowID, answer}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case got := <-answer:
+		if err, failed := got.(error); failed {
+			return nil, err
+		}
+		return handle{answer: got.(callbudget.Answer)}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *server) SignalWorkflow(_ context.Context, _, _, _ string, signal any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signals = append(s.signals, signal)
+	return nil
+}
+
+func (s *server) WorkflowService() workflowservice.WorkflowServiceClient {
+	return service{server: s}
+}
+
+// service is the part of the server that knows task queues.
+type service struct {
+	workflowservice.WorkflowServiceClient
+	server *server
+}
+
+func (s service) DescribeTaskQueue(_ context.Context, request *workflowservice.DescribeTaskQueueRequest, _ ...grpc.CallOption) (*workflowservice.DescribeTaskQueueResponse, error) {
+	s.server.mu.Lock()
+	defer s.server.mu.Unlock()
+	return &workflowservice.DescribeTaskQueueResponse{Stats: s.server.backlog[request.GetTaskQueue().GetName()]}, nil
+}
+
+func (s *server) setBacklog(queue string, count int64, age time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.backlog[queue] = &taskqueuepb.TaskQueueStats{ApproximateBacklogCount: count, ApproximateBacklogAge: durationpb.New(age)}
+}
+
+// next waits for the next ask.
+func (s *server) next(t *testing.T) ask {
+	t.Helper()
+	select {
+	case got := <-s.asks:
+		return got
+	case <-t.Context().Done():
+	case <-time.After(time.Minute): // a backstop
+	}
+	require.FailNow(t, "nothing was asked for")
+	return ask{}
+}
+
+type handle struct {
+	client.WorkflowUpdateHandle
+	answer callbudget.Answer
+}
+
+func (h handle) Get(_ context.Context, into any) error {
+	*into.(*callbudget.Answer) = h.answer
+	return nil
+}
+
+func openAccount(t *testing.T, scope account.Scope) *account.Account {
+	t.Helper()
+	opened, err := account.Open(account.Settings{
+		Name: "acme", API: &url.URL{Scheme: "https", Host: "not-called.example.com"}, BotIDs: []string{botA, botB},
+		Credentials: smartassist.Credentials{ClientID: "cs-1", Key: secret.Value("secret")},
+		Budget:      account.Budget{Scope: scope, Windows: []workflows.CallWindow{{Calls: 60, Span: time.Minute}}},
+		Archive:     archive.Config{Endpoint: &url.URL{Scheme: "https", Host: "s3.example.com"}, Bucket: "recordings"},
+	})
+	require.NoError(t, err)
+	return opened
+}
+
+// taken is what came of a call that waits for a slot.
+type taken struct {
+	slot *callbudget.Slot
+	in   time.Duration
+	err  error
+}
+
+// harness is a client of one process and its server.
+type harness struct {
+	*server
+	client  *slots.Client
+	account *account.Account
+}
+
+func newHarness(t *testing.T, hold time.Duration, scope account.Scope) *harness {
+	t.Helper()
+	s := newServer()
+	return &harness{s, slots.New(slots.Options{Temporal: s, Namespace: "default", Logger: slog.New(slog.DiscardHandler), Hold: hold}), openAccount(t, scope)}
+}
+
+// take lets a call wait for a slot.
+func (h *harness) take(t *testing.T, want callbudget.Want) <-chan taken {
+	t.Helper()
+	done := make(chan taken, 1)
+	go func() {
+		slot, in, err := h.client.Take(t.Context(), h.account, want)
+		done <- taken{slot, in, err}
+	}()
+	return done
+}
+
+func slotAt(at time.Time) *callbudget.Slot {
+	return &callbudget.Slot{Budget: botA, At: at, Within: time.Minute}
+}
+
+func want(botID string, level int) callbudget.Want {
+	return callbudget.Want{BotID: botID, Level: level}
+}
+
+func TestCallGetsTheSlotThatTheBudgetAnswersWith(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	done := h.take(t, want(botA, 4))
+	got := h.next(t)
+	require.Equal(t, "call-budget/"+botA, got.workflowID)
+	require.Equal(t, []callbudget.Want{want(botA, 4)}, got.Wants)
+	require.Equal(t, h.account.Budget.Windows, got.Configured)
+	require.NotEmpty(t, got.Worker)
+	require.Positive(t, got.Patience)
+
+	slot := slotAt(time.Now().Add(3 * time.Second))
+	got.answer <- callbudget.Answer{Slot: slot, Want: want(botA, 4), In: 3 * time.Second}
+	result := <-done
+	require.NoError(t, result.err)
+	require.Equal(t, slot, result.slot)
+	require.InDelta(t, 3*time.Second, result.in, float64(2*time.Second))
+}
+
+func TestBotsOfAnAccountMayShareABudget(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerAccount)
+	h.take(t, want(botA, 4))
+	require.Equal(t, "call-budget/acme", h.next(t).workflowID)
+}
+
+// However many calls wait in the process, one ask names them all: a process that is
+// killed loses one slot.
+func TestProcessAsksOnceForAllItsCalls(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerAccount)
+	first := h.take(t, want(botA, 8))
+	got := h.next(t)
+	second, third := h.take(t, want(botA, 10)), h.take(t, want(botB, 8))
+	h.requireSilence(t)
+	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 8)}
+	require.NoError(t, (<-first).err)
+
+	got = h.next(t)
+	require.ElementsMatch(t, []callbudget.Want{want(botA, 10), want(botB, 8)}, got.Wants)
+	require.Equal(t, 8, got.Wants[0].Level, "the most urgent one first")
+	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botB, 8)}
+	require.NoError(t, (<-third).err)
+	got = h.next(t)
+	require.Equal(t, []callbudget.Want{want(botA, 10)}, got.Wants)
+	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 10)}
+	require.NoError(t, (<-second).err)
+}
+
+// requireSilence checks that nothing is asked for while the calls that were started
+// get to wait. It can miss an ask that comes late, but never fails without one.
+func (h *harness) requireSilence(t *testing.T) {
+	t.Helper()
+	select {
+	case got := <-h.asks:
+		require.FailNow(t, "asked again", "%v", got.Wants)
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+func TestMoreUrgentCallAsksAtOnce(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	later := h.take(t, want(botA, 8))
+	before := h.next(t)
+	urgent := h.take(t, want(botA, 1))
+	now := h.next(t)
+	require.Equal(t, []callbudget.Want{want(botA, 1), want(botA, 8)}, now.Wants)
+	require.Equal(t, before.Worker, now.Worker, "the budget forgets the first ask of the process")
+	before.answer <- callbudget.Answer{}
+	now.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 1)}
+	require.NoError(t, (<-urgent).err)
+	got := h.next(t)
+	require.Equal(t, []callbudget.Want{want(botA, 8)}, got.Wants)
+	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 8)}
+	require.NoError(t, (<-later).err)
+}
+
+func TestCallThatIsHeldForLongIsGivenBack(t *testing.T) {
+	h := newHarness(t, 10*time.Millisecond, account.PerBot)
+	result := <-h.take(t, want(botA, 4))
+	failed, ok := failure.Of(result.err)
+	require.True(t, ok)
+	require.Equal(t, failure.NoSlotYet, failed.FailureKind())
+	require.Nil(t, result.slot)
+}
+
+// The slot that its call no longer waits for is not lost if another call comes in time.
+func TestSlotThatNobodyWaitsForGoesToTheNextCall(t *testing.T) {
+	h := newHarness(t, 10*time.Millisecond, account.PerBot)
+	gone := h.take(t, want(botA, 4))
+	got := h.next(t)
+	require.Error(t, (<-gone).err)
+	slot := slotAt(time.Now().Add(time.Minute))
+	got.answer <- callbudget.Answer{Slot: slot, Want: want(botA, 4), In: time.Minute}
+	require.Eventually(t, func() bool {
+		result := <-h.take(t, want(botA, 6))
+		return result.err == nil && result.slot == slot
+	}, 10*time.Second, time.Millisecond)
+}
+
+func TestProbeGoesToACallOfItsBot(t *testing.T) {
+	h := newHarness(t, 200*time.Millisecond, account.PerAccount)
+	other := h.take(t, want(botB, 1))
+	got := h.next(t)
+	probe := slotAt(time.Now())
+	probe.Probe = true
+	got.answer <- callbudget.Answer{Slot: probe, Want: want(botA, 4)}
+	require.Error(t, (<-other).err, "it tells nothing of another bot")
+}
+
+func TestAskIsRepeatedAfterAFailure(t *testing.T) {
+	for name, err := range map[string]error{
+		"busy":        temporal.NewApplicationError("7 workers wait", callbudget.ErrorTypeBusy),
+		"unavailable": errors.New("unavailable"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, time.Minute, account.PerBot)
+			done := h.take(t, want(botA, 4))
+			h.next(t).answer <- err
+			h.next(t).answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 4)}
+			require.NoError(t, (<-done).err)
+		})
+	}
+}
+
+func TestWithdrawnSlotIsVoid(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	at := time.Now()
+	require.False(t, h.client.IsVoid(*slotAt(at)), "as far as is known")
+	done := h.take(t, want(botA, 4))
+	h.next(t).answer <- callbudget.Answer{VoidThrough: at}
+	got := h.next(t) // It still wants a slot.
+	require.True(t, h.client.IsVoid(*slotAt(at)))
+	require.True(t, h.client.IsVoid(*slotAt(at.Add(-time.Second))))
+	require.False(t, h.client.IsVoid(*slotAt(at.Add(time.Millisecond))))
+	got.answer <- callbudget.Answer{Slot: slotAt(at.Add(time.Second)), Want: want(botA, 4), VoidThrough: at.Add(-time.Hour)}
+	require.NoError(t, (<-done).err)
+	require.True(t, h.client.IsVoid(*slotAt(at)), "an earlier time takes nothing back")
+}
+
+func TestNoCallIsMadeWhileReadyFilesWaitForTheirDownload(t *testing.T) {
+	for name, row := range map[string]struct {
+		count int64
+		age   time.Duration
+		waits bool
+	}{
+		"few":             {63, time.Minute, false},
+		"many":            {64, time.Minute, true},
+		"one for long":    {1, 10 * time.Minute, true},
+		"none, as it was": {0, time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, time.Minute, account.PerBot)
+			h.setBacklog("callvault-transfer/acme", row.count, row.age)
+			done := h.take(t, want(botA, 4))
+			if row.waits {
+				h.requireSilence(t)
+				h.setBacklog("callvault-transfer/acme", 0, 0)
+			}
+			h.next(t).answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 4)}
+			require.NoError(t, (<-done).err)
+		})
+	}
+}
+
+func TestAskTellsWhatWaitsInTheQueues(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	h.setBacklog("callvault-slot/"+botA+"/4", 3, 0)
+	h.setBacklog("callvault-slot/"+botA+"/7", 10, 0)
+	h.setBacklog("callvault-slot/"+botA+"/8/2", 1000, 0)
+	h.take(t, want(botA, 4))
+	got := h.next(t)
+	require.Equal(t, map[string]map[int]int{botA: {2: 4, 4: 1010}}, got.Waiting)
+	got.answer <- callbudget.Answer{}
+	require.Nil(t, h.next(t).Waiting, "they are not counted at every ask")
+}
+
+func TestProcessThatStopsTakesItsAskBack(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	h.take(t, want(botA, 4))
+	got := h.next(t)
+	h.client.Close(t.Context())
+	require.Equal(t, []any{callbudget.Leave{Worker: got.Worker}}, h.signals)
+}
+
+func TestReportGoesToTheSlotsBudget(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	report := callbudget.CallReport{BotID: botA, Slot: *slotAt(time.Now()), Result: callbudget.Refused}
+	h.client.Report(t.Context(), report)
+	require.Equal(t, []any{report}, h.signals)
+}

@@ -1,0 +1,116 @@
+package slots
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/workflows/callbudget"
+	"github.com/callvault/callvault/workflows/fetchrecording"
+)
+
+// What waits in the task queues, as the Temporal server counts it, about.
+
+const (
+	// maxReady bounds the files of an account that are ready and wait for a worker to
+	// download them: no status is asked for meanwhile, because the media URLs expire.
+	maxReady = 64
+
+	// maxReadyAge bounds how long the first of them may have waited. A URL's life is
+	// not documented; an hour is assumed.
+	maxReadyAge = 10 * time.Minute
+
+	// readyInterval and waitingInterval are how often the server is asked.
+	readyInterval   = 5 * time.Second
+	waitingInterval = 30 * time.Second
+
+	// countTimeout bounds one question. Without an answer calls go on.
+	countTimeout = 5 * time.Second
+)
+
+// load is what waits in the queues of an account, as far as a budget's calls depend
+// on it.
+type load struct {
+	client *Client
+	served *account.Account
+
+	mu             sync.Mutex
+	waitingCounted time.Time
+	readyCounted   time.Time
+	full           bool
+}
+
+func newLoad(c *Client, served *account.Account) *load { return &load{client: c, served: served} }
+
+// awaitRoom waits until the files that are ready could be downloaded in time.
+func (l *load) awaitRoom() {
+	for l.isFull() {
+		time.Sleep(readyInterval)
+	}
+}
+
+func (l *load) isFull() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.readyCounted) < readyInterval {
+		return l.full
+	}
+	l.readyCounted = time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+	defer cancel()
+	ready, age := l.backlog(ctx, fetchrecording.TransferTaskQueue(l.served.Name))
+	full := ready >= maxReady || ready > 0 && age >= maxReadyAge
+	if full != l.full {
+		l.client.options.Logger.Info("downloads wait: no status is asked for until they have started", "account", l.served.Name, "waiting", full, "files", ready, "oldest", age)
+	}
+	l.full = full
+	return full
+}
+
+// waiting adds to the calls that are held here those that wait in the queues of their
+// bots, by bot and priority. It returns nil if they were counted lately.
+func (l *load) waiting(ctx context.Context, held map[string]map[int]int) map[string]map[int]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.waitingCounted) < waitingInterval {
+		return nil
+	}
+	l.waitingCounted = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	for botID, counts := range held {
+		l.addWaiting(ctx, botID, counts)
+	}
+	return held
+}
+
+func (l *load) addWaiting(ctx context.Context, botID string, counts map[int]int) {
+	for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
+		for lane := range fetchrecording.LanesOf(level) {
+			if n, _ := l.backlog(ctx, fetchrecording.SlotTaskQueue(botID, level, lane)); n > 0 {
+				counts[callbudget.Priority(level)] += n
+			}
+		}
+	}
+}
+
+// backlog returns how many activities wait in a queue, about, and how long the first
+// has waited; 0 if the server does not say.
+func (l *load) backlog(ctx context.Context, queue string) (int, time.Duration) {
+	described, err := l.client.options.Temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace:     l.client.options.Namespace,
+		TaskQueue:     &taskqueuepb.TaskQueue{Name: queue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
+		TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
+		ReportStats:   true,
+	})
+	if err != nil {
+		return 0, 0
+	}
+	stats := described.GetStats()
+	return int(stats.GetApproximateBacklogCount()), stats.GetApproximateBacklogAge().AsDuration()
+}

@@ -1,0 +1,150 @@
+package callbudget
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// What needs operator action concerns every call of a bot, or one session alone that
+// an API, a proxy or a firewall answers oddly. So after the first such call, the next one
+// is a probe: calls go on if it is answered, and otherwise the bot is blocked. Then one
+// call at a time, with backoff, finds out whether that is over. When one bot of a budget
+// can be called again, the others that are blocked are tried at once.
+
+const (
+	// firstBlockWait and lastBlockWait bound the wait before the next probe.
+	firstBlockWait = 30 * time.Second
+	lastBlockWait  = 30 * time.Minute
+
+	// probeTimeout is when a probe whose result was not reported counts as lost.
+	probeTimeout = 90 * time.Second
+
+	// maxBlocks bounds the bots that are remembered as blocked.
+	maxBlocks = 1000
+)
+
+// block is a bot whose calls need operator action.
+type block struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+
+	// Failures counts the calls that met it, one after another. The first proves
+	// nothing.
+	Failures int `json:"failures"`
+
+	// ProbeAt is when the next call finds out whether it is over.
+	ProbeAt time.Time `json:"probeAt"`
+
+	// Probing is when the last probe was handed out; zero if its result is known.
+	Probing time.Time `json:"probing,omitzero"`
+}
+
+// isSure reports whether the bot is blocked for all that is known.
+func (b block) isSure() bool { return b.Failures > 1 }
+
+// blockBot takes over that a call of the bot needs operator action, and reports whether
+// that makes it sure that the bot is blocked. Calls that were under way when it became
+// sure tell nothing new.
+func (s *State) blockBot(botID, reason string, probe bool, now time.Time) (sure bool) {
+	b, known := s.Blocks[botID]
+	if known && b.isSure() && !probe || !known && len(s.Blocks) >= maxBlocks {
+		return false
+	}
+	if !known {
+		b.Since = now.UTC()
+	}
+	b.Reason = reason
+	b.Failures++
+	b.ProbeAt = now.Add(b.wait())
+	if probe {
+		b.Probing = time.Time{}
+	}
+	if s.Blocks == nil {
+		s.Blocks = make(map[string]block)
+	}
+	s.Blocks[botID] = b
+	if b.Failures != 2 {
+		return false
+	}
+	s.note(now, "blocked: %s (bot %s)", reason, botID)
+	return true
+}
+
+// wait is how long after its last failure a bot is tried again.
+func (b block) wait() time.Duration {
+	if !b.isSure() {
+		return 0
+	}
+	wait := firstBlockWait
+	for n := b.Failures; n > 2 && wait < lastBlockWait; n-- {
+		wait *= 2
+	}
+	return min(wait, lastBlockWait)
+}
+
+// unblockBot takes over that the bot can be called again.
+func (s *State) unblockBot(botID string, now time.Time) {
+	b, known := s.Blocks[botID]
+	if !known {
+		return
+	}
+	delete(s.Blocks, botID)
+	if b.isSure() {
+		s.note(now, "no longer blocked after %s (bot %s)", now.Sub(b.Since).Round(time.Second), botID)
+	}
+	for _, other := range s.suspected() {
+		blocked := s.Blocks[other]
+		blocked.ProbeAt = now
+		s.Blocks[other] = blocked
+	}
+}
+
+// probeUnknown takes over that a probe had no response: the next one follows as if
+// it had failed.
+func (s *State) probeUnknown(botID string, now time.Time) {
+	if b, known := s.Blocks[botID]; known {
+		b.Probing, b.ProbeAt = time.Time{}, now.Add(max(b.wait(), firstBlockWait))
+		s.Blocks[botID] = b
+	}
+}
+
+// probeDue returns when a call of a want may be made for a blocked bot. ok is false if
+// the bot is not blocked. A call that somebody sent to the front is tried at once.
+func (s *State) probeDue(want Want) (at time.Time, ok bool) {
+	b, blocked := s.Blocks[want.BotID]
+	if !blocked {
+		return time.Time{}, false
+	}
+	at = b.ProbeAt
+	if want.Level == FrontLevel {
+		at = b.Since
+	}
+	for _, other := range s.suspected() { // One probe at a time.
+		if probing := s.Blocks[other].Probing; !probing.IsZero() {
+			at = latest(at, probing.Add(probeTimeout))
+		}
+	}
+	return at, true
+}
+
+// startProbe takes over that a probe was handed out.
+func (s *State) startProbe(botID string, at time.Time) {
+	b := s.Blocks[botID]
+	b.Probing = at.UTC()
+	s.Blocks[botID] = b
+}
+
+// blocked returns the bots that are surely blocked, the one that is blocked longest
+// first.
+func (s *State) blocked() []string {
+	return slices.DeleteFunc(s.suspected(), func(bot string) bool { return !s.Blocks[bot].isSure() })
+}
+
+// suspected returns the bots whose last call needed operator action.
+func (s *State) suspected() []string {
+	bots := workflow.DeterministicKeys(s.Blocks)
+	slices.SortStableFunc(bots, func(a, b string) int { return s.Blocks[a].Since.Compare(s.Blocks[b].Since) })
+	return bots
+}

@@ -1,0 +1,150 @@
+package callbudget
+
+import (
+	"time"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// The messages between the workers and the budget. Their names are recorded in
+// histories and never change.
+const (
+	// UpdateTakeSlot asks for the next call slot: an [Ask], answered by an [Answer]
+	// once there is one.
+	UpdateTakeSlot = "takeSlot"
+
+	// SignalReportCall reports a call that was refused or that was a probe: a
+	// [CallReport].
+	SignalReportCall = "reportCall"
+
+	// SignalLeave takes back the ask of a worker that stops: a [Leave].
+	SignalLeave = "leave"
+)
+
+// ErrorTypeBusy is the type of the error by which an ask is rejected because too
+// many workers ask at once; a better one would have been taken.
+const ErrorTypeBusy = "Busy"
+
+// Levels of urgency: 1 is served first. Each priority of a request has two, the
+// first of them for repeated checks and sessions that the vendor purges soon.
+const (
+	FrontLevel = 1
+	LastLevel  = 10
+)
+
+// Level returns the level of a call: of a priority from 1 to 5, urgent or not.
+func Level(priority int, urgent bool) int {
+	if urgent {
+		return 2*priority - 1
+	}
+	return 2 * priority
+}
+
+// Priority returns the priority that a level belongs to.
+func Priority(level int) int { return (level + 1) / 2 }
+
+// maxLiveLevel is the last level of calls that somebody may be waiting for: those
+// of priorities 1 and 2.
+const maxLiveLevel = 4
+
+// Want is a call that waits for a slot.
+type Want struct {
+	BotID string `json:"bot"`
+	Level int    `json:"level"`
+
+	// Batch is the batch that the fetch belongs to; batches of the same level take
+	// turns.
+	Batch string `json:"batch,omitempty"`
+}
+
+// Ask is the request of one worker process for its next slot. A later ask of the
+// same worker replaces an earlier one.
+type Ask struct {
+	// Worker identifies the process.
+	Worker string `json:"worker"`
+
+	// Wants are the calls that wait in the worker, at least one.
+	Wants []Want `json:"wants"`
+
+	// Patience is how long the worker waits for the answer.
+	Patience time.Duration `json:"patience"`
+
+	// Configured are the windows that the worker was configured with when it
+	// started, at ConfiguredAt. The latest start decides.
+	Configured   []workflows.CallWindow `json:"configured"`
+	ConfiguredAt time.Time              `json:"configuredAt"`
+
+	// Waiting counts the calls that wait in the task queues of some bots, by bot
+	// and priority, if the worker has counted them lately.
+	Waiting map[string]map[int]int `json:"waiting,omitempty"`
+}
+
+// Answer is what an ask gets: a slot, or none.
+type Answer struct {
+	// Slot is nil if the ask was replaced or has to be sent again.
+	Slot *Slot `json:"slot,omitempty"`
+
+	// Want is the one that the slot is for.
+	Want Want `json:"want,omitzero"`
+
+	// In is how long after the answer the slot is to be used, and AskIn when the
+	// worker is to ask for the next one: a little before.
+	In    time.Duration `json:"in,omitempty"`
+	AskIn time.Duration `json:"askIn,omitempty"`
+
+	// VoidThrough withdraws the slots up to that time: nobody uses them any more.
+	VoidThrough time.Time `json:"voidThrough,omitzero"`
+}
+
+// Slot is the permission for one call.
+type Slot struct {
+	// Budget is the budget's name.
+	Budget string `json:"budget"`
+
+	// At is when the call is to be made, by the clock of the Temporal server, and
+	// Within how much later it may be at most.
+	At     time.Time     `json:"at"`
+	Within time.Duration `json:"within"`
+
+	// Probe: the budget is blocked, and the call finds out whether it still has to
+	// be.
+	Probe bool `json:"probe,omitempty"`
+}
+
+// Leave names a worker that asks for no slot any more.
+type Leave struct {
+	Worker string `json:"worker"`
+}
+
+// CallResult is how a reported call ended.
+type CallResult string
+
+// The results that are reported.
+const (
+	// Refused: by rate.
+	Refused CallResult = "refused"
+	// Blocked: by something that needs operator action.
+	Blocked CallResult = "blocked"
+	// Answered: neither; reported for probes alone.
+	Answered CallResult = "answered"
+	// Late: it was not made, because its slot came too late.
+	Late CallResult = "late"
+	// Unknown: there was no response; reported for probes alone.
+	Unknown CallResult = "unknown"
+)
+
+// CallReport says how a call ended.
+type CallReport struct {
+	BotID  string     `json:"bot"`
+	Slot   Slot       `json:"slot"`
+	Result CallResult `json:"result"`
+
+	// Span is that of the window which refused the call, if the vendor said it.
+	Span time.Duration `json:"span,omitempty"`
+
+	// RetryAfter is how long the vendor asks to wait; 0 if it does not say.
+	RetryAfter time.Duration `json:"retryAfter,omitempty"`
+
+	// Reason is the text for the operator, without secrets.
+	Reason string `json:"reason,omitempty"`
+}

@@ -1,0 +1,164 @@
+package callbudget
+
+import (
+	"time"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// When the next slot is. Three rules hold at once:
+//
+//   - Every rolling window has room for it.
+//   - Slots follow each other at an even pace, that of the window that binds. What an
+//     idle budget did not use is caught up at the pace of the next shorter window, so
+//     that the minute is never spent at once.
+//   - The last slots of a window are for calls that somebody waits for, unless the
+//     window frees up as fast as it is used.
+
+const (
+	// catchUpShare is how much of its only window a budget catches up. With several
+	// windows it is all of the longest.
+	catchUpShare = 10
+
+	// reserveShare is the share of a window that is kept for levels up to
+	// maxLiveLevel.
+	reserveShare = 100
+
+	// maxAhead bounds how long before its time a slot is handed out.
+	maxAhead = 5 * time.Second
+
+	// minAhead is how long before its time a slot is handed out at least, however
+	// fast the pace is. If slots come too late all the same, because workers or the
+	// Temporal server are overloaded, it grows up to maxLead; leadDecay is in how many
+	// slots it shrinks again.
+	minAhead  = time.Second
+	maxLead   = 15 * time.Second
+	leadDecay = 100
+
+	// maxTolerance bounds how late a slot may be used.
+	maxTolerance = 15 * time.Second
+
+	// maxNotice bounds how long after the ask the time of its slot is at least.
+	maxNotice = 500 * time.Millisecond
+
+	// maxReaction bounds how much earlier than necessary a worker asks.
+	maxReaction = 250 * time.Millisecond
+)
+
+// pace is the time between two slots: even of the window that binds, and least while
+// catching up. credit is how much may be caught up.
+func (s *State) pace() (even, least, credit time.Duration) {
+	least = workflows.MaxWindowSpan
+	for _, w := range s.Windows {
+		each := (w.Span + w.margin()) / time.Duration(w.limit())
+		if each > even {
+			even, credit = each, w.Span
+		}
+		least = min(least, each)
+	}
+	if least > even*9/10 { // One window binds and bounds bursts.
+		least, credit = even/2, credit/catchUpShare
+	}
+	return even, least, credit
+}
+
+// nextSlot returns the earliest time of a slot for a call of a level, which may be in
+// the past: then the slot is now.
+func (s *State) nextSlot(level int) time.Time {
+	_, least, _ := s.pace()
+	at := latest(s.Line, s.StoppedUntil)
+	if len(s.Slots) > 0 {
+		at = latest(at, s.Slots.last().Add(least))
+	}
+	for _, w := range s.Windows {
+		at = latest(at, s.roomIn(w, level))
+	}
+	return at
+}
+
+// roomIn returns when a window has room for one more slot.
+func (s *State) roomIn(w window, level int) time.Time {
+	room := s.leaves(w, w.limit())
+	reserve := w.limit() / reserveShare
+	if level <= maxLiveLevel || reserve == 0 || len(s.Slots) < w.limit()-reserve {
+		return room
+	}
+	// The reserve frees up as fast as it is used if as many slots leave the window
+	// in the time in which it would be used twice.
+	soon := 2 * time.Duration(reserve) * (w.Span / time.Duration(w.limit()))
+	if len(s.Slots) >= w.limit() && !s.leaves(w, w.limit()-reserve).After(room.Add(soon)) {
+		return room
+	}
+	return s.leaves(w, w.limit()-reserve)
+}
+
+// leaves returns when fewer than limit slots are in the window.
+func (s *State) leaves(w window, limit int) time.Time {
+	if len(s.Slots) < limit || limit < 1 {
+		return time.Time{}
+	}
+	return time.UnixMilli(s.Slots[len(s.Slots)-limit]).Add(w.Span + w.margin())
+}
+
+// handOut records a slot and returns it.
+func (s *State) handOut(at time.Time) Slot {
+	at = at.Add(time.Millisecond - 1).Truncate(time.Millisecond) // Slots are remembered to the millisecond.
+	even, _, credit := s.pace()
+	s.Line = latest(s.Line, at.Add(-credit)).Add(even)
+	s.Slots.add(at)
+	s.Handed++
+	if s.Lead -= s.Lead / leadDecay; s.Lead < minAhead/2 {
+		s.Lead = 0
+	}
+	return Slot{Budget: s.Name, At: at.UTC(), Within: s.tolerance(at)}
+}
+
+// tolerance is how much later than its time a slot may be used. While no window is more
+// than half full, a call that is late does no harm.
+func (s *State) tolerance(at time.Time) time.Duration {
+	tolerance := maxTolerance
+	for _, w := range s.Windows {
+		if 2*s.Slots.within(w.Span, at) > w.limit() {
+			tolerance = min(tolerance, w.margin()/2)
+		}
+	}
+	return tolerance
+}
+
+// late takes over that a slot came too late to the worker that was to use it: the next
+// ones are handed out earlier.
+func (s *State) late() { s.Lead = min(max(2*s.Lead, minAhead), maxLead) }
+
+// ahead is how long before its time a slot is handed out, so that the call is ready
+// when the time comes: one pace, so that an urgent call soon gets one, but no less than
+// the calls need to get from the worker that asked to the one that makes them.
+func (s *State) ahead() time.Duration {
+	even, _, _ := s.pace()
+	return max(min(even, maxAhead), minAhead, s.Lead) + s.reaction()
+}
+
+// askIn is how long after now a worker asks for the next slot: when that is due to be
+// handed out. In is when its slot is to be used.
+func (s *State) askIn(in time.Duration) time.Duration {
+	even, _, _ := s.pace()
+	return max(0, in+min(even, maxAhead)-s.ahead())
+}
+
+// notice is how long after now a slot is at least.
+func (s *State) notice() time.Duration {
+	even, _, _ := s.pace()
+	return max(min(maxNotice, even/4), s.Lead)
+}
+
+// reaction is how much earlier than necessary a worker asks for its next slot.
+func (s *State) reaction() time.Duration {
+	even, _, _ := s.pace()
+	return min(maxReaction, even/4)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

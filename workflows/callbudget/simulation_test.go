@@ -1,0 +1,368 @@
+package callbudget
+
+import (
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var start = time.Date(2026, 3, 5, 12, 0, 0, 123_456_789, time.UTC)
+
+// simulation runs a budget, workers and a vendor in virtual time. The workers do what
+// internal/slots and CheckStatus do: one request at a time, the next one AskIn after an
+// answer, a call at the time of its slot, unless the slot was withdrawn or comes too
+// late, and a report of each refusal.
+type simulation struct {
+	t      testing.TB
+	random *rand.Rand
+	now    time.Time
+	events events
+	number int // of events
+
+	budget  *budget
+	waiting map[*pending]*asker
+	timer   time.Time // zero if none runs
+	stalled time.Time // the workflow stands still until then
+
+	vendor  *vendor
+	workers []*asker
+
+	// latency is how long a message takes at most, and used how late a call is within
+	// what is allowed: a share from 0 to 1.
+	latency time.Duration
+	used    func() float64
+
+	calls []call // that the vendor got
+	slots []Slot // that were handed out
+	lost  int    // slots that were not used
+}
+
+// call is a call that reached the vendor.
+type call struct {
+	at      time.Time
+	slot    Slot
+	want    Want
+	refused refusal
+}
+
+// asker is a worker process that asks for slots.
+type asker struct {
+	sim  *simulation
+	name string
+
+	// backlog are wants that never end; live are calls that each need one slot.
+	backlog []Want
+	live    []waitingCall
+
+	asking  int // the number of the last request; older ones do not go on
+	running bool
+	asked   int // the best level of the last request
+	pause   time.Duration
+	void    time.Time
+	kills   bool // its next slot is not used
+	stopped bool
+	waits   []time.Duration // of its live calls
+}
+
+type waitingCall struct {
+	want  Want
+	since time.Time
+}
+
+type event struct {
+	at     time.Time
+	number int
+	do     func()
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(i, j int) bool {
+	if e[i].at.Equal(e[j].at) {
+		return e[i].number < e[j].number
+	}
+	return e[i].at.Before(e[j].at)
+}
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+func simulate(t testing.TB, seed uint64, v *vendor, configured ...string) *simulation {
+	t.Logf("seed %d", seed)
+	s := &simulation{
+		t: t, now: start, vendor: v, latency: 30 * time.Millisecond,
+		random:  rand.New(rand.NewPCG(seed, 8)),
+		waiting: make(map[*pending]*asker),
+	}
+	s.used = s.random.Float64
+	s.budget = &budget{state: newState("account", windows(configured...), start, start)}
+	return s
+}
+
+func (s *simulation) after(d time.Duration, do func()) { s.at(s.now.Add(d), do) }
+
+func (s *simulation) at(at time.Time, do func()) {
+	s.number++
+	heap.Push(&s.events, event{at, s.number, do})
+}
+
+// run runs what happens in a time.
+func (s *simulation) run(d time.Duration) {
+	until := s.now.Add(d)
+	for len(s.events) > 0 && !s.events[0].at.After(until) {
+		e := heap.Pop(&s.events).(event)
+		s.now = latest(s.now, e.at)
+		e.do()
+	}
+	s.now = until
+}
+
+// send has the workflow do something after the time that a message takes.
+func (s *simulation) send(do func()) {
+	s.after(s.delay(), func() { s.inWorkflow(do) })
+}
+
+func (s *simulation) delay() time.Duration {
+	return time.Millisecond + time.Duration(s.random.Int64N(int64(s.latency)))
+}
+
+// inWorkflow does something in the workflow, and then what its loop does.
+func (s *simulation) inWorkflow(do func()) {
+	if s.now.Before(s.stalled) {
+		s.at(s.stalled, func() { s.inWorkflow(do) })
+		return
+	}
+	do()
+	b := s.budget
+	b.state.forgetOld(s.now)
+	if due := b.answerDue(s.now); !due.IsZero() {
+		s.setTimer(b.wakeFor(due))
+	}
+	for _, asked := range slices.SortedFunc(maps2(s.waiting), func(a, b *pending) int { return a.number - b.number }) {
+		if asked.answer != nil {
+			worker := s.waiting[asked]
+			delete(s.waiting, asked)
+			if asked.answer.Slot != nil {
+				s.slots = append(s.slots, *asked.answer.Slot)
+			}
+			s.after(s.delay(), func() { worker.take(asked) })
+		}
+	}
+}
+
+func maps2(m map[*pending]*asker) func(func(*pending) bool) {
+	return func(yield func(*pending) bool) {
+		for p := range m {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+func (s *simulation) setTimer(wake time.Time) {
+	if !s.timer.IsZero() && !wake.Before(s.timer) {
+		return
+	}
+	s.timer = wake
+	s.at(latest(wake, s.now.Add(time.Millisecond)), func() {
+		if s.timer.Equal(wake) {
+			s.timer = time.Time{}
+			s.inWorkflow(func() {})
+		}
+	})
+}
+
+// worker adds a worker with a backlog that never ends.
+func (s *simulation) worker(backlog ...Want) *asker {
+	w := &asker{sim: s, name: fmt.Sprintf("worker %d", len(s.workers)), backlog: backlog, pause: 200 * time.Millisecond}
+	s.workers = append(s.workers, w)
+	s.after(time.Duration(s.random.Int64N(int64(100*time.Millisecond))), w.wake)
+	return w
+}
+
+// saturate adds workers that always want slots.
+func (s *simulation) saturate(workers int) {
+	for range workers {
+		s.worker(Want{BotID: "st-1", Level: 10, Batch: "backfill"})
+	}
+}
+
+// call has a worker wait for one call.
+func (w *asker) call(want Want) {
+	w.live = append(w.live, waitingCall{want, w.sim.now})
+	if !w.running {
+		w.wake()
+	} else if want.Level < w.asked {
+		w.ask()
+	}
+}
+
+func (w *asker) wake() {
+	if !w.running && !w.stopped && len(w.wants()) > 0 {
+		w.running = true
+		w.ask()
+	}
+}
+
+func (w *asker) wants() []Want {
+	wants := slices.Clone(w.backlog)
+	for _, waiting := range w.live {
+		if !slices.Contains(wants, waiting.want) {
+			wants = append(wants, waiting.want)
+		}
+	}
+	slices.SortStableFunc(wants, func(a, b Want) int { return a.Level - b.Level })
+	return wants
+}
+
+func (w *asker) ask() {
+	wants := w.wants()
+	if len(wants) == 0 || w.stopped {
+		w.running = false
+		return
+	}
+	w.asking++
+	number := w.asking
+	w.asked = wants[0].Level
+	ask := Ask{Worker: w.name, Wants: wants, Patience: time.Minute}
+	s := w.sim
+	s.after(time.Minute+2*time.Second, func() { w.goOn(number, 0) }) // No answer.
+	s.send(func() {
+		if err := s.budget.admit(ask, s.now); err != nil {
+			s.after(w.pause, func() { w.goOn(number, 0) })
+			w.pause = min(2*w.pause, 15*time.Second)
+			return
+		}
+		s.waiting[s.budget.enter(ask, s.now)] = w
+	})
+}
+
+// goOn sends the next request, if it follows the last one.
+func (w *asker) goOn(number int, wait time.Duration) {
+	if w.asking != number {
+		return
+	}
+	w.sim.after(wait, func() {
+		if w.asking == number {
+			w.ask()
+		}
+	})
+}
+
+// take takes an answer.
+func (w *asker) take(asked *pending) {
+	answer := *asked.answer
+	w.void = latest(w.void, answer.VoidThrough)
+	w.pause = 200 * time.Millisecond
+	if answer.Slot == nil {
+		w.goOn(w.asking, 0)
+		return
+	}
+	w.use(answer)
+	w.goOn(w.asking, answer.AskIn)
+}
+
+// use makes the call of a slot.
+func (w *asker) use(answer Answer) {
+	s, slot := w.sim, *answer.Slot
+	if w.kills {
+		w.kills, w.stopped = false, true
+		s.lost++
+		s.after(2*time.Second, func() {
+			w.name += "'"
+			w.stopped, w.running = false, false
+			w.wake()
+		})
+		return
+	}
+	for i, waiting := range w.live {
+		if waiting.want == answer.Want {
+			w.live = slices.Delete(w.live, i, i+1)
+			w.waits = append(w.waits, slot.At.Sub(waiting.since))
+			break
+		}
+	}
+	ready := s.now.Add(s.delay()) // The call has to get to the worker that makes it.
+	late := time.Duration(s.used() * float64(slot.Within))
+	s.at(latest(ready, slot.At.Add(late)), func() {
+		if !slot.At.After(w.void) || s.now.Sub(slot.At) > slot.Within {
+			s.lost++
+			return
+		}
+		network := time.Duration(s.used() * float64(slot.Within))
+		s.after(network, func() { w.reach(slot, answer.Want) })
+	})
+}
+
+// reach has a call reach the vendor.
+func (w *asker) reach(slot Slot, want Want) {
+	s := w.sim
+	refused := s.vendor.take(s.now)
+	s.calls = append(s.calls, call{s.now, slot, want, refused})
+	if refused.span == 0 {
+		return
+	}
+	report := CallReport{BotID: want.BotID, Slot: slot, Result: Refused, Span: refused.told, RetryAfter: refused.retryAfter}
+	response := 50*time.Millisecond + time.Duration(s.random.Int64N(int64(250*time.Millisecond)))
+	s.after(response, func() { s.send(func() { s.budget.takeReport(report, s.now) }) })
+}
+
+// accepted returns the times of the calls that the vendor accepted since a time.
+func (s *simulation) accepted(since time.Time) []time.Time {
+	var times []time.Time
+	for _, c := range s.calls {
+		if c.refused.span == 0 && !c.at.Before(since) {
+			times = append(times, c.at)
+		}
+	}
+	return times
+}
+
+// refusals counts the calls that were refused since a time.
+func (s *simulation) refusals(since time.Time) int {
+	count := 0
+	for _, c := range s.calls {
+		if c.refused.span != 0 && !c.at.Before(since) {
+			count++
+		}
+	}
+	return count
+}
+
+// share returns which share of a window the accepted calls used, from the first to the
+// last since a time.
+func (s *simulation) share(window string, since time.Time) float64 {
+	w := windows(window)[0]
+	times := s.accepted(since)
+	require.NotEmpty(s.t, times)
+	took := times[len(times)-1].Sub(times[0])
+	return float64(len(times)-1) / (float64(w.Calls) * float64(took) / float64(w.Span))
+}
+
+// requireWithin checks that no window held more slots or calls than its limit.
+func (s *simulation) requireWithin(limits ...string) {
+	s.t.Helper()
+	var slots, calls []time.Time
+	for _, slot := range s.slots {
+		slots = append(slots, slot.At)
+	}
+	for _, c := range s.calls {
+		calls = append(calls, c.at)
+	}
+	slices.SortFunc(calls, time.Time.Compare)
+	for _, w := range windows(limits...) {
+		require.LessOrEqual(s.t, most(slots, w.Span), w.Calls, "slots in %s", w.Span)
+		require.LessOrEqual(s.t, most(calls, w.Span), w.Calls, "calls in %s", w.Span)
+	}
+}

@@ -1,0 +1,178 @@
+package callbudget
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// memory is how long slots are remembered at least: a window of the vendor that
+// nobody configured may be an hour long.
+const memory = time.Hour
+
+// State is what a budget knows and decides by. It survives a new run.
+type State struct {
+	// Name is the budget's: a bot's stream id, or an account's name.
+	Name string `json:"name"`
+
+	// Configured are the windows of the worker that started last, at ConfiguredAt.
+	Configured   []workflows.CallWindow `json:"configured"`
+	ConfiguredAt time.Time              `json:"configuredAt"`
+
+	// Set are the windows that an operator set while running, with the reason; none
+	// if the configured ones hold.
+	Set       []workflows.CallWindow `json:"set,omitempty"`
+	SetReason string                 `json:"setReason,omitempty"`
+
+	// Windows are those in force and what was learned of them, the shortest first.
+	Windows []window `json:"windows"`
+
+	// Slots are those handed out lately.
+	Slots slots `json:"slots"`
+
+	// RefusedAt are the slots among them whose calls were refused by rate, in
+	// milliseconds.
+	RefusedAt []int64 `json:"refusedAt,omitempty"`
+
+	// Lead is how long before its time a slot is handed out, if slots came too late.
+	Lead time.Duration `json:"lead,omitempty"`
+
+	// Line is the earliest time of the next slot by the pace; see pace.go. It is
+	// behind the clock by what may be caught up.
+	Line time.Time `json:"line"`
+
+	// StoppedUntil is when slots are handed out again after a refusal by rate.
+	StoppedUntil time.Time `json:"stoppedUntil,omitzero"`
+
+	// Paused is set while an operator has paused the budget.
+	Paused *pause `json:"paused,omitempty"`
+
+	// Blocks are the bots whose calls need operator action.
+	Blocks map[string]block `json:"blocks,omitempty"`
+
+	// VoidThrough withdraws the slots up to that time.
+	VoidThrough time.Time `json:"voidThrough,omitzero"`
+
+	// Served tells, by batch, which of all slots was the last one of the batch, so that
+	// batches take turns.
+	Served map[string]int `json:"served,omitempty"`
+
+	// Waiting counts the calls that wait in task queues, by bot and priority.
+	Waiting map[string]map[int]int `json:"waiting,omitempty"`
+
+	Handed   int                     `json:"handed,omitempty"`
+	Refusals int                     `json:"refusals,omitempty"`
+	Changes  []workflows.BudgetEvent `json:"changes,omitempty"`
+}
+
+// firstBurst is how many slots a new budget may catch up. Nobody knows how much of the
+// vendor's windows was used before.
+const firstBurst = 5
+
+func newState(name string, configured []workflows.CallWindow, configuredAt, now time.Time) State {
+	s := State{Name: name, Configured: configured, ConfiguredAt: configuredAt}
+	s.configure(configured)
+	even, _, _ := s.pace()
+	s.Line = now.Add(-firstBurst * even)
+	return s
+}
+
+type pause struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+// window is a call window in force.
+type window struct {
+	// Span is the window's length.
+	Span time.Duration `json:"span"`
+
+	// Calls is the limit that is configured or was set; 0 for a window that only the
+	// vendor's refusals show.
+	Calls int `json:"calls,omitempty"`
+
+	// Learned is the lower limit that refusals show; 0 if none. It is exact or, while
+	// Unsure, only known to be at most that.
+	Learned int  `json:"learned,omitempty"`
+	Unsure  bool `json:"unsure,omitempty"`
+
+	// EvidenceFrom is when the slots begin that say something about the limit: the
+	// end of the last stop.
+	EvidenceFrom time.Time `json:"evidenceFrom,omitzero"`
+
+	// ProbeAt is when one call more than learned is tried, and ProbeWait how long to
+	// wait before that after the next failure. Step is by how much the limit grows
+	// when that works.
+	ProbeAt   time.Time     `json:"probeAt,omitzero"`
+	ProbeWait time.Duration `json:"probeWait,omitempty"`
+	Step      int           `json:"step,omitempty"`
+}
+
+// limit is how many calls the window takes.
+func (w window) limit() int {
+	switch {
+	case w.Learned == 0:
+		return w.Calls
+	case w.Calls == 0:
+		return w.Learned
+	default:
+		return min(w.Calls, w.Learned)
+	}
+}
+
+// margin is how much longer than its span a window is taken to be: calls reach the
+// vendor a little earlier or later than their slots. A slot has to be used within
+// half of it; the rest is for the network.
+func (w window) margin() time.Duration { return min(time.Second, w.Span/60) }
+
+// configure takes over windows in place of those in force, and keeps what was
+// learned of windows that stay.
+func (s *State) configure(windows []workflows.CallWindow) {
+	before := s.Windows
+	s.Windows = nil
+	for _, configured := range windows {
+		w := window{Span: configured.Span, Calls: configured.Calls}
+		for _, old := range before {
+			if old.Span == w.Span && old.Learned > 0 && old.Learned < w.Calls {
+				w.Learned, w.Unsure, w.EvidenceFrom, w.ProbeAt, w.ProbeWait = old.Learned, old.Unsure, old.EvidenceFrom, old.ProbeAt, old.ProbeWait
+			}
+		}
+		s.Windows = append(s.Windows, w)
+	}
+	for _, old := range before {
+		if old.Calls == 0 && !slices.ContainsFunc(s.Windows, func(w window) bool { return w.Span == old.Span }) {
+			s.Windows = append(s.Windows, old)
+		}
+	}
+	s.sortWindows()
+}
+
+func (s *State) sortWindows() {
+	slices.SortFunc(s.Windows, func(a, b window) int { return cmp.Compare(a.Span, b.Span) })
+}
+
+// maxChanges bounds what is kept of the past.
+const maxChanges = 20
+
+// note keeps an event for people, newest first.
+func (s *State) note(now time.Time, format string, args ...any) {
+	event := workflows.BudgetEvent{At: now.UTC(), Text: fmt.Sprintf(format, args...)}
+	s.Changes = append([]workflows.BudgetEvent{event}, s.Changes[:min(len(s.Changes), maxChanges-1)]...)
+}
+
+// forgetOld drops what no decision needs any more.
+func (s *State) forgetOld(now time.Time) {
+	longest := memory
+	for _, w := range s.Windows {
+		longest = max(longest, w.Span+w.margin())
+	}
+	// Seldom, because it copies what is left.
+	if len(s.Slots) == 0 || now.Sub(time.UnixMilli(s.Slots[0])) < longest+longest/10 {
+		return
+	}
+	s.Slots.forget(now.Add(-longest))
+	s.RefusedAt = slices.DeleteFunc(s.RefusedAt, func(at int64) bool { return at < now.Add(-longest).UnixMilli() })
+}

@@ -1,0 +1,34 @@
+package fetchrecording
+
+import (
+	"time"
+
+	"github.com/callvault/callvault/workflows/callbudget"
+)
+
+// Which call slots a fetch waits for. The call budget serves lower levels first.
+
+const (
+	// purgeSoon is the longest time before the vendor's purge in which a session is
+	// urgent. Of a short retention it is purgeShare.
+	purgeSoon  = 7 * day
+	purgeShare = 10
+)
+
+// level returns the level of the next call: that of the request's priority, before
+// others of it if the call was made before or the vendor purges the session soon. A
+// check that somebody asks for by checkNow goes to the front.
+func (f *fetch) level(now time.Time) int {
+	if f.front {
+		return callbudget.FrontLevel
+	}
+	return callbudget.Level(f.input.EffectivePriority(), f.state.StatusChecks > 0 || f.isPurgedSoon(now))
+}
+
+func (f *fetch) isPurgedSoon(now time.Time) bool {
+	if f.place == nil || f.place.Retention == 0 {
+		return false
+	}
+	purge := f.callTime.Add(f.place.Retention)
+	return purge.Sub(now) < min(purgeSoon, f.place.Retention/purgeShare)
+}
