@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -13,8 +14,18 @@ import (
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
-// errLateSlot means that a slot came too late to be used.
-var errLateSlot = failure.New(failure.TokenStale, "the call slot was not used in time: the workers or the Temporal server are overloaded")
+// lateSlot is a slot that came too late to be used.
+type lateSlot struct{ by time.Duration }
+
+func (e *lateSlot) Error() string {
+	return fmt.Sprintf("the call slot came %s too late to be used: the workers or the Temporal server are overloaded", e.by.Round(time.Millisecond))
+}
+
+// FailureKind implements [failure.Failure].
+func (*lateSlot) FailureKind() failure.Kind { return failure.TokenStale }
+
+// RetryAfter implements [failure.Failure].
+func (*lateSlot) RetryAfter() time.Duration { return 0 }
 
 // awaitSlot waits until the call of a slot is to be made. A slot that was withdrawn, or
 // that comes too late, is not used: calls that are late together would make a burst.
@@ -37,7 +48,7 @@ func (a *CheckStatus) awaitSlot(ctx context.Context, slot *callbudget.Slot) erro
 	case a.Slots.IsVoid(*slot):
 		return failure.New(failure.TokenStale, "the call slot was withdrawn: all calls of the budget have stopped")
 	case time.Since(began)-in > slot.Within:
-		return errLateSlot
+		return &lateSlot{by: time.Since(began) - in - slot.Within}
 	}
 	return nil
 }
@@ -65,8 +76,8 @@ func (a *CheckStatus) report(ctx context.Context, input fetchrecording.CheckStat
 		default:
 		}
 	}
-	if errors.Is(err, errLateSlot) {
-		report.Result = callbudget.Late
+	if late, ok := errors.AsType[*lateSlot](err); ok {
+		report.Result, report.LateBy = callbudget.Late, late.by
 	}
 	if input.Slot.Probe || report.Result == callbudget.Late || report.Result == callbudget.Refused || report.Result == callbudget.Blocked {
 		a.Slots.Report(ctx, report)

@@ -89,6 +89,7 @@ func TestLateOrWithdrawnSlotSpendsNoCall(t *testing.T) {
 			require.Len(t, slots.reports, row.reported)
 			for _, report := range slots.reports {
 				require.Equal(t, callbudget.Late, report.Result)
+				require.Greater(t, report.LateBy, 800*time.Millisecond)
 			}
 		})
 	}

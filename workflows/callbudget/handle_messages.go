@@ -142,18 +142,19 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 	switch report.Result {
 	case Refused:
 		b.state.refused(report.Slot.At, report.Span, report.RetryAfter, now)
-		b.withdraw()
+		b.withdraw(now)
 		if report.Slot.Probe {
 			b.state.unblockBot(report.BotID, now)
 		}
 	case Blocked:
 		if b.state.blockBot(report.BotID, report.Reason, report.Slot.Probe, now) {
-			b.withdraw()
+			b.withdraw(now)
 		}
 	case Answered:
 		b.state.unblockBot(report.BotID, now)
 	case Late:
-		b.state.late()
+		b.state.late(report.LateBy)
+		b.state.unused(report.Slot.At)
 		b.state.probeUnknown(report.BotID, now)
 	case Unknown:
 		b.state.probeUnknown(report.BotID, now)
@@ -168,7 +169,7 @@ func (b *budget) pause(ctx workflow.Context, change workflows.BudgetChange) (wor
 	}
 	b.state.Paused.Reason = change.Reason
 	b.state.note(now, "paused: %s", change.Reason)
-	b.withdraw()
+	b.withdraw(now)
 	b.changed = true
 	return b.status(now), nil
 }

@@ -10,16 +10,15 @@ import (
 //   - If the window had never been fuller than it was before the refused call, the
 //     refusal says exactly how many calls it takes.
 //   - If it had been fuller, with every call accepted, the limit was lowered since, or
-//     somebody else shares it: the true one is lower than the use of the window, and
-//     nobody knows by how much. All calls stop until the window has freed up, and the
-//     next refusal is of the first kind.
-//   - A limit may be raised too, which only a call beyond what was learned finds out.
-//     Such a call is refused if nothing has changed, so it is tried seldom: an hour
-//     after the limit was learned, and twice as long after each failure. If it
-//     succeeds, the limit grows by steps that double until a refusal.
+//     somebody else shares it. Retry-After says how many calls are left in the window
+//     when the vendor takes one more, and so the limit. Without it all calls stop until
+//     the window has freed up, and the next refusal is of the first kind.
+//   - A limit may be raised too, which only one call more than what was learned finds
+//     out. It is refused if nothing has changed, so it is tried seldom: an hour after
+//     the limit was learned, and twice as long after each failure. If it is accepted,
+//     what was learned is forgotten, and the next refusal is of the first kind.
 //
-// So a limit that is found, or raised, costs one refusal; one that is lowered costs
-// two. What is configured is never exceeded.
+// What is configured is never exceeded.
 
 const (
 	// maxStop bounds how long all calls stop for a window to free up, if the vendor
@@ -32,6 +31,9 @@ const (
 	lastProbe  = 24 * time.Hour
 	probeSpans = 4
 
+	// settled is when a call that was not reported as refused counts as accepted.
+	settled = time.Minute
+
 	// maxRetryAfter bounds what the vendor may ask for.
 	maxRetryAfter = 24 * time.Hour
 )
@@ -40,37 +42,43 @@ const (
 // window, 0 if the vendor did not say which.
 func (s *State) refused(slot time.Time, span, retryAfter time.Duration, now time.Time) {
 	s.Refusals++
-	s.RefusedAt = append(s.RefusedAt, slot.UnixMilli())
-	if now.Before(s.StoppedUntil) {
+	s.unused(slot)
+	retryAfter = min(retryAfter, maxRetryAfter)
+	s.StoppedUntil = latest(s.StoppedUntil, now.Add(retryAfter))
+	if !slot.After(s.VoidThrough) { // It was under way when another was refused.
 		s.note(now, "another call, of the slot at %s, was refused by rate", slot.UTC().Format(time.TimeOnly))
 		return
 	}
 	w := s.windowOf(span, slot)
-	level, highest := s.levelAt(*w, slot), s.highestBefore(*w, slot)
-	exact := highest > 0 && level == highest+1
-	learned := max(level-1, 1)
-	if exact {
-		if w.Step == 2 && learned == w.Learned-1 { // The first step beyond it failed.
-			w.ProbeWait = min(2*w.ProbeWait, max(lastProbe, probeSpans*w.Span))
-		} else {
-			w.ProbeWait = max(firstProbe, probeSpans*w.Span)
-		}
-		s.StoppedUntil = now.Add(min(retryAfter, maxRetryAfter))
-		s.note(now, "refused by rate: the vendor takes %d calls in %s", learned, w.Span)
-	} else {
-		s.StoppedUntil = now.Add(max(min(w.Span, maxStop), min(retryAfter, maxRetryAfter)))
+	level, highest := s.levelAt(*w, slot), s.highest(*w, slot.Add(-w.Span), slot)
+	switch {
+	case !w.Probing.IsZero() && level >= w.Learned:
+		w.Probing = time.Time{}
+		w.ProbeWait = min(2*w.ProbeWait, max(lastProbe, probeSpans*w.Span))
+		s.note(now, "refused by rate: the vendor still takes %d calls in %s", w.Learned, w.Span)
+	case highest > 0 && level == highest+1:
+		w.learn(highest)
+		s.note(now, "refused by rate: the vendor takes %d calls in %s", w.Learned, w.Span)
+	case retryAfter > 0 && retryAfter < w.Span:
+		w.learn(s.levelAt(*w, now.Add(retryAfter)) + 1)
+		s.note(now, "refused by rate: the vendor takes about %d calls in %s, fewer than before", w.Learned, w.Span)
+	default:
+		w.learn(max(level, highest) - 1)
+		s.StoppedUntil = latest(s.StoppedUntil, now.Add(min(w.Span, maxStop)))
 		w.EvidenceFrom = s.StoppedUntil
-		w.ProbeWait = 0
 		s.note(now, "refused by rate: the vendor takes fewer than %d calls in %s, fewer than before; all calls stop until %s",
 			level, w.Span, s.StoppedUntil.UTC().Format(time.TimeOnly))
 	}
-	w.Learned, w.Unsure, w.Step = learned, !exact, 1
-	w.ProbeAt = now.Add(w.ProbeWait)
-	if w.Calls > 0 && w.Learned >= w.Calls { // Calls came closer together than their slots.
-		w.Learned, w.Unsure, w.ProbeAt = 0, false, time.Time{}
-		if exact {
-			s.StoppedUntil = latest(s.StoppedUntil, now.Add(w.margin()))
-		}
+	if w.Learned > 0 {
+		w.ProbeAt = now.Add(w.ProbeWait)
+	}
+}
+
+// learn takes over a limit.
+func (w *window) learn(limit int) {
+	w.Learned, w.Probing, w.ProbeAt, w.ProbeWait = limit, time.Time{}, time.Time{}, max(firstProbe, probeSpans*w.Span)
+	if w.Calls > 0 && limit >= w.Calls { // Calls came closer together than their slots.
+		w.Learned, w.ProbeWait = 0, 0
 	}
 }
 
@@ -97,47 +105,62 @@ func (s *State) windowOf(span time.Duration, slot time.Time) *window {
 	return fullest
 }
 
-// levelAt counts the slots in the window that ends with a slot, that one included,
-// without those that were refused before.
-func (s *State) levelAt(w window, slot time.Time) int {
-	count := s.Slots.within(w.Span, slot)
-	for _, at := range s.RefusedAt {
-		if at < slot.UnixMilli() && at > slot.Add(-w.Span).UnixMilli() {
-			count--
+// unused takes over that the vendor does not count the call of a slot.
+func (s *State) unused(slot time.Time) {
+	if at := slot.UnixMilli(); !slices.Contains(s.Unused, at) {
+		s.Unused = append(s.Unused, at)
+	}
+}
+
+// levelAt counts the slots in the window that ends with a time, without those that the
+// vendor did not count. A slot at that time counts.
+func (s *State) levelAt(w window, end time.Time) int {
+	return s.Slots.within(w.Span, end) - s.unusedWithin(w, end.UnixMilli())
+}
+
+// highest returns how full the window was, at most, with an accepted call from a time
+// until before another; 0 if nothing is known.
+func (s *State) highest(w window, from, to time.Time) int {
+	from = latest(from, w.EvidenceFrom)
+	highest, first := 0, 0
+	for i := s.Slots.after(from.UnixMilli() - 1); i < len(s.Slots) && s.Slots[i] < to.UnixMilli(); i++ {
+		at := s.Slots[i]
+		if slices.Contains(s.Unused, at) {
+			continue
+		}
+		first += s.Slots[first:].after(at - w.Span.Milliseconds())
+		highest = max(highest, i+1-first-s.unusedWithin(w, at))
+	}
+	return highest
+}
+
+// unusedWithin counts the unused slots in the window before a time.
+func (s *State) unusedWithin(w window, end int64) int {
+	count := 0
+	for _, at := range s.Unused {
+		if at < end && at > end-w.Span.Milliseconds() {
+			count++
 		}
 	}
 	return count
 }
 
-// highestBefore returns how full the window was, at most, with an accepted call
-// during the span before a slot; 0 if nothing is known.
-func (s *State) highestBefore(w window, slot time.Time) int {
-	from := latest(slot.Add(-w.Span), w.EvidenceFrom)
-	highest := 0
-	for _, at := range s.Slots[s.Slots.after(from.UnixMilli()-1):s.Slots.after(slot.UnixMilli()-1)] {
-		if !slices.Contains(s.RefusedAt, at) {
-			highest = max(highest, s.levelAt(w, time.UnixMilli(at)))
-		}
-	}
-	return highest
-}
-
-// grow tries what was learned again, when it is time. It is called before each slot.
+// grow tries one call more than what was learned, when it is time. If that is accepted
+// the limit was raised, and what was learned is forgotten. It is called before each
+// slot.
 func (s *State) grow(now time.Time) {
 	for i := range s.Windows {
 		w := &s.Windows[i]
-		if w.Learned == 0 || w.Unsure || now.Before(w.ProbeAt) {
-			continue
-		}
-		if w.Step > 1 && s.highestBefore(*w, now) < w.Learned {
-			continue // The last step was not used yet.
-		}
-		w.Learned += w.Step
-		w.Step *= 2
-		w.ProbeAt = now.Add(w.Span)
-		if w.Calls > 0 && w.Learned >= w.Calls {
+		switch {
+		case w.Learned == 0 || now.Before(w.ProbeAt):
+		case w.Learned+1 >= w.Calls && w.Calls > 0:
 			s.note(now, "the configured %d calls in %s are tried again", w.Calls, w.Span)
-			w.Learned, w.ProbeAt, w.ProbeWait = 0, time.Time{}, 0
+			w.learn(w.Calls)
+		case w.Probing.IsZero():
+			w.Probing = now
+		case now.Sub(w.Probing) > settled && s.highest(*w, w.Probing, now.Add(-settled)) > w.Learned:
+			s.note(now, "the vendor takes more than %d calls in %s again", w.Learned, w.Span)
+			w.learn(0)
 		}
 	}
 }

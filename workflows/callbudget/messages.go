@@ -142,6 +142,9 @@ type CallReport struct {
 	// Span is that of the window which refused the call, if the vendor said it.
 	Span time.Duration `json:"span,omitempty"`
 
+	// LateBy is by how much a slot came too late, if the result is Late.
+	LateBy time.Duration `json:"lateBy,omitempty"`
+
 	// RetryAfter is how long the vendor asks to wait; 0 if it does not say.
 	RetryAfter time.Duration `json:"retryAfter,omitempty"`
 

@@ -1,10 +1,6 @@
 package callbudget
 
-import (
-	"time"
-
-	"github.com/callvault/callvault/workflows"
-)
+import "time"
 
 // When the next slot is. Three rules hold at once:
 //
@@ -35,11 +31,9 @@ const (
 	maxLead   = 15 * time.Second
 	leadDecay = 100
 
-	// maxTolerance bounds how late a slot may be used.
-	maxTolerance = 15 * time.Second
-
-	// maxNotice bounds how long after the ask the time of its slot is at least.
-	maxNotice = 500 * time.Millisecond
+	// minNotice is how long after an ask its slot is at least, so that the call has
+	// some time to get from the worker that asked to the one that makes it.
+	minNotice = 500 * time.Millisecond
 
 	// maxReaction bounds how much earlier than necessary a worker asks.
 	maxReaction = 250 * time.Millisecond
@@ -48,19 +42,22 @@ const (
 // pace is the time between two slots: even of the window that binds, and least while
 // catching up. credit is how much may be caught up.
 func (s *State) pace() (even, least, credit time.Duration) {
-	least = workflows.MaxWindowSpan
 	for _, w := range s.Windows {
-		each := (w.Span + w.margin()) / time.Duration(w.limit())
-		if each > even {
-			even, credit = each, w.Span
+		switch each := w.pace(); {
+		case each > even:
+			even, least, credit = each, even, w.Span
+		default:
+			least = max(least, each)
 		}
-		least = min(least, each)
 	}
-	if least > even*9/10 { // One window binds and bounds bursts.
+	if least == 0 || least > even*9/10 { // One window binds and bounds bursts.
 		least, credit = even/2, credit/catchUpShare
 	}
 	return even, least, credit
 }
+
+// pace is the time between two slots that use the window evenly.
+func (w window) pace() time.Duration { return (w.Span + w.margin()) / time.Duration(w.limit()) }
 
 // nextSlot returns the earliest time of a slot for a call of a level, which may be in
 // the past: then the slot is now.
@@ -80,7 +77,7 @@ func (s *State) nextSlot(level int) time.Time {
 func (s *State) roomIn(w window, level int) time.Time {
 	room := s.leaves(w, w.limit())
 	reserve := w.limit() / reserveShare
-	if level <= maxLiveLevel || reserve == 0 || len(s.Slots) < w.limit()-reserve {
+	if level <= maxLiveLevel || reserve == 0 || !w.Probing.IsZero() || len(s.Slots) < w.limit()-reserve {
 		return room
 	}
 	// The reserve frees up as fast as it is used if as many slots leave the window
@@ -104,30 +101,28 @@ func (s *State) leaves(w window, limit int) time.Time {
 func (s *State) handOut(at time.Time) Slot {
 	at = at.Add(time.Millisecond - 1).Truncate(time.Millisecond) // Slots are remembered to the millisecond.
 	even, _, credit := s.pace()
-	s.Line = latest(s.Line, at.Add(-credit)).Add(even)
+	line, within := latest(s.Line, at.Add(-credit)), time.Second
+	for _, w := range s.Windows {
+		if w.pace() == even { // What the window held back itself is not caught up.
+			line = latest(line, s.leaves(w, w.limit()))
+		}
+		within = min(within, w.slack()/2)
+	}
+	s.Line = line.Add(even)
 	s.Slots.add(at)
 	s.Handed++
-	if s.Lead -= s.Lead / leadDecay; s.Lead < minAhead/2 {
+	if s.Lead -= s.Lead / leadDecay; s.Lead < minNotice {
 		s.Lead = 0
 	}
-	return Slot{Budget: s.Name, At: at.UTC(), Within: s.tolerance(at)}
+	return Slot{Budget: s.Name, At: at.UTC(), Within: within}
 }
 
-// tolerance is how much later than its time a slot may be used. While no window is more
-// than half full, a call that is late does no harm.
-func (s *State) tolerance(at time.Time) time.Duration {
-	tolerance := maxTolerance
-	for _, w := range s.Windows {
-		if 2*s.Slots.within(w.Span, at) > w.limit() {
-			tolerance = min(tolerance, w.margin()/2)
-		}
-	}
-	return tolerance
+// late takes over that a slot came too late, by so much, to the worker that was to use
+// it: the next ones are handed out earlier.
+func (s *State) late(by time.Duration) {
+	needed := s.notice() + max(0, by)
+	s.Lead = min(needed+needed/2, maxLead)
 }
-
-// late takes over that a slot came too late to the worker that was to use it: the next
-// ones are handed out earlier.
-func (s *State) late() { s.Lead = min(max(2*s.Lead, minAhead), maxLead) }
 
 // ahead is how long before its time a slot is handed out, so that the call is ready
 // when the time comes: one pace, so that an urgent call soon gets one, but no less than
@@ -145,10 +140,7 @@ func (s *State) askIn(in time.Duration) time.Duration {
 }
 
 // notice is how long after now a slot is at least.
-func (s *State) notice() time.Duration {
-	even, _, _ := s.pace()
-	return max(min(maxNotice, even/4), s.Lead)
-}
+func (s *State) notice() time.Duration { return max(minNotice, s.Lead) }
 
 // reaction is how much earlier than necessary a worker asks for its next slot.
 func (s *State) reaction() time.Duration {

@@ -25,7 +25,7 @@ type simulation struct {
 	number int // of events
 
 	budget  *budget
-	waiting map[*pending]*asker
+	waiting []waitingAsk
 	timer   time.Time // zero if none runs
 	stalled time.Time // the workflow stands still until then
 
@@ -38,6 +38,11 @@ type simulation struct {
 	used    func() float64
 
 	calls []call // that the vendor got
+
+	// underWay is how many more calls may be refused with one, because they were under
+	// way when its report came.
+	underWay int
+
 	slots []Slot // that were handed out
 	lost  int    // slots that were not used
 }
@@ -50,14 +55,21 @@ type call struct {
 	refused refusal
 }
 
+// waitingAsk is an ask that waits in the workflow.
+type waitingAsk struct {
+	*pending
+	worker *asker
+	number int // of the worker's requests
+}
+
 // asker is a worker process that asks for slots.
 type asker struct {
 	sim  *simulation
 	name string
 
 	// backlog are wants that never end; live are calls that each need one slot.
-	backlog []Want
-	live    []waitingCall
+	backlog, saved []Want
+	live           []waitingCall
 
 	asking  int // the number of the last request; older ones do not go on
 	running bool
@@ -101,11 +113,12 @@ func simulate(t testing.TB, seed uint64, v *vendor, configured ...string) *simul
 	t.Logf("seed %d", seed)
 	s := &simulation{
 		t: t, now: start, vendor: v, latency: 30 * time.Millisecond,
-		random:  rand.New(rand.NewPCG(seed, 8)),
-		waiting: make(map[*pending]*asker),
+		random: rand.New(rand.NewPCG(seed, 8)),
 	}
 	s.used = s.random.Float64
 	s.budget = &budget{state: newState("account", windows(configured...), start, start)}
+	_, least, _ := s.budget.state.pace()
+	s.underWay = 1 + int((s.budget.state.ahead()+400*time.Millisecond)/least)
 	return s
 }
 
@@ -148,26 +161,16 @@ func (s *simulation) inWorkflow(do func()) {
 	if due := b.answerDue(s.now); !due.IsZero() {
 		s.setTimer(b.wakeFor(due))
 	}
-	for _, asked := range slices.SortedFunc(maps2(s.waiting), func(a, b *pending) int { return a.number - b.number }) {
-		if asked.answer != nil {
-			worker := s.waiting[asked]
-			delete(s.waiting, asked)
-			if asked.answer.Slot != nil {
-				s.slots = append(s.slots, *asked.answer.Slot)
-			}
-			s.after(s.delay(), func() { worker.take(asked) })
+	s.waiting = slices.DeleteFunc(s.waiting, func(w waitingAsk) bool {
+		if w.answer == nil {
+			return false
 		}
-	}
-}
-
-func maps2(m map[*pending]*asker) func(func(*pending) bool) {
-	return func(yield func(*pending) bool) {
-		for p := range m {
-			if !yield(p) {
-				return
-			}
+		if w.answer.Slot != nil {
+			s.slots = append(s.slots, *w.answer.Slot)
 		}
-	}
+		s.after(s.delay(), func() { w.worker.take(w.number, *w.answer) })
+		return true
+	})
 }
 
 func (s *simulation) setTimer(wake time.Time) {
@@ -244,7 +247,7 @@ func (w *asker) ask() {
 			w.pause = min(2*w.pause, 15*time.Second)
 			return
 		}
-		s.waiting[s.budget.enter(ask, s.now)] = w
+		s.waiting = append(s.waiting, waitingAsk{s.budget.enter(ask, s.now), w, number})
 	})
 }
 
@@ -260,17 +263,16 @@ func (w *asker) goOn(number int, wait time.Duration) {
 	})
 }
 
-// take takes an answer.
-func (w *asker) take(asked *pending) {
-	answer := *asked.answer
+// take takes the answer to a request.
+func (w *asker) take(number int, answer Answer) {
 	w.void = latest(w.void, answer.VoidThrough)
 	w.pause = 200 * time.Millisecond
 	if answer.Slot == nil {
-		w.goOn(w.asking, 0)
+		w.goOn(number, 0)
 		return
 	}
 	w.use(answer)
-	w.goOn(w.asking, answer.AskIn)
+	w.goOn(number, answer.AskIn)
 }
 
 // use makes the call of a slot.
@@ -296,8 +298,13 @@ func (w *asker) use(answer Answer) {
 	ready := s.now.Add(s.delay()) // The call has to get to the worker that makes it.
 	late := time.Duration(s.used() * float64(slot.Within))
 	s.at(latest(ready, slot.At.Add(late)), func() {
-		if !slot.At.After(w.void) || s.now.Sub(slot.At) > slot.Within {
+		if !slot.At.After(w.void) {
 			s.lost++
+			return
+		}
+		if s.now.Sub(slot.At) > slot.Within {
+			s.lost++
+			s.report(CallReport{BotID: answer.Want.BotID, Slot: slot, Result: Late})
 			return
 		}
 		network := time.Duration(s.used() * float64(slot.Within))
@@ -313,9 +320,34 @@ func (w *asker) reach(slot Slot, want Want) {
 	if refused.span == 0 {
 		return
 	}
-	report := CallReport{BotID: want.BotID, Slot: slot, Result: Refused, Span: refused.told, RetryAfter: refused.retryAfter}
 	response := 50*time.Millisecond + time.Duration(s.random.Int64N(int64(250*time.Millisecond)))
-	s.after(response, func() { s.send(func() { s.budget.takeReport(report, s.now) }) })
+	s.after(response, func() {
+		s.report(CallReport{BotID: want.BotID, Slot: slot, Result: Refused, Span: refused.told, RetryAfter: refused.retryAfter})
+	})
+}
+
+func (s *simulation) report(report CallReport) {
+	s.send(func() { s.budget.takeReport(report, s.now) })
+}
+
+// rest has all workers want nothing for a time.
+func (s *simulation) rest(d time.Duration) {
+	for _, w := range s.workers {
+		w.backlog, w.saved = nil, w.backlog
+	}
+	s.run(d)
+	for _, w := range s.workers {
+		w.backlog = w.saved
+		w.wake()
+	}
+}
+
+// every does something again and again.
+func (s *simulation) every(d time.Duration, do func()) {
+	s.after(d, func() {
+		do()
+		s.every(d, do)
+	})
 }
 
 // accepted returns the times of the calls that the vendor accepted since a time.

@@ -33,9 +33,9 @@ type State struct {
 	// Slots are those handed out lately.
 	Slots slots `json:"slots"`
 
-	// RefusedAt are the slots among them whose calls were refused by rate, in
-	// milliseconds.
-	RefusedAt []int64 `json:"refusedAt,omitempty"`
+	// Unused are the slots among them that the vendor did not count, as far as is known,
+	// in milliseconds: they were refused by rate, late or withdrawn.
+	Unused []int64 `json:"unused,omitempty"`
 
 	// Lead is how long before its time a slot is handed out, if slots came too late.
 	Lead time.Duration `json:"lead,omitempty"`
@@ -94,39 +94,48 @@ type window struct {
 	// vendor's refusals show.
 	Calls int `json:"calls,omitempty"`
 
-	// Learned is the lower limit that refusals show; 0 if none. It is exact or, while
-	// Unsure, only known to be at most that.
-	Learned int  `json:"learned,omitempty"`
-	Unsure  bool `json:"unsure,omitempty"`
+	// Learned is the lower limit that refusals show; 0 if none.
+	Learned int `json:"learned,omitempty"`
 
 	// EvidenceFrom is when the slots begin that say something about the limit: the
 	// end of the last stop.
 	EvidenceFrom time.Time `json:"evidenceFrom,omitzero"`
 
-	// ProbeAt is when one call more than learned is tried, and ProbeWait how long to
-	// wait before that after the next failure. Step is by how much the limit grows
-	// when that works.
+	// ProbeAt is when one call more than learned is tried, ProbeWait how long to wait
+	// after the next failure, and Probing since when it is tried; zero if it is not.
 	ProbeAt   time.Time     `json:"probeAt,omitzero"`
 	ProbeWait time.Duration `json:"probeWait,omitempty"`
-	Step      int           `json:"step,omitempty"`
+	Probing   time.Time     `json:"probing,omitzero"`
 }
 
 // limit is how many calls the window takes.
 func (w window) limit() int {
+	limit := w.Calls
+	if limit == 0 {
+		limit = workflows.MaxWindowCalls
+	}
 	switch {
 	case w.Learned == 0:
-		return w.Calls
-	case w.Calls == 0:
-		return w.Learned
+		return limit
+	case w.Probing.IsZero():
+		return min(limit, w.Learned)
 	default:
-		return min(w.Calls, w.Learned)
+		return min(limit, w.Learned+1)
 	}
 }
 
-// margin is how much longer than its span a window is taken to be: calls reach the
-// vendor a little earlier or later than their slots. A slot has to be used within
-// half of it; the rest is for the network.
-func (w window) margin() time.Duration { return min(time.Second, w.Span/60) }
+// slack is how late calls reach the vendor, at most: half of it is until they are
+// made, the rest is for the network.
+func (w window) slack() time.Duration { return min(time.Second, w.Span/60) }
+
+// margin is how much longer than its span a window is taken to be, because calls reach
+// the vendor later than their slots. A probe would fill no window with it.
+func (w window) margin() time.Duration {
+	if !w.Probing.IsZero() {
+		return 0
+	}
+	return w.slack()
+}
 
 // configure takes over windows in place of those in force, and keeps what was
 // learned of windows that stay.
@@ -134,11 +143,15 @@ func (s *State) configure(windows []workflows.CallWindow) {
 	before := s.Windows
 	s.Windows = nil
 	for _, configured := range windows {
-		w := window{Span: configured.Span, Calls: configured.Calls}
+		w := window{Span: configured.Span}
 		for _, old := range before {
-			if old.Span == w.Span && old.Learned > 0 && old.Learned < w.Calls {
-				w.Learned, w.Unsure, w.EvidenceFrom, w.ProbeAt, w.ProbeWait = old.Learned, old.Unsure, old.EvidenceFrom, old.ProbeAt, old.ProbeWait
+			if old.Span == w.Span {
+				w = old
 			}
+		}
+		w.Calls = configured.Calls
+		if w.Learned >= w.Calls {
+			w = window{Span: w.Span, Calls: w.Calls}
 		}
 		s.Windows = append(s.Windows, w)
 	}
@@ -174,5 +187,5 @@ func (s *State) forgetOld(now time.Time) {
 		return
 	}
 	s.Slots.forget(now.Add(-longest))
-	s.RefusedAt = slices.DeleteFunc(s.RefusedAt, func(at int64) bool { return at < now.Add(-longest).UnixMilli() })
+	s.Unused = slices.DeleteFunc(s.Unused, func(at int64) bool { return at < now.Add(-longest).UnixMilli() })
 }

@@ -22,6 +22,9 @@ type vendor struct {
 	// retryAfter turns the true wait into what the vendor asks for. Nil: nothing.
 	retryAfter func(time.Duration) time.Duration
 
+	// down: the vendor refuses everything.
+	down bool
+
 	// mute: the vendor does not say which window refused a call.
 	mute bool
 }
@@ -57,6 +60,9 @@ func windows(texts ...string) []workflows.CallWindow {
 
 // take is one call. Calls come in the order of their times.
 func (v *vendor) take(now time.Time) refusal {
+	if v.down {
+		return refusal{span: v.limits[0].Span, told: v.limits[0].Span}
+	}
 	for _, limit := range v.limits {
 		if len(v.calls) < limit.Calls {
 			continue

@@ -185,8 +185,11 @@ func (b *budget) dropAnswered() {
 
 // withdraw takes back the slots that were handed out and not used yet, as far as the
 // workers can be reached: those that wait for an answer.
-func (b *budget) withdraw() {
+func (b *budget) withdraw(now time.Time) {
 	b.state.VoidThrough = b.state.Slots.last()
+	for _, at := range b.state.Slots[b.state.Slots.after(now.UnixMilli()):] {
+		b.state.unused(time.UnixMilli(at))
+	}
 	b.answerAll(Answer{VoidThrough: b.state.VoidThrough})
 }
 

@@ -61,7 +61,7 @@ type harness struct {
 	// download, if set, replaces DownloadRecording.
 	download func(fetchrecording.DownloadRecordingInput) (*workflows.Recording, error)
 	// found, if set, replaces FindArchived.
-	found     func() (*fetchrecording.FindArchivedResult, error)
+	found func() (*fetchrecording.FindArchivedResult, error)
 	// unplaced: the fetch began before there were accounts.
 	unplaced  bool
 	retention time.Duration
