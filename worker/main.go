@@ -32,7 +32,7 @@ func newCommand() *cobra.Command {
 		Use:   program.Name("worker"),
 		Short: "Serve callvault's task queues until SIGINT or SIGTERM",
 		Long: "Serve callvault's task queues until SIGINT or SIGTERM.\n\n" +
-			"Everything is configured by the environment; see the README. All errors of the\nconfiguration are reported together, with exit code 2.",
+			"It is configured by a file of accounts, which CALLVAULT_CONFIG names, or for one\naccount by variables; see docs/configuration.md. All errors of the configuration are\nreported together, with exit code 2.",
 		Example: "  SMARTASSIST_BOT_ID=st-… SMARTASSIST_CLIENT_ID=cs-… SMARTASSIST_CLIENT_SECRET_FILE=secret.txt " + program.Command("worker"),
 		Args:    program.NoArguments,
 		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context()) },
@@ -59,7 +59,8 @@ func run(ctx context.Context) error {
 	if err := errors.Join(err, temporalclient.CheckEnvironment()); err != nil {
 		return program.Usage(err)
 	}
-	client, namespace, err := temporalclient.Dial(ctx, logger)
+	// The SDK says for each of its queues that it has started, and there are many.
+	client, namespace, err := temporalclient.Dial(ctx, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}

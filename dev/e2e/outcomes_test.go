@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,7 +97,9 @@ func TestEachStatusLeadsToItsDocumentedOutcome(t *testing.T) {
 			h.requireManifest(result)
 			h.requireWebUI(result)
 			if test.timers != nil {
-				require.Equal(t, test.timers, h.summaries(sessionOf(sessions[i]).FetchWorkflowID(), enumspb.EVENT_TYPE_TIMER_STARTED))
+				timers := h.summaries(sessionOf(sessions[i]).FetchWorkflowID(), enumspb.EVENT_TYPE_TIMER_STARTED)
+				timers = slices.DeleteFunc(timers, func(summary string) bool { return summary == "the call slot was lost, next slot" }) // on a slow machine
+				require.Equal(t, test.timers, timers)
 			}
 		})
 	}

@@ -236,8 +236,9 @@ func TestUpstreamThatEchoesCredentialsLeaksNoSecrets(t *testing.T) {
 	h.startWorker()
 	var fetches []*process
 	for _, sessionID := range sessions {
-		fetches = append(fetches, h.startFetch(sessionID, append(shortWaitFlags(), "--user", user)...))
+		fetches = append(fetches, h.startFetch(sessionID, append(shortWaitFlags(), "--user", user, "--give-up-after", "10m")...))
 	}
+	h.keepResuming()
 	// Each fault happens once, so that every fetch but the last succeeds.
 	for i, p := range fetches {
 		want := 0

@@ -169,3 +169,14 @@ func TestUnusableSharedFileIsNamedWithoutItsContent(t *testing.T) {
 		})
 	}
 }
+
+func TestHalfOfAKeyPairSignsNothing(t *testing.T) {
+	missing := secret.File(filepath.Join(t.TempDir(), "missing"))
+	for _, keys := range []*credentials.Credentials{
+		archive.KeyPair(secret.Value("id"), missing), archive.KeyPair(missing, secret.Value("canary")),
+	} {
+		_, err := keys.GetWithContext(nil)
+		require.ErrorContains(t, err, "missing\" cannot be read (no such file or directory)")
+		require.NotContains(t, err.Error(), "canary")
+	}
+}

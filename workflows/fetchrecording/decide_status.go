@@ -141,8 +141,12 @@ func (s situation) afterCheckFailure(err error) next {
 		retryAfter = 0 // The budget's workflow waits, for all.
 	}
 	switch kind {
-	case failure.RateLimited, failure.Transient, failure.TokenStale:
+	case failure.RateLimited, failure.Transient:
 		return s.transient(check, text, retryAfter)
+	case failure.TokenStale:
+		n := s.transient(check, text, 0)
+		n.summary = "the call slot was lost, next slot"
+		return n
 	case failure.Blocked:
 		if s.placed {
 			return s.blockedTogether(text)
