@@ -46,7 +46,7 @@ func TestExamplesRun(t *testing.T) {
 }
 
 // heavy are modules that a caller of our workflows must not get.
-var heavy = []string{"minio", "cobra", "jwt", "go-jose", "flac", "yaml"}
+var heavy = []string{"minio", "cobra", "jwt", "go-jose", "flac"}
 
 func TestContractImportsTheSDKAlone(t *testing.T) {
 	t.Parallel()

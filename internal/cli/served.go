@@ -24,6 +24,9 @@ const (
 	// servedTimeout bounds the whole check, however slow the server is.
 	servedTimeout = 5 * time.Second
 
+	// startGrace is how long a worker that is starting is waited for.
+	startGrace = time.Second
+
 	// maxNamedBots bounds how many served bots an error names.
 	maxNamedBots = 10
 
@@ -57,9 +60,23 @@ func checkServed(ctx context.Context, server workflowservice.WorkflowServiceClie
 	case slices.Contains(bots, session.BotID):
 		// The server reports the pollers of one partition of a queue only.
 		return nil
+	case startedMeanwhile(bounded, server, namespace, session.BotID):
+		return nil
 	}
 	return program.Usage(fmt.Errorf("no worker of namespace %q serves bot %s (%s): correct --bot, start a worker (%s) that has the bot in SMARTASSIST_BOT_ID or CALLVAULT_CONFIG, or give --no-check to start a fetch that waits as blocked until a worker serves the bot",
 		namespace, session.BotID, describeServed(bots, err), program.Command("worker")))
+}
+
+// startedMeanwhile reports whether a worker polls the bot's queue a moment later: one
+// that has just started may need that long.
+func startedMeanwhile(ctx context.Context, server workflowservice.WorkflowServiceClient, namespace, botID string) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(startGrace):
+	}
+	polled, _ := isPolled(ctx, server, namespace, botID)
+	return polled
 }
 
 // isPolled reports whether a worker has polled the bot's queue lately: the

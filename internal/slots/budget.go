@@ -178,6 +178,7 @@ func (b *budget) ask(wants []callbudget.Want) error {
 		Patience:     patience,
 		Configured:   b.served.Budget.Windows,
 		ConfiguredAt: b.client.started,
+		VoidKnown:    b.voidThrough(),
 		Waiting:      b.load.waiting(ctx, b.held()),
 	})
 	switch {
@@ -230,6 +231,12 @@ func (b *budget) takeVoid(through time.Time) {
 	if through.After(b.void) {
 		b.void = through
 	}
+}
+
+func (b *budget) voidThrough() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.void
 }
 
 func (b *budget) isVoid(slot callbudget.Slot) bool {

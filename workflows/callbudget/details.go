@@ -131,5 +131,5 @@ func windowsText(windows []workflows.CallWindow) string {
 
 // markdownText keeps a text from being read as Markdown.
 func markdownText(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "\n", " ", "`", "'", "*", `\*`, "_", `\_`, "[", `\[`, "<", "&lt;").Replace(text)
+	return strings.NewReplacer(`\`, `\\`, "\n", " ", "\r", " ", "`", "'", "*", `\*`, "_", `\_`, "[", `\[`, "<", "&lt;").Replace(text)
 }

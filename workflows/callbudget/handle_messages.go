@@ -87,6 +87,11 @@ func (b *budget) enter(ask Ask, now time.Time) *pending {
 	}
 	b.adopt(ask, now)
 	waiting := &pending{Ask: ask, number: b.arrivals, until: now.Add(ask.Patience)}
+	if b.state.VoidThrough.After(now) && ask.VoidKnown.Before(b.state.VoidThrough) {
+		// It may hold slots that were withdrawn when it did not wait for an answer.
+		waiting.answer = &Answer{VoidThrough: b.state.VoidThrough}
+		return waiting
+	}
 	b.asks = append(b.asks, waiting)
 	b.changed = true
 	return waiting
@@ -155,7 +160,9 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 	case Late:
 		b.state.late(report.LateBy)
 		b.state.unused(report.Slot.At)
-		b.state.probeUnknown(report.BotID, now)
+		if report.Slot.Probe {
+			b.state.probeUnknown(report.BotID, now)
+		}
 	case Unknown:
 		b.state.probeUnknown(report.BotID, now)
 	}

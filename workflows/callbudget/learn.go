@@ -3,6 +3,8 @@ package callbudget
 import (
 	"slices"
 	"time"
+
+	"github.com/callvault/callvault/workflows"
 )
 
 // How the true limits are learned. Only refusals tell of them:
@@ -60,7 +62,7 @@ func (s *State) refused(slot time.Time, span, retryAfter time.Duration, now time
 		w.learn(highest)
 		s.note(now, "refused by rate: the vendor takes %d calls in %s", w.Learned, w.Span)
 	case retryAfter > 0 && retryAfter < w.Span:
-		w.learn(s.levelAt(*w, now.Add(retryAfter)) + 1)
+		w.learn(1 + s.accepted(now.Add(retryAfter-w.Span), slot))
 		s.note(now, "refused by rate: the vendor takes about %d calls in %s, fewer than before", w.Learned, w.Span)
 	default:
 		w.learn(max(level, highest) - 1)
@@ -85,7 +87,7 @@ func (w *window) learn(limit int) {
 // windowOf returns the window that refused a call: the one of the span that the
 // vendor names, or the one that is fullest.
 func (s *State) windowOf(span time.Duration, slot time.Time) *window {
-	if span > 0 {
+	if span >= workflows.MinWindowSpan && span <= workflows.MaxWindowSpan {
 		i := slices.IndexFunc(s.Windows, func(w window) bool { return w.Span == span })
 		if i >= 0 {
 			return &s.Windows[i]
@@ -112,37 +114,36 @@ func (s *State) unused(slot time.Time) {
 	}
 }
 
-// levelAt counts the slots in the window that ends with a time, without those that the
-// vendor did not count. A slot at that time counts.
-func (s *State) levelAt(w window, end time.Time) int {
-	return s.Slots.within(w.Span, end) - s.unusedWithin(w, end.UnixMilli())
+// levelAt counts the slots in the window that ends with a slot, that one included,
+// without those that the vendor did not count.
+func (s *State) levelAt(w window, slot time.Time) int { return 1 + s.accepted(slot.Add(-w.Span), slot) }
+
+// accepted counts the slots between two times that the vendor counted, as far as is
+// known.
+func (s *State) accepted(after, before time.Time) int {
+	count := max(0, s.Slots.after(before.UnixMilli()-1)-s.Slots.after(after.UnixMilli()))
+	for _, at := range s.Unused {
+		if at > after.UnixMilli() && at < before.UnixMilli() {
+			count--
+		}
+	}
+	return max(0, count)
 }
 
 // highest returns how full the window was, at most, with an accepted call from a time
 // until before another; 0 if nothing is known.
 func (s *State) highest(w window, from, to time.Time) int {
 	from = latest(from, w.EvidenceFrom)
-	highest, first := 0, 0
-	for i := s.Slots.after(from.UnixMilli() - 1); i < len(s.Slots) && s.Slots[i] < to.UnixMilli(); i++ {
-		at := s.Slots[i]
-		if slices.Contains(s.Unused, at) {
-			continue
+	highest := 0
+	for _, at := range s.Slots[s.Slots.after(from.UnixMilli()-1):] {
+		if at >= to.UnixMilli() {
+			break
 		}
-		first += s.Slots[first:].after(at - w.Span.Milliseconds())
-		highest = max(highest, i+1-first-s.unusedWithin(w, at))
+		if !slices.Contains(s.Unused, at) {
+			highest = max(highest, s.levelAt(w, time.UnixMilli(at)))
+		}
 	}
 	return highest
-}
-
-// unusedWithin counts the unused slots in the window before a time.
-func (s *State) unusedWithin(w window, end int64) int {
-	count := 0
-	for _, at := range s.Unused {
-		if at < end && at > end-w.Span.Milliseconds() {
-			count++
-		}
-	}
-	return count
 }
 
 // grow tries one call more than what was learned, when it is time. If that is accepted

@@ -49,14 +49,16 @@ func TestHiddenLimitIsFoundByOneRefusal(t *testing.T) {
 	for name, c := range map[string]struct {
 		configured, true []string
 		binding          string
+		refusals         int
 	}{
-		"of the minute":              {[]string{"60/1m"}, []string{"36/1m"}, "36/1m"},
-		"of the hour":                {configured, hour60, "1080/1h"},
-		"of an hour nobody knew of":  {[]string{"60/1m"}, hour60, "1080/1h"},
-		"of a minute nobody knew of": {[]string{"1800/1h"}, []string{"20/1m", "1800/1h"}, "20/1m"},
-		"of a large minute":          {[]string{"600/1m"}, []string{"360/1m"}, "360/1m"},
-		"of one call less":           {[]string{"60/1m"}, []string{"59/1m"}, "59/1m"},
-		"of five calls":              {[]string{"60/1m"}, []string{"5/1m"}, "5/1m"},
+		"of the minute":              {[]string{"60/1m"}, []string{"36/1m"}, "36/1m", 1},
+		"of the hour":                {configured, hour60, "1080/1h", 1},
+		"of an hour nobody knew of":  {[]string{"60/1m"}, hour60, "1080/1h", 1},
+		"of a minute nobody knew of": {[]string{"1800/1h"}, []string{"20/1m", "1800/1h"}, "20/1m", 1},
+		"of one call less":           {[]string{"60/1m"}, []string{"59/1m"}, "59/1m", 1},
+		"of five calls":              {[]string{"60/1m"}, []string{"5/1m"}, "5/1m", 1},
+		// Of ten calls in a second, a few arrive in another order than that of their slots.
+		"of a large minute": {[]string{"600/1m"}, []string{"360/1m"}, "360/1m", 2},
 	} {
 		for _, refusedCount := range []bool{false, true} {
 			for _, workers := range []int{1, 3} {
@@ -66,9 +68,9 @@ func TestHiddenLimitIsFoundByOneRefusal(t *testing.T) {
 					s := simulate(t, uint64(len(name)), v, c.configured...)
 					s.saturate(workers)
 					s.run(55 * time.Minute)
-					s.requireRefusals(1, start)
+					s.requireRefusals(c.refusals, start)
 					s.run(3*time.Hour + 5*time.Minute)
-					s.requireShare(0.96, c.binding, 3)
+					s.requireShare(0.95, c.binding, 3)
 				})
 			}
 		}
@@ -124,8 +126,8 @@ func TestLimitThatIsLoweredCostsTwoRefusals(t *testing.T) {
 			s.vendor.limit(c.lowered...)
 			s.run(55 * time.Minute)
 			s.requireRefusals(c.refusals, lowered)
-			s.run(3*time.Hour + 5*time.Minute)
-			s.requireShare(0.95, c.binding, 3)
+			s.run(4*time.Hour + 5*time.Minute)
+			s.requireShare(0.96, c.binding, 3) // Two windows later.
 		})
 	}
 }
@@ -173,7 +175,7 @@ func TestLimitThatIsRaisedIsFoundByTheNextProbe(t *testing.T) {
 			s := simulate(t, 6, newVendor(c.first...), c.limits...)
 			s.saturate(3)
 			s.run(50 * time.Minute)
-			s.requireRefusals(1, start)
+			s.requireRefusals(2, start)
 			raised := s.now
 			s.vendor.limit(c.raised...)
 			s.run(c.after - 5*time.Minute)
@@ -286,7 +288,7 @@ func TestVendorThatRefusesEverythingIsAskedOnceAMinute(t *testing.T) {
 	down := s.now
 	s.vendor.down = true
 	s.run(30 * time.Minute)
-	require.LessOrEqual(t, s.refusals(down), 30+s.underWay)
+	require.LessOrEqual(t, s.refusals(down), 30*(1+s.underWay))
 	require.Empty(t, s.accepted(down))
 	s.vendor.down = false
 	s.run(3 * time.Hour)
@@ -315,6 +317,14 @@ func TestSharedMinuteIsUsedAsFarAsTheOthersLeaveIt(t *testing.T) {
 			t.Logf("used %.3f, others %d, refusals %d", used, others, s.refusals(start))
 			require.GreaterOrEqual(t, used, c.share)
 		})
+	}
+}
+
+func TestSpanThatIsNoneIsNotBelieved(t *testing.T) {
+	for _, span := range []time.Duration{-time.Hour, 0, time.Millisecond, 1000 * time.Hour} {
+		s := newState("b", windows(configured...), start, start)
+		s.refused(s.handOut(start).At, span, 0, start)
+		require.Len(t, s.Windows, 2)
 	}
 }
 
@@ -384,6 +394,7 @@ func TestLimitsMayChangeOnTheWay(t *testing.T) {
 	require.LessOrEqual(t, most(last, time.Minute), 30)
 	require.LessOrEqual(t, len(last), 600)
 	s.send(func() { s.budget.state.configure([]workflows.CallWindow{{Calls: 60, Span: time.Minute}}) })
+	s.vendor.limit("60/1m")
 	s.run(time.Hour)
 	s.requireWithin("60/1m")
 	require.Greater(t, len(s.accepted(s.now.Add(-30*time.Minute))), 29*59, "without the hour the minute binds")

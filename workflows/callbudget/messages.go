@@ -69,6 +69,9 @@ type Ask struct {
 	// Patience is how long the worker waits for the answer.
 	Patience time.Duration `json:"patience"`
 
+	// VoidKnown is the latest [Answer.VoidThrough] that the worker has got.
+	VoidKnown time.Time `json:"voidKnown,omitzero"`
+
 	// Configured are the windows that the worker was configured with when it
 	// started, at ConfiguredAt. The latest start decides.
 	Configured   []workflows.CallWindow `json:"configured"`

@@ -48,8 +48,9 @@ func (s *State) candidates(asks []*pending, now time.Time) []candidate {
 	return all
 }
 
-// maxServed bounds the batches that are remembered for their turns.
-const maxServed = 100
+// maxServed bounds the batches that are remembered for their turns. It is more than the
+// asks that wait name at a time, or some would never get one.
+const maxServed = 400
 
 // served takes over that a want got the latest slot. So batches take turns, and one that
 // is new or comes back does not make up for the past.

@@ -20,23 +20,18 @@ const (
 	// maxLiveLevel.
 	reserveShare = 100
 
-	// maxAhead bounds how long before its time a slot is handed out.
+	// maxAhead bounds how long before its time a slot is handed out, beside its notice.
 	maxAhead = 5 * time.Second
 
-	// minAhead is how long before its time a slot is handed out at least, however
-	// fast the pace is. If slots come too late all the same, because workers or the
-	// Temporal server are overloaded, it grows up to maxLead; leadDecay is in how many
-	// slots it shrinks again.
-	minAhead  = time.Second
-	maxLead   = 15 * time.Second
-	leadDecay = 100
-
 	// minNotice is how long after an ask its slot is at least, so that the call has
-	// some time to get from the worker that asked to the one that makes it.
-	minNotice = 500 * time.Millisecond
-
-	// maxReaction bounds how much earlier than necessary a worker asks.
-	maxReaction = 250 * time.Millisecond
+	// some time to get from the worker that asked to the one that makes it. An idle
+	// budget has more time: idleNotice. If slots come too late all the same, because
+	// workers or the Temporal server are overloaded, the notice grows up to maxNotice;
+	// noticeDecay is in how many slots it shrinks again.
+	minNotice   = 500 * time.Millisecond
+	idleNotice  = time.Second
+	maxNotice   = 3 * time.Second
+	noticeDecay = 20
 )
 
 // pace is the time between two slots: even of the window that binds, and least while
@@ -111,25 +106,31 @@ func (s *State) handOut(at time.Time) Slot {
 	s.Line = line.Add(even)
 	s.Slots.add(at)
 	s.Handed++
-	if s.Lead -= s.Lead / leadDecay; s.Lead < minNotice {
-		s.Lead = 0
-	}
+	s.Notice = max(minNotice, s.Notice-s.Notice/noticeDecay)
 	return Slot{Budget: s.Name, At: at.UTC(), Within: within}
 }
 
 // late takes over that a slot came too late, by so much, to the worker that was to use
 // it: the next ones are handed out earlier.
 func (s *State) late(by time.Duration) {
-	needed := s.notice() + max(0, by)
-	s.Lead = min(needed+needed/2, maxLead)
+	needed := max(minNotice, s.Notice) + max(0, by)
+	s.Notice = min(needed+needed/2, maxNotice)
+}
+
+// notice is how long after now a slot is at least.
+func (s *State) notice(now time.Time) time.Duration {
+	if !s.Slots.last().After(now) {
+		return max(idleNotice, s.Notice)
+	}
+	return max(minNotice, s.Notice)
 }
 
 // ahead is how long before its time a slot is handed out, so that the call is ready
-// when the time comes: one pace, so that an urgent call soon gets one, but no less than
-// the calls need to get from the worker that asked to the one that makes them.
+// when the time comes: its notice, and one pace so that every slot is handed out when
+// the worker that got the one before asks for the next.
 func (s *State) ahead() time.Duration {
 	even, _, _ := s.pace()
-	return max(min(even, maxAhead), minAhead, s.Lead) + s.reaction()
+	return max(minNotice, s.Notice) + min(even, maxAhead)
 }
 
 // askIn is how long after now a worker asks for the next slot: when that is due to be
@@ -137,15 +138,6 @@ func (s *State) ahead() time.Duration {
 func (s *State) askIn(in time.Duration) time.Duration {
 	even, _, _ := s.pace()
 	return max(0, in+min(even, maxAhead)-s.ahead())
-}
-
-// notice is how long after now a slot is at least.
-func (s *State) notice() time.Duration { return max(minNotice, s.Lead) }
-
-// reaction is how much earlier than necessary a worker asks for its next slot.
-func (s *State) reaction() time.Duration {
-	even, _, _ := s.pace()
-	return min(maxReaction, even/4)
 }
 
 func latest(a, b time.Time) time.Time {

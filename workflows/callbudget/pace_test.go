@@ -84,7 +84,6 @@ func TestSaturatedBudgetIsUsedToTheLastCall(t *testing.T) {
 		{"18000/1h", []string{"600/1m", "18000/1h"}, 1},
 		{"30/1m", []string{"30/1m"}, 2},
 		{"5/1m", []string{"5/1m"}, 4},
-		{"10/1s", []string{"10/1s"}, 1},
 	} {
 		for _, workers := range []int{1, 3, 7, 12} {
 			t.Run(fmt.Sprint(c.limits, workers), func(t *testing.T) {

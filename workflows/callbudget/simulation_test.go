@@ -159,7 +159,7 @@ func (s *simulation) inWorkflow(do func()) {
 	b := s.budget
 	b.state.forgetOld(s.now)
 	if due := b.answerDue(s.now); !due.IsZero() {
-		s.setTimer(b.wakeFor(due))
+		s.setTimer(b.wakeFor(s.now, due))
 	}
 	s.waiting = slices.DeleteFunc(s.waiting, func(w waitingAsk) bool {
 		if w.answer == nil {
@@ -304,7 +304,7 @@ func (w *asker) use(answer Answer) {
 		}
 		if s.now.Sub(slot.At) > slot.Within {
 			s.lost++
-			s.report(CallReport{BotID: answer.Want.BotID, Slot: slot, Result: Late})
+			s.report(CallReport{BotID: answer.Want.BotID, Slot: slot, Result: Late, LateBy: s.now.Sub(slot.At)})
 			return
 		}
 		network := time.Duration(s.used() * float64(slot.Within))

@@ -37,8 +37,8 @@ type State struct {
 	// in milliseconds: they were refused by rate, late or withdrawn.
 	Unused []int64 `json:"unused,omitempty"`
 
-	// Lead is how long before its time a slot is handed out, if slots came too late.
-	Lead time.Duration `json:"lead,omitempty"`
+	// Notice is how long after an ask its slot is at least, if slots came too late.
+	Notice time.Duration `json:"notice,omitempty"`
 
 	// Line is the earliest time of the next slot by the pace; see pace.go. It is
 	// behind the clock by what may be caught up.

@@ -111,7 +111,7 @@ func (b *budget) serve(ctx workflow.Context) {
 	now := workflow.Now(ctx)
 	b.state.forgetOld(now)
 	if due := b.answerDue(now); !due.IsZero() {
-		b.setTimer(ctx, now, b.wakeFor(due))
+		b.setTimer(ctx, now, b.wakeFor(now, due))
 	}
 	workflow.SetCurrentDetails(ctx, b.details(now))
 	b.showBlocked(ctx)
@@ -127,7 +127,7 @@ func (b *budget) answerDue(now time.Time) (due time.Time) {
 		if chosen == nil || at.After(now.Add(b.state.ahead())) {
 			return at
 		}
-		slot := b.state.handOut(latest(at, now.Add(b.state.notice())))
+		slot := b.state.handOut(latest(at, now.Add(b.state.notice(now))))
 		if _, blocked := b.state.Blocks[chosen.want.BotID]; blocked {
 			slot.Probe = true
 			b.state.startProbe(chosen.want.BotID, slot.At)
@@ -141,7 +141,7 @@ func (b *budget) answerDue(now time.Time) (due time.Time) {
 
 // wakeFor returns when to look after the asks if their next slot is due at a time: as
 // late as the call allows, because the next ask usually does it before.
-func (b *budget) wakeFor(due time.Time) time.Time { return due.Add(-b.state.notice()) }
+func (b *budget) wakeFor(now, due time.Time) time.Time { return due.Add(-b.state.notice(now)) }
 
 // setTimer sets a timer that looks after the asks, unless an earlier one runs.
 func (b *budget) setTimer(ctx workflow.Context, now, wake time.Time) {
