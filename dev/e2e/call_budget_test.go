@@ -178,6 +178,7 @@ func compressed(t *testing.T, times int, perMinute, configured int) (*harness, c
 	start := time.Now()
 	h := newHarness(t, func(c *simulator.Config) {
 		c.CallsPerMinute = perMinute
+		c.GenericLimitText = true // The vendor's minute is not a minute here.
 		c.Now = func() time.Time { return start.Add(time.Duration(times) * time.Since(start)) }
 	})
 	account := accountOf(h, "compressed")

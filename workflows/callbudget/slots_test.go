@@ -72,7 +72,7 @@ func TestStateIsSmall(t *testing.T) {
 
 func TestSlotsAreCounted(t *testing.T) {
 	s := slots{1000, 2000, 2000, 3000}
-	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
+	at := time.UnixMilli
 	require.Equal(t, 2, s.within(time.Second, at(2000)), "from after the begin to the end, which counts")
 	require.Equal(t, 3, s.within(2*time.Second, at(2999)))
 	require.Equal(t, 0, s.within(time.Second, at(999)))
