@@ -14,6 +14,9 @@ import (
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
+// errWithdrawn means that a slot must not be used any more.
+var errWithdrawn = failure.New(failure.TokenStale, "the call slot was withdrawn: all calls of the budget have stopped")
+
 // lateSlot is a slot that came too late to be used.
 type lateSlot struct{ by time.Duration }
 
@@ -46,7 +49,7 @@ func (a *CheckStatus) awaitSlot(ctx context.Context, slot *callbudget.Slot) erro
 	}
 	switch {
 	case a.Slots.IsVoid(*slot):
-		return failure.New(failure.TokenStale, "the call slot was withdrawn: all calls of the budget have stopped")
+		return errWithdrawn
 	case time.Since(began)-in > slot.Within:
 		return &lateSlot{by: time.Since(began) - in - slot.Within}
 	}
@@ -78,6 +81,8 @@ func (a *CheckStatus) report(ctx context.Context, input fetchrecording.CheckStat
 	}
 	if late, ok := errors.AsType[*lateSlot](err); ok {
 		report.Result, report.LateBy = callbudget.Late, late.by
+	} else if errors.Is(err, errWithdrawn) {
+		report.Result = callbudget.Unused
 	}
 	if input.Slot.Probe || report.Result == callbudget.Late || report.Result == callbudget.Refused || report.Result == callbudget.Blocked {
 		a.Slots.Report(ctx, report)

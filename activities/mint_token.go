@@ -45,7 +45,7 @@ func (a *MintToken) Execute(ctx context.Context, input fetchrecording.MintTokenI
 	if _, _, err := served.Credentials.Mint(input.BotID, time.Now()); err != nil {
 		return nil, activityError(err) // Before a slot is spent on it.
 	}
-	slot, in, err := a.Slots.Take(ctx, served, callbudget.Want{BotID: input.BotID, Level: level, Batch: input.BatchID})
+	slot, in, err := a.Slots.Take(ctx, served, callbudget.Want{BotID: input.BotID, Level: level, Batch: input.BatchID, Suspect: input.Blocked})
 	if err != nil {
 		return nil, activityError(err)
 	}

@@ -16,6 +16,10 @@ const (
 	// patience is how long one request waits in the budget's workflow.
 	patience = time.Minute
 
+	// maxRequests bounds the requests under way: one, and more only while more urgent
+	// calls come.
+	maxRequests = 10
+
 	// maxWants bounds what one request names.
 	maxWants = 50
 
@@ -97,42 +101,75 @@ func (b *budget) leave(w *waiter) (grant, bool) {
 }
 
 // run asks for slots as long as calls wait. A request is repeated before it is answered
-// if a more urgent call comes: the budget's workflow then forgets the first one.
+// if a more urgent call comes: the budget's workflow then forgets the first one, and
+// answers it without a slot.
 func (b *budget) run() {
-	pause := firstPause
+	pause, underWay := firstPause, 0
+	answered := make(chan reply, maxRequests)
 	for {
 		wants, better := b.wants()
-		if len(wants) == 0 {
-			return
+		if len(wants) == 0 && underWay == 0 {
+			if b.end() {
+				return
+			}
+			continue
 		}
-		b.load.awaitRoom()
-		answered := make(chan error, 1)
-		go func() { answered <- b.ask(wants) }()
-		select {
-		case <-better:
-		case err := <-answered:
-			if err == nil {
-				pause = firstPause
-				continue
-			}
-			longest := lastPause
-			if isBusy(err) {
-				longest = busyPause
-			} else {
-				b.client.options.Logger.Warn("no call slot could be asked for; it is tried again", "budget", b.name, "error", err)
-			}
-			pause = min(pause, longest)
+		if len(wants) > 0 && underWay < maxRequests {
+			b.load.awaitRoom()
+			underWay++
+			go func() { answered <- b.ask(wants) }()
+		}
+		for again := false; !again; {
 			select {
 			case <-better:
-			case <-time.After(pause + rand.N(pause)): //nolint:gosec // jitter needs no secrecy
+				again = true
+			case got := <-answered:
+				underWay--
+				// After a slot it is time for the next, also if another request waits.
+				again = got.slot || underWay == 0
+				if got.err == nil {
+					pause = firstPause
+				} else if again {
+					pause = b.backOff(got.err, pause, better)
+				}
 			}
-			pause *= 2
 		}
 	}
 }
 
+// reply is how a request ended: with a slot, and then not before it is time for the next
+// request, without one, or with an error.
+type reply struct {
+	slot bool
+	err  error
+}
+
+// backOff waits after a request that failed, and returns the next wait.
+func (b *budget) backOff(err error, pause time.Duration, better <-chan struct{}) time.Duration {
+	longest := lastPause
+	if isBusy(err) {
+		longest = busyPause
+	} else {
+		b.client.options.Logger.Warn("no call slot could be asked for; it is tried again", "budget", b.name, "error", err)
+	}
+	pause = min(pause, longest)
+	select {
+	case <-better:
+	case <-time.After(pause + rand.N(pause)): //nolint:gosec // jitter needs no secrecy
+	}
+	return 2 * pause
+}
+
+// end ends the goroutine of run, unless calls wait again.
+func (b *budget) end() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running = len(b.waiters) > 0
+	return !b.running
+}
+
 // wants returns what waits, most urgent first, and a channel that is closed if
-// something more urgent comes. If nothing waits, the goroutine has to end.
+// something more urgent comes.
 func (b *budget) wants() ([]callbudget.Want, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -142,13 +179,12 @@ func (b *budget) wants() ([]callbudget.Want, <-chan struct{}) {
 			wants = append(wants, w.want)
 		}
 	}
-	if len(wants) == 0 {
-		b.running = false
-		return nil, nil
-	}
 	slices.SortStableFunc(wants, func(a, b callbudget.Want) int { return cmp.Compare(a.Level, b.Level) })
 	wants = wants[:min(len(wants), maxWants)]
-	b.asked = wants[0].Level
+	b.asked = callbudget.LastLevel + 1
+	if len(wants) > 0 {
+		b.asked = wants[0].Level
+	}
 	return wants, b.better
 }
 
@@ -168,7 +204,7 @@ func (b *budget) held() map[string]map[int]int {
 
 // ask sends one request, gives the slot to the call that it is for, and waits until it
 // is time for the next request.
-func (b *budget) ask(wants []callbudget.Want) error {
+func (b *budget) ask(wants []callbudget.Want) reply {
 	// Longer than the workflow waits, so that no answer is missed.
 	ctx, cancel := context.WithTimeout(context.Background(), patience+margin)
 	defer cancel()
@@ -183,16 +219,17 @@ func (b *budget) ask(wants []callbudget.Want) error {
 	})
 	switch {
 	case ctx.Err() != nil:
-		return nil // There was no slot. Ask again.
+		return reply{} // There was no slot.
 	case err != nil:
-		return err
+		return reply{err: err}
 	}
 	b.takeVoid(answer.VoidThrough)
-	if answer.Slot != nil {
-		b.give(answer.Want, grant{answer.Slot, time.Now().Add(answer.In)})
-		time.Sleep(answer.AskIn)
+	if answer.Slot == nil {
+		return reply{}
 	}
-	return nil
+	b.give(answer.Want, grant{answer.Slot, time.Now().Add(answer.In)})
+	time.Sleep(answer.AskIn)
+	return reply{slot: true}
 }
 
 // give gives a slot to a call: the wanted one, else one of the same bot, else any.

@@ -16,7 +16,7 @@ import (
 const (
 	// firstBlockWait and lastBlockWait bound the wait before the next probe.
 	firstBlockWait = 30 * time.Second
-	lastBlockWait  = 30 * time.Minute
+	lastBlockWait  = 10 * time.Minute
 
 	// probeTimeout is when a probe whose result was not reported counts as lost.
 	probeTimeout = 90 * time.Second
@@ -44,12 +44,18 @@ type block struct {
 // isSure reports whether the bot is blocked for all that is known.
 func (b block) isSure() bool { return b.Failures > 1 }
 
-// blockBot takes over that a call of the bot needs operator action, and reports whether
-// that makes it sure that the bot is blocked. Calls that were under way when it became
-// sure tell nothing new.
-func (s *State) blockBot(botID, reason string, probe bool, now time.Time) (sure bool) {
+// blockBot takes over that the call of a slot needs operator action, and reports whether
+// that makes it sure that the bot is blocked: that takes the calls of two fetches. Calls
+// that were under way when it became sure tell nothing new.
+func (s *State) blockBot(botID, reason string, slot Slot, now time.Time) (sure bool) {
 	b, known := s.Blocks[botID]
-	if known && b.isSure() && !probe || !known && len(s.Blocks) >= maxBlocks {
+	switch {
+	case known && b.isSure() && !slot.Probe, !known && len(s.Blocks) >= maxBlocks:
+		return false
+	case slot.Suspect && !b.isSure():
+		if known && slot.Probe {
+			s.probeUnused(botID, now)
+		}
 		return false
 	}
 	if !known {
@@ -58,7 +64,7 @@ func (s *State) blockBot(botID, reason string, probe bool, now time.Time) (sure 
 	b.Reason = reason
 	b.Failures++
 	b.ProbeAt = now.Add(b.wait())
-	if probe {
+	if slot.Probe {
 		b.Probing = time.Time{}
 	}
 	if s.Blocks == nil {
@@ -98,6 +104,14 @@ func (s *State) unblockBot(botID string, now time.Time) {
 		blocked := s.Blocks[other]
 		blocked.ProbeAt = now
 		s.Blocks[other] = blocked
+	}
+}
+
+// probeUnused takes over that a probe told nothing: another one follows at once.
+func (s *State) probeUnused(botID string, now time.Time) {
+	if b, known := s.Blocks[botID]; known {
+		b.Probing, b.ProbeAt = time.Time{}, now
+		s.Blocks[botID] = b
 	}
 }
 

@@ -14,8 +14,8 @@ const reason = "the API refuses the credentials"
 func blockedState(bots ...string) *State {
 	s := newState("b", windows("60/1m"), start, start)
 	for _, bot := range bots {
-		s.blockBot(bot, reason, false, start)
-		s.blockBot(bot, reason, true, start)
+		s.blockBot(bot, reason, Slot{}, start)
+		s.blockBot(bot, reason, Slot{Probe: true}, start)
 	}
 	return &s
 }
@@ -29,7 +29,7 @@ func due(t *testing.T, s *State, bot string, level int) time.Duration {
 
 func TestOneFailureIsFollowedByAProbeAtOnce(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
-	require.False(t, s.blockBot("a", reason, false, start))
+	require.False(t, s.blockBot("a", reason, Slot{}, start))
 	require.Empty(t, s.blocked(), "one call may concern one session")
 	require.Zero(t, due(t, &s, "a", LastLevel))
 	s.unblockBot("a", start)
@@ -39,12 +39,12 @@ func TestOneFailureIsFollowedByAProbeAtOnce(t *testing.T) {
 
 func TestSecondFailureBlocksTheBot(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
-	s.blockBot("a", "something", false, start)
-	require.True(t, s.blockBot("a", reason, true, start.Add(time.Second)))
+	s.blockBot("a", "something", Slot{}, start)
+	require.True(t, s.blockBot("a", reason, Slot{Probe: true}, start.Add(time.Second)))
 	require.Equal(t, []string{"a"}, s.blocked())
 	require.Equal(t, reason, s.Blocks["a"].Reason)
 	require.Contains(t, s.Changes[0].Text, reason)
-	require.False(t, s.blockBot("a", "late", false, start.Add(2*time.Second)), "a call that was under way tells nothing new")
+	require.False(t, s.blockBot("a", "late", Slot{}, start.Add(2*time.Second)), "a call that was under way tells nothing new")
 	require.Equal(t, reason, s.Blocks["a"].Reason)
 	require.Equal(t, firstBlockWait+time.Second, due(t, &s, "a", LastLevel))
 }
@@ -52,9 +52,9 @@ func TestSecondFailureBlocksTheBot(t *testing.T) {
 func TestProbesFollowWithBackoff(t *testing.T) {
 	s := blockedState("a")
 	now := start
-	for _, wait := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 30 * time.Minute, 30 * time.Minute} {
+	for _, wait := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute} {
 		now = now.Add(time.Hour)
-		require.False(t, s.blockBot("a", reason, true, now), "only the first time is news")
+		require.False(t, s.blockBot("a", reason, Slot{Probe: true}, now), "only the first time is news")
 		require.Equal(t, now.Add(wait).Sub(start), due(t, s, "a", LastLevel))
 	}
 }
@@ -64,7 +64,7 @@ func TestOneProbeAtATimeOverAllBots(t *testing.T) {
 	s.startProbe("a", start.Add(firstBlockWait))
 	require.Equal(t, firstBlockWait+probeTimeout, due(t, s, "b", LastLevel), "until it is reported, or lost")
 	require.Equal(t, firstBlockWait+probeTimeout, due(t, s, "a", FrontLevel))
-	s.blockBot("a", reason, true, start.Add(firstBlockWait+time.Second))
+	s.blockBot("a", reason, Slot{Probe: true}, start.Add(firstBlockWait+time.Second))
 	require.Equal(t, firstBlockWait, due(t, s, "b", LastLevel))
 	_, blocked := s.probeDue(Want{BotID: "c"})
 	require.False(t, blocked)
@@ -102,7 +102,7 @@ func TestProbeWithoutResponseIsRepeatedLater(t *testing.T) {
 func TestBlockedBotsAreBounded(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	for i := range maxBlocks + 10 {
-		s.blockBot(fmt.Sprint(i), reason, false, start)
+		s.blockBot(fmt.Sprint(i), reason, Slot{}, start)
 	}
 	require.Len(t, s.Blocks, maxBlocks)
 }
@@ -111,8 +111,8 @@ func TestLongestBlockedBotComesFirst(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	for i, bot := range []string{"z", "m", "a"} {
 		at := start.Add(time.Duration(i) * time.Second)
-		s.blockBot(bot, reason, false, at)
-		s.blockBot(bot, reason, true, at)
+		s.blockBot(bot, reason, Slot{}, at)
+		s.blockBot(bot, reason, Slot{Probe: true}, at)
 	}
 	require.Equal(t, []string{"z", "m", "a"}, s.blocked())
 }

@@ -152,7 +152,7 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 			b.state.unblockBot(report.BotID, now)
 		}
 	case Blocked:
-		if b.state.blockBot(report.BotID, report.Reason, report.Slot.Probe, now) {
+		if b.state.blockBot(report.BotID, report.Reason, report.Slot, now) {
 			b.withdraw(now)
 		}
 	case Answered:
@@ -161,8 +161,10 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 		b.state.late(report.LateBy)
 		b.state.unused(report.Slot.At)
 		if report.Slot.Probe {
-			b.state.probeUnknown(report.BotID, now)
+			b.state.probeUnused(report.BotID, now)
 		}
+	case Unused:
+		b.state.probeUnused(report.BotID, now)
 	case Unknown:
 		b.state.probeUnknown(report.BotID, now)
 	}

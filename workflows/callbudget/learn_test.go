@@ -2,6 +2,7 @@ package callbudget
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -247,13 +248,10 @@ func TestVendorIsNotAskedBeforeItAllows(t *testing.T) {
 		require.NotZero(t, s.refusals(start))
 		refused := s.calls[len(s.calls)-1].at
 		s.run(25 * time.Hour)
-		for _, c := range s.calls {
-			if c.at.After(refused) {
-				require.GreaterOrEqual(t, c.at.Sub(refused), stop-time.Second)
-				require.Less(t, c.at.Sub(refused), stop+2*time.Minute)
-				break
-			}
-		}
+		next := slices.IndexFunc(s.calls, func(c call) bool { return c.at.After(refused) })
+		require.Positive(t, next)
+		require.InDelta(t, stop, s.calls[next].at.Sub(refused), float64(2*time.Minute))
+		require.GreaterOrEqual(t, s.calls[next].at.Sub(refused), stop-time.Second)
 	}
 }
 
@@ -318,6 +316,72 @@ func TestSharedMinuteIsUsedAsFarAsTheOthersLeaveIt(t *testing.T) {
 			require.GreaterOrEqual(t, used, c.share)
 		})
 	}
+}
+
+// filled is a state with slots that follow each other at a pace, and the next slot.
+func filled(slots int, pace time.Duration, limits ...string) (State, time.Time) {
+	s := newState("b", windows(limits...), start, start)
+	for i := range slots {
+		s.handOut(start.Add(time.Duration(i) * pace))
+	}
+	last := s.Slots.last()
+	return s, last
+}
+
+func TestExactRefusalStopsNothing(t *testing.T) {
+	s, last := filled(37, time.Second, "60/1m")
+	s.refused(last, time.Minute, 0, last)
+	require.Equal(t, 36, s.Windows[0].Learned)
+	require.False(t, s.StoppedUntil.After(last))
+	require.Zero(t, s.Windows[0].EvidenceFrom)
+	require.Equal(t, last.Add(firstProbe), s.Windows[0].ProbeAt)
+}
+
+func TestUnusedSlotsAreNoEvidence(t *testing.T) {
+	s, last := filled(37, time.Second, "60/1m")
+	for i := range 5 {
+		s.unused(time.UnixMilli(s.Slots[3*i]))
+	}
+	s.unused(last)
+	s.refused(last, time.Minute, 0, last)
+	require.Equal(t, 31, s.Windows[0].Learned)
+	require.Len(t, s.Unused, 6, "each is noted once")
+}
+
+func TestProbeCountsAsAcceptedOnceItsReportWouldHaveCome(t *testing.T) {
+	s, last := filled(0, 0, "60/1m")
+	s.Windows[0].learn(36)
+	s.Windows[0].Probing = start
+	for i := range 37 {
+		s.handOut(start.Add(time.Duration(i) * time.Second))
+	}
+	last = s.Slots.last()
+	s.grow(last.Add(settled - time.Second))
+	require.Equal(t, 36, s.Windows[0].Learned)
+	s.grow(last.Add(settled + time.Second))
+	require.Zero(t, s.Windows[0].Learned)
+	require.Zero(t, s.Windows[0].Probing)
+}
+
+func TestLimitJustBelowTheConfiguredOneIsForgottenInTime(t *testing.T) {
+	s := newState("b", windows("60/1m"), start, start)
+	w := &s.Windows[0]
+	w.learn(59)
+	w.ProbeAt = start.Add(time.Hour)
+	s.grow(start.Add(59 * time.Minute))
+	require.Equal(t, 59, w.Learned)
+	s.grow(start.Add(time.Hour))
+	require.Zero(t, w.Learned, "one more is what is configured")
+	require.Zero(t, w.Probing)
+	require.Equal(t, time.Second, w.margin(), "of which nothing is risked")
+}
+
+func TestWindowsThatShowLaterAreSorted(t *testing.T) {
+	s, last := filled(30, time.Second, "1800/1h")
+	s.refused(last, time.Minute, 0, last)
+	require.Equal(t, []time.Duration{time.Minute, time.Hour}, []time.Duration{s.Windows[0].Span, s.Windows[1].Span})
+	require.Equal(t, 29, s.Windows[0].Learned)
+	require.Zero(t, s.Windows[1].Learned)
 }
 
 func TestSpanThatIsNoneIsNotBelieved(t *testing.T) {

@@ -55,6 +55,10 @@ type Want struct {
 	// Batch is the batch that the fetch belongs to; batches of the same level take
 	// turns.
 	Batch string `json:"batch,omitempty"`
+
+	// Suspect: the fetch's last call needed operator action, so that another such
+	// result tells nothing of other fetches.
+	Suspect bool `json:"suspect,omitempty"`
 }
 
 // Ask is the request of one worker process for its next slot. A later ask of the
@@ -112,6 +116,9 @@ type Slot struct {
 	// Probe: the budget is blocked, and the call finds out whether it still has to
 	// be.
 	Probe bool `json:"probe,omitempty"`
+
+	// Suspect is that of the [Want] that the slot is for.
+	Suspect bool `json:"suspect,omitempty"`
 }
 
 // Leave names a worker that asks for no slot any more.
@@ -132,6 +139,8 @@ const (
 	Answered CallResult = "answered"
 	// Late: it was not made, because its slot came too late.
 	Late CallResult = "late"
+	// Unused: it was not made, because its slot was withdrawn.
+	Unused CallResult = "unused"
 	// Unknown: there was no response; reported for probes alone.
 	Unknown CallResult = "unknown"
 )

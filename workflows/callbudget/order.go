@@ -26,8 +26,9 @@ type candidate struct {
 	want Want
 }
 
-// candidates returns the wants of the asks that still wait, best first: by level, then
-// the batch whose last slot is longest ago, then the ask that came first.
+// candidates returns the wants of the asks that still wait, best first. While a bot is
+// blocked, the fetches that met that are the last of it: another one's call tells more.
+// Then it goes by level, then the batch whose last slot is longest ago, then the ask that came first.
 func (s *State) candidates(asks []*pending, now time.Time) []candidate {
 	var all []candidate
 	for _, ask := range asks {
@@ -40,12 +41,21 @@ func (s *State) candidates(asks []*pending, now time.Time) []candidate {
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int {
 		return cmp.Or(
+			cmp.Compare(s.suspicion(a.want), s.suspicion(b.want)),
 			cmp.Compare(a.want.Level, b.want.Level),
 			cmp.Compare(s.Served[a.want.Batch], s.Served[b.want.Batch]),
 			cmp.Compare(a.ask.number, b.ask.number),
 		)
 	})
 	return all
+}
+
+// suspicion is higher for a want that is tried last.
+func (s *State) suspicion(want Want) int {
+	if _, blocked := s.Blocks[want.BotID]; blocked && want.Suspect {
+		return 1
+	}
+	return 0
 }
 
 // maxServed bounds the batches that are remembered for their turns. It is more than the

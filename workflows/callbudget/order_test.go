@@ -89,6 +89,33 @@ func TestTurnsOfOneLevelDoNotDependOnAnother(t *testing.T) {
 	require.Equal(t, 10, count(order, "a"))
 }
 
+func TestAskThatCameFirstIsServedFirst(t *testing.T) {
+	s := newState("b", windows("60/1m"), start, start)
+	ask := func(number int) *pending {
+		return &pending{Ask: Ask{Wants: []Want{{BotID: "a", Level: 8}}}, number: number, until: start.Add(time.Hour)}
+	}
+	asks := []*pending{ask(3), ask(1), ask(2)}
+	candidates := s.candidates(asks, start)
+	require.Same(t, asks[1], candidates[0].ask)
+	require.Same(t, asks[0], candidates[2].ask)
+}
+
+func TestWorkersOfTwoBatchesShareTheSlots(t *testing.T) {
+	s := simulate(t, 2, newVendor("60/1m"), "60/1m")
+	for range 4 {
+		s.worker(Want{BotID: "a", Level: 8, Batch: "large"})
+	}
+	s.worker(Want{BotID: "b", Level: 8, Batch: "small"})
+	s.run(time.Hour)
+	small := 0
+	for _, c := range s.calls {
+		if c.want.Batch == "small" {
+			small++
+		}
+	}
+	require.InDelta(t, len(s.calls)/2, small, float64(len(s.calls)/20))
+}
+
 func TestEachOfManyBatchesGetsItsTurn(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	var wants []Want

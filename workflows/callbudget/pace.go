@@ -25,11 +25,12 @@ const (
 
 	// minNotice is how long after an ask its slot is at least, so that the call has
 	// some time to get from the worker that asked to the one that makes it. An idle
-	// budget has more time: idleNotice. If slots come too late all the same, because
+	// budget has more time, idleNotice, after idlePaces without a slot. If slots come too late all the same, because
 	// workers or the Temporal server are overloaded, the notice grows up to maxNotice;
 	// noticeDecay is in how many slots it shrinks again.
 	minNotice   = 500 * time.Millisecond
 	idleNotice  = time.Second
+	idlePaces   = 5
 	maxNotice   = 3 * time.Second
 	noticeDecay = 20
 )
@@ -119,7 +120,7 @@ func (s *State) late(by time.Duration) {
 
 // notice is how long after now a slot is at least.
 func (s *State) notice(now time.Time) time.Duration {
-	if !s.Slots.last().After(now) {
+	if even, _, _ := s.pace(); now.Sub(s.Slots.last()) > idlePaces*even {
 		return max(idleNotice, s.Notice)
 	}
 	return max(minNotice, s.Notice)

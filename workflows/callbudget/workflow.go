@@ -128,6 +128,7 @@ func (b *budget) answerDue(now time.Time) (due time.Time) {
 			return at
 		}
 		slot := b.state.handOut(latest(at, now.Add(b.state.notice(now))))
+		slot.Suspect = chosen.want.Suspect
 		if _, blocked := b.state.Blocks[chosen.want.BotID]; blocked {
 			slot.Probe = true
 			b.state.startProbe(chosen.want.BotID, slot.At)

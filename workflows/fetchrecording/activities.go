@@ -69,6 +69,9 @@ type MintTokenInput struct {
 
 	// BatchID is the batch that the fetch belongs to, if any.
 	BatchID string `json:"batchId,omitempty"`
+
+	// Blocked: the fetch waits because its last call needed operator action.
+	Blocked bool `json:"blocked,omitempty"`
 }
 
 // MintTokenResult is a token, sealed for the workflow that asked for it.

@@ -56,7 +56,7 @@ func (f *fetch) checkStatus(ctx workflow.Context) next {
 	err := workflow.ExecuteActivity(
 		workflow.WithActivityOptions(ctx, callSlotOptions(queue)),
 		MintToken,
-		MintTokenInput{BotID: f.input.BotID, Level: level, BatchID: f.input.BatchID},
+		MintTokenInput{BotID: f.input.BotID, Level: level, BatchID: f.input.BatchID, Blocked: f.state.BlockedWaits > 0},
 	).Get(ctx, &slot)
 	f.front = false
 	if err != nil {
