@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
@@ -81,10 +82,10 @@ func (a *CheckStatus) report(ctx context.Context, input fetchrecording.CheckStat
 	}
 	if late, ok := errors.AsType[*lateSlot](err); ok {
 		report.Result, report.LateBy = callbudget.Late, late.by
-	} else if errors.Is(err, errWithdrawn) {
+	} else if errors.Is(err, errWithdrawn) || errors.Is(err, seal.ErrNotOurs) || errors.Is(err, seal.ErrExpired) {
 		report.Result = callbudget.Unused
 	}
 	if input.Slot.Probe || report.Result == callbudget.Late || report.Result == callbudget.Refused || report.Result == callbudget.Blocked {
-		a.Slots.Report(ctx, report)
+		a.Slots.Report(context.WithoutCancel(ctx), report) // Also if the worker is stopping.
 	}
 }

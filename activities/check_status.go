@@ -32,6 +32,7 @@ func (a *CheckStatus) Execute(ctx context.Context, input fetchrecording.CheckSta
 	workflowID := activity.GetInfo(ctx).WorkflowExecution.ID
 	token, err := served.Sealer.Open(seal.Token, workflowID, string(input.Token), time.Now())
 	if err != nil {
+		a.report(ctx, input, err)
 		return nil, sealError(err, failure.TokenStale)
 	}
 	if err := a.awaitSlot(ctx, input.Slot); err != nil {

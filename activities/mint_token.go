@@ -2,11 +2,13 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows/callbudget"
@@ -42,8 +44,8 @@ func (a *MintToken) Execute(ctx context.Context, input fetchrecording.MintTokenI
 	if level < callbudget.FrontLevel || level > callbudget.LastLevel {
 		level = callbudget.LastLevel
 	}
-	if _, _, err := served.Credentials.Mint(input.BotID, time.Now()); err != nil {
-		return nil, activityError(err) // Before a slot is spent on it.
+	if _, err := served.Credentials.Key.Read(); err != nil { // Before a slot is spent on it.
+		return nil, activityError(failure.Wrap(failure.Blocked, fmt.Errorf("no token can be minted: %w", err)))
 	}
 	slot, in, err := a.Slots.Take(ctx, served, callbudget.Want{BotID: input.BotID, Level: level, Batch: input.BatchID, Suspect: input.Blocked})
 	if err != nil {

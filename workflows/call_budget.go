@@ -67,8 +67,8 @@ func validateReason(reason string) error {
 	return nil
 }
 
-// maxSetWindows bounds the windows of a budget.
-const maxSetWindows = 4
+// MaxWindows bounds the windows of a budget.
+const MaxWindows = 4
 
 // LimitsChange replaces the call windows of a budget while it is in use.
 type LimitsChange struct {
@@ -89,8 +89,8 @@ func (c *LimitsChange) UnmarshalJSON(data []byte) error {
 // Validate reports everything that is wrong with the change.
 func (c LimitsChange) Validate() error {
 	errs := []error{validateReason(c.Reason)}
-	if len(c.Windows) > maxSetWindows {
-		errs = append(errs, fmt.Errorf("there are %d windows, more than %d", len(c.Windows), maxSetWindows))
+	if len(c.Windows) > MaxWindows {
+		errs = append(errs, fmt.Errorf("there are %d windows, more than %d", len(c.Windows), MaxWindows))
 	}
 	spans := make(map[time.Duration]bool)
 	for _, window := range c.Windows {

@@ -66,7 +66,7 @@ func TestEveryFaultOfALimitsChangeIsNamed(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	four := workflows.LimitsChange{Reason: "x", Windows: []workflows.CallWindow{
-		{Calls: 1, Span: time.Second}, {Calls: 1, Span: time.Minute}, {Calls: 1, Span: time.Hour}, {Calls: 1, Span: 2 * time.Hour},
+		{Calls: 1, Span: workflows.MinWindowSpan}, {Calls: 1, Span: time.Minute}, {Calls: 1, Span: time.Hour}, {Calls: 1, Span: 2 * time.Hour},
 	}}
 	require.NoError(t, four.Validate())
 }

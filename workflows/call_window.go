@@ -11,7 +11,7 @@ import (
 // remember one by one.
 const (
 	MaxWindowCalls = 36_000
-	MinWindowSpan  = time.Second
+	MinWindowSpan  = 10 * time.Second
 	MaxWindowSpan  = 24 * time.Hour
 )
 

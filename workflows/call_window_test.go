@@ -15,13 +15,13 @@ func TestCallWindowHasOneText(t *testing.T) {
 		"60/1m":     {Calls: 60, Span: time.Minute},
 		"1800/1h":   {Calls: 1800, Span: time.Hour},
 		"36000/24h": {Calls: workflows.MaxWindowCalls, Span: workflows.MaxWindowSpan},
-		"1/1s":      {Calls: 1, Span: workflows.MinWindowSpan},
+		"1/10s":     {Calls: 1, Span: workflows.MinWindowSpan},
 		"60/1m30s":  {Calls: 60, Span: 90 * time.Second},
 		"90/1h30m":  {Calls: 90, Span: 90 * time.Minute},
 		"9/1h0m5s":  {Calls: 9, Span: time.Hour + 5*time.Second},
 		"9/10m":     {Calls: 9, Span: 10 * time.Minute},
 		"9/20h":     {Calls: 9, Span: 20 * time.Hour},
-		"5/1.5s":    {Calls: 5, Span: 1500 * time.Millisecond},
+		"5/10.5s":   {Calls: 5, Span: 10500 * time.Millisecond},
 	} {
 		got, err := workflows.ParseCallWindow(text)
 		require.NoError(t, err)
@@ -50,10 +50,10 @@ func TestWindowThatIsNoneIsRefused(t *testing.T) {
 		"60/":                     `"" is not a time such as "1m" or "1h"`,
 		"60/minute":               `"minute" is not a time`,
 		"60/60":                   `"60" is not a time`,
-		"0/1m":                    "0/1m is out of bounds: want 1 to 36000 calls in 1s to 24h0m0s",
+		"0/1m":                    "0/1m is out of bounds: want 1 to 36000 calls in 10s to 24h0m0s",
 		"-1/1m":                   "-1/1m is out of bounds",
 		"36001/24h":               "36001/24h is out of bounds",
-		"60/999ms":                "60/999ms is out of bounds",
+		"60/9.999s":               "60/9.999s is out of bounds",
 		"60/24h0m1s":              "60/24h0m1s is out of bounds",
 		"60/-1m":                  "60/-1m is out of bounds",
 		"+ 60/1m":                 "is not a call window",

@@ -91,7 +91,7 @@ func TestBotThatNoWorkerServesBlocks(t *testing.T) {
 	run, err := workflows.StartFetch(h.ctx, h.client, workflows.FetchRequest{Session: session, Policy: shortWaits()})
 	require.NoError(t, err)
 	progress := h.awaitPhase(run.WorkflowID(), workflows.PhaseBlocked)
-	require.Contains(t, progress.Reason, "no worker serves bot "+other)
+	require.Contains(t, progress.Reason, "no worker has taken the first step for bot "+other)
 
 	h.startWorker("SMARTASSIST_BOT_ID", bot+","+other)
 	first.signal(syscall.SIGTERM)

@@ -26,12 +26,9 @@ type Budget struct {
 	Windows []workflows.CallWindow
 }
 
-// MaxWindows bounds the windows of a budget.
-const MaxWindows = 4
-
 func (b Budget) validate() error {
-	if len(b.Windows) == 0 || len(b.Windows) > MaxWindows {
-		return fmt.Errorf("the account needs 1 to %d call windows, and has %d", MaxWindows, len(b.Windows))
+	if len(b.Windows) == 0 || len(b.Windows) > workflows.MaxWindows {
+		return fmt.Errorf("the account needs 1 to %d call windows, and has %d", workflows.MaxWindows, len(b.Windows))
 	}
 	for _, window := range b.Windows {
 		if err := window.Validate(); err != nil {

@@ -53,24 +53,17 @@ func validateBudgetName(name string) error {
 
 // budgetNames refuses arguments that cannot be names of budgets.
 func budgetNames(_ *cobra.Command, args []string) error {
-	var errs []error
-	for _, name := range args {
-		errs = append(errs, validateBudgetName(name))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := validateBudgetNames(args); err != nil {
 		return program.Usage(err)
 	}
 	return nil
 }
 
-// oneBudgetName refuses anything but one name of a budget.
-func oneBudgetName(command *cobra.Command, args []string) error {
-	switch len(args) {
-	case 0:
-		return program.Usage(fmt.Errorf("no budget is named: see %s --help", command.CommandPath()))
-	case 1:
-		return budgetNames(command, args)
-	default:
-		return program.Usage(fmt.Errorf("unexpected argument %q: name one budget: see %s --help", args[1], command.CommandPath()))
+// validateBudgetNames returns the faults of all names.
+func validateBudgetNames(names []string) error {
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, validateBudgetName(name))
 	}
+	return errors.Join(errs...)
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -11,19 +10,23 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-// afterChange ends the help of every command that changes a budget.
-const afterChange = "The reason is kept and shown. The state after the change is printed.\n\n" +
-	"Exit code: 0 changed, 1 the budget does not run or has not responded, 2 wrong usage,\n130 interrupted.\n\n" +
-	"The same with the temporal CLI:\n  "
+// afterChange ends the help of every command that changes budgets.
+const afterChange = "The reason is kept and shown. Budgets are changed one after another, and a failure does\n" +
+	"not stop the others. The states after the changes are printed, as JSON always as a list.\n\n" +
+	"Exit code: 0 all changed, 1 a change failed or none is running, 2 wrong usage,\n130 interrupted.\n\n" +
+	"The same with the temporal CLI, for one budget:\n  "
+
+// changedBudgets are the arguments of every command that changes budgets.
+const changedBudgets = "{NAME… | --all}"
 
 func newBudgetPause() *cobra.Command {
-	return newBudgetSwitch(workflows.UpdatePause, "Stop all calls of a budget", "the vendor asked for it",
-		"Stop all calls of a budget until it is resumed. Calls under way are completed, and\nnothing that waits is lost.")
+	return newBudgetSwitch(workflows.UpdatePause, "Stop all calls of budgets", "the vendor asked for it",
+		"Stop all calls of budgets until they are resumed. Calls under way are completed, and\nnothing that waits is lost.")
 }
 
 func newBudgetResume() *cobra.Command {
-	return newBudgetSwitch(workflows.UpdateResume, "Let the calls of a paused budget go on", "the vendor is ready again",
-		"Let the calls of a paused budget go on. Bots that are blocked are tried at once.")
+	return newBudgetSwitch(workflows.UpdateResume, "Let the calls of paused budgets go on", "the vendor is ready again",
+		"Let the calls of paused budgets go on. Bots that are blocked are tried at once.")
 }
 
 // newBudgetSwitch returns a command that is named like its update, which takes a reason
@@ -31,19 +34,21 @@ func newBudgetResume() *cobra.Command {
 func newBudgetSwitch(update, short, reason, long string) *cobra.Command {
 	var change workflows.BudgetChange
 	command := &cobra.Command{
-		Use:     update + " NAME --reason REASON",
-		Short:   short,
-		Long:    long + "\n\n" + aboutBudgets + "\n\n" + afterChange + temporalUpdate("NAME", update, `{"reason": "`+reason+`"}`),
-		Example: "  " + exampleBudget(fmt.Sprintf("%s st-00000000-0000-0000-0000-000000000000 --reason %q", update, reason)),
-		Args:    oneBudgetName,
+		Use:   update + " " + changedBudgets + " --reason REASON",
+		Short: short,
+		Long:  long + "\n\n" + aboutBudgets + "\n\n" + afterChange + temporalUpdate("NAME", update, `{"reason": "`+reason+`"}`),
+		Example: "  " + exampleBudget(fmt.Sprintf("%s st-00000000-0000-0000-0000-000000000000 --reason %q", update, reason)) +
+			"\n  " + exampleBudget(fmt.Sprintf("%s --all --reason %q", update, reason)),
+		Args: cobra.ArbitraryArgs,
 	}
 	output := addOutputFlag(command)
+	all := addAllFlag(command)
 	addReasonFlag(command, &change.Reason)
-	command.RunE = func(command *cobra.Command, args []string) error {
-		if err := change.Validate(); err != nil {
+	command.RunE = func(command *cobra.Command, names []string) error {
+		if err := errors.Join(validateChanged(command, names, *all), change.Validate()); err != nil {
 			return program.Usage(err)
 		}
-		return changeBudget(command, args[0], update, change, *output)
+		return changeBudgets(command, names, *all, update, change, *output)
 	}
 	return command
 }
@@ -53,9 +58,9 @@ func newBudgetSet() *cobra.Command {
 	var configured bool
 	var change workflows.LimitsChange
 	command := &cobra.Command{
-		Use:   "set NAME {--window CALLS/TIME… | --default} --reason REASON",
-		Short: "Replace the limits of a budget while it runs",
-		Long: "Replace the limits of a budget while it runs: --window once for each of at most 4\n" +
+		Use:   "set " + changedBudgets + " {--window CALLS/TIME… | --default} --reason REASON",
+		Short: "Replace the limits of budgets while they run",
+		Long: "Replace the limits of budgets while they run: --window once for each of at most 4\n" +
 			"rolling windows, which then hold all at once, in place of the configured ones and\n" +
 			"over restarts of the workers. --default goes back to the configured ones. Either\n" +
 			"forgets what was learned from the vendor's refusals.\n\n" +
@@ -63,23 +68,24 @@ func newBudgetSet() *cobra.Command {
 			temporalUpdate("NAME", workflows.UpdateSetLimits, `{"windows": ["60/1m", "1800/1h"], "reason": "a higher quota"}`) +
 			"\nand for --default without \"windows\".",
 		Example: "  " + exampleBudget(`set st-00000000-0000-0000-0000-000000000000 --window 60/1m --window 1800/1h --reason "a higher quota"`) +
-			"\n  " + exampleBudget(`set st-00000000-0000-0000-0000-000000000000 --default --reason "the trial is over"`),
-		Args: oneBudgetName,
+			"\n  " + exampleBudget(`set --all --default --reason "the trial is over"`),
+		Args: cobra.ArbitraryArgs,
 	}
 	output := addOutputFlag(command)
+	all := addAllFlag(command)
 	flags := command.Flags()
 	flags.StringArrayVar(&windows, "window", nil, `calls and the time in which they may be made, such as "60/1m"; up to 4 times`)
 	flags.BoolVar(&configured, "default", false, "go back to the configured limits")
 	addReasonFlag(command, &change.Reason)
-	command.RunE = func(command *cobra.Command, args []string) error {
+	command.RunE = func(command *cobra.Command, names []string) error {
 		var err error
 		if change.Windows, err = windowsOf(windows, configured); err == nil {
 			err = change.Validate()
 		}
-		if err != nil {
+		if err = errors.Join(validateChanged(command, names, *all), err); err != nil {
 			return program.Usage(err)
 		}
-		return changeBudget(command, args[0], workflows.UpdateSetLimits, change, *output)
+		return changeBudgets(command, names, *all, workflows.UpdateSetLimits, change, *output)
 	}
 	return command
 }
@@ -107,22 +113,4 @@ func windowsOf(texts []string, configured bool) ([]workflows.CallWindow, error) 
 
 func addReasonFlag(command *cobra.Command, reason *string) {
 	command.Flags().StringVar(reason, "reason", "", "why, for those who will ask later; at most 200 bytes (required)")
-}
-
-// changeBudget sends a change to a budget and prints its state after it.
-func changeBudget(command *cobra.Command, name, update string, change any, output format) error {
-	return withBudgets(command, func(b budgets) error {
-		status, err := b.change(command.Context(), name, update, change)
-		switch {
-		case errors.Is(err, program.ErrInterrupted):
-			fmt.Fprintf(command.ErrOrStderr(), "\nThe change may be made all the same. To see whether it was:\n  %s\n", exampleBudget("show "+name))
-			return err
-		case err != nil:
-			return err
-		case output == formatJSON:
-			return printJSON(command.OutOrStdout(), status)
-		}
-		_, err = io.WriteString(command.OutOrStdout(), budgetText(status))
-		return err
-	})
 }

@@ -27,8 +27,11 @@ const (
 	// changeTimeout bounds one change of a budget. Without a worker it gets no response.
 	changeTimeout = 10 * time.Second
 
-	// maxBudgets bounds how many budgets are listed.
+	// maxBudgets bounds how many budgets are shown, and how many one page lists.
 	maxBudgets = 100
+
+	// maxChangedBudgets bounds how many budgets --all changes.
+	maxChangedBudgets = 1000
 
 	// maxNamedBudgets bounds how many running budgets an error names.
 	maxNamedBudgets = 10
@@ -46,9 +49,9 @@ type budgets struct {
 // errNoWorker means that nobody executes the workflows of the budgets.
 var errNoWorker = errors.New("no worker responds")
 
-// running returns the names of the budgets that run, in order, at most maxBudgets of
-// them; cut reports whether there are more.
-func (b budgets) running(ctx context.Context) (names []string, cut bool, err error) {
+// running returns the names of the budgets that run, in order, at most so many of them;
+// cut reports whether there are more.
+func (b budgets) running(ctx context.Context, most int) (names []string, cut bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: b.namespace, Query: budgetsQuery, PageSize: maxBudgets}
@@ -66,8 +69,8 @@ func (b budgets) running(ctx context.Context) (names []string, cut bool, err err
 		names = slices.Sorted(maps.Keys(found))
 		request.NextPageToken = listed.GetNextPageToken()
 		switch {
-		case len(names) > maxBudgets:
-			return names[:maxBudgets], true, nil
+		case len(names) > most:
+			return names[:most], true, nil
 		case len(request.NextPageToken) == 0:
 			return names, false, nil
 		}
@@ -146,7 +149,7 @@ func unreadableStatus(name string, err error) error {
 
 // notRunning says that a budget does not run, and which do.
 func (b budgets) notRunning(ctx context.Context, name string) error {
-	names, cut, err := b.running(ctx)
+	names, cut, err := b.running(ctx, maxBudgets)
 	if ctx.Err() != nil {
 		return program.ErrInterrupted
 	}

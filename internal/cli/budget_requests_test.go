@@ -35,7 +35,7 @@ func TestSilentServerIsWaitedForInBoundedTime(t *testing.T) {
 		bound   time.Duration
 		says    string
 	}{
-		"list": {func(ctx context.Context, b budgets) error { _, _, err := b.running(ctx); return err }, 5 * time.Second, "list the running budgets: context deadline exceeded"},
+		"list": {func(ctx context.Context, b budgets) error { _, _, err := b.running(ctx, maxBudgets); return err }, 5 * time.Second, "list the running budgets: context deadline exceeded"},
 		"show": {func(ctx context.Context, b budgets) error { _, err := b.status(ctx, "st-1"); return err }, 5 * time.Second,
 			`budget "st-1": no worker responds: start one with "` + program.Command("worker") + `"`},
 		"pause": {func(ctx context.Context, b budgets) error {

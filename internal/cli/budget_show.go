@@ -55,7 +55,7 @@ func showBudgets(ctx context.Context, b budgets, names []string, output format, 
 	if all {
 		var cut bool
 		var err error
-		if names, cut, err = b.running(ctx); err != nil {
+		if names, cut, err = b.running(ctx, maxBudgets); err != nil {
 			return err
 		}
 		if cut {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,17 +35,22 @@ const (
 type budgetServer struct {
 	workflowservice.UnimplementedWorkflowServiceServer
 
-	running  []string // names, a page of two each
+	running  []string // names, a page of two each unless page says otherwise
+	page     int
 	listErr  error
 	queryErr error
 	closed   string // a budget that was terminated
 	silent   chan struct{}
-	reject   error // the answer to updates
-	garbled  bool  // whether states cannot be read
+	hangs    func() // called for updates of "st-hangs", before a response
+	reject   error  // the answer to updates
+	garbled  bool   // whether states cannot be read
 
 	asked, listed atomic.Int32
 	query         atomic.Pointer[string]
 	update        atomic.Pointer[workflowservice.UpdateWorkflowExecutionRequest]
+
+	mu      sync.Mutex
+	updated []string // who got an update, in order
 }
 
 func (s *budgetServer) status(name string) workflows.BudgetStatus {
@@ -75,17 +82,14 @@ func (s *budgetServer) ListWorkflowExecutions(_ context.Context, request *workfl
 	if s.listErr != nil {
 		return nil, serviceerror.ToStatus(s.listErr).Err()
 	}
-	from := 0
-	if token := request.GetNextPageToken(); len(token) > 0 {
-		from = int(token[0])
-	}
-	to := min(from+2, len(s.running))
+	from, _ := strconv.Atoi(string(request.GetNextPageToken())) // 0 for the first page
+	to := min(from+max(2, s.page), len(s.running))
 	var response workflowservice.ListWorkflowExecutionsResponse
 	for _, name := range s.running[from:to] {
 		response.Executions = append(response.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: prefix + name}})
 	}
 	if to < len(s.running) {
-		response.NextPageToken = []byte{byte(to)}
+		response.NextPageToken = []byte(strconv.Itoa(to))
 	}
 	return &response, nil
 }
@@ -123,7 +127,13 @@ func (s *budgetServer) QueryWorkflow(_ context.Context, request *workflowservice
 func (s *budgetServer) UpdateWorkflowExecution(_ context.Context, request *workflowservice.UpdateWorkflowExecutionRequest) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
 	id := request.GetWorkflowExecution().GetWorkflowId()
 	s.update.Store(request)
+	s.mu.Lock()
+	s.updated = append(s.updated, strings.TrimPrefix(id, prefix))
+	s.mu.Unlock()
 	switch {
+	case id == prefix+"st-hangs":
+		s.hangs()
+		return nil, missing()
 	case s.silent != nil:
 		<-s.silent
 		return nil, missing()
@@ -147,7 +157,7 @@ func shown(name string) string {
 	return name + `: open
   window  used  limit  learned
   1m      12    60     -
-  waiting: none, when the workers last counted
+  waiting: none (may be some minutes old)
   slots handed out: 0; calls refused by rate: 0
   as of 2026-03-05T13:00:00Z, the last slot or change: calls that have left a window since then still count as used
 `
@@ -284,6 +294,9 @@ func TestChangesReachTheBudgetAndItsStateComesBack(t *testing.T) {
 		{[]string{"resume", "st-1", "--reason", "go on"}, "resume", `{"reason":"go on"}`},
 		{[]string{"set", "st-1", "--window", "30/1m", "--window=900/1h", "--reason", "trial"}, "setLimits", `{"windows":["30/1m","900/1h"],"reason":"trial"}`},
 		{[]string{"set", "st-1", "--default", "--reason", "over"}, "setLimits", `{"reason":"over"}`},
+		{[]string{"pause", "--all", "--reason", "r"}, "pause", `{"reason":"r"}`},
+		{[]string{"resume", "--all", "--reason", "r"}, "resume", `{"reason":"r"}`},
+		{[]string{"set", "--all", "--default", "--reason", "r"}, "setLimits", `{"reason":"r"}`},
 	} {
 		server := &budgetServer{running: []string{"st-1"}}
 		listen(t, server)
@@ -296,9 +309,9 @@ func TestChangesReachTheBudgetAndItsStateComesBack(t *testing.T) {
 		require.Equal(t, row.input, string(sent.GetRequest().GetInput().GetArgs().GetPayloads()[0].GetData()))
 
 		got = run(t.Context(), append(append([]string{"budget"}, row.args...), "--output=json")...)
-		var status workflows.BudgetStatus
-		require.NoError(t, json.Unmarshal([]byte(got.stdout), &status), got.stderr)
-		require.Equal(t, server.status("st-1"), status)
+		var statuses []workflows.BudgetStatus
+		require.NoError(t, json.Unmarshal([]byte(got.stdout), &statuses), got.stderr)
+		require.Equal(t, []workflows.BudgetStatus{server.status("st-1")}, statuses)
 	}
 }
 
@@ -321,8 +334,11 @@ func TestWrongUsageOfABudgetIsRefusedBeforeTheCall(t *testing.T) {
 		"show of a workflow id":  {[]string{"show", prefix + "st-1"}, []string{`"call-budget/st-1" is not the name of a budget`, "stream id", "account's name"}},
 		"show of several":        {[]string{"show", "st-1", "a b", ""}, []string{`"a b" is not`, `"" is not`}},
 		"show as YAML":           {[]string{"show", "--output", "yaml"}, []string{"want text or json"}},
-		"pause of nothing":       {[]string{"pause", "--reason", "r"}, []string{"no budget is named", "starter budget pause --help"}},
-		"resume of two":          {[]string{"resume", "st-1", "st-2", "--reason", "r"}, []string{`unexpected argument "st-2"`, "one budget"}},
+		"pause of nothing":       {[]string{"pause", "--reason", "r"}, []string{"no budget is named", "--all", "starter budget pause --help"}},
+		"pause of no name":       {[]string{"pause", "", "--reason", "r"}, []string{`"" is not the name of a budget`}},
+		"names and all":          {[]string{"resume", "st-1", "a b", "--all", "--reason", "r"}, []string{"NAME and --all exclude each other", `"a b" is not`}},
+		"several faults":         {[]string{"pause", "st-1", "a b", "c d"}, []string{`"a b" is not`, `"c d" is not`, "reason is empty"}},
+		"several faults of set":  {[]string{"set", "a b", "c d", "--window", "60", "--reason", "r"}, []string{`"a b" is not`, `"c d" is not`, `--window: "60" is not`}},
 		"pause without a reason": {[]string{"pause", "st-1"}, []string{"reason is empty"}},
 		"a long reason":          {[]string{"resume", "st-1", "--reason", strings.Repeat("r", 201)}, []string{"reason has 201 bytes, more than 200"}},
 		"a reason of two lines":  {[]string{"pause", "st-1", "--reason", "a\nb"}, []string{"control characters"}},
@@ -333,7 +349,7 @@ func TestWrongUsageOfABudgetIsRefusedBeforeTheCall(t *testing.T) {
 		"windows without time":   {[]string{"set", "st-1", "--window", "60", "--window", "x/1m", "--reason", "r"}, []string{`--window: "60" is not a call window`, `--window: "x/1m" is not`}},
 		"a window of no calls":   {[]string{"set", "st-1", "--window", "0/1m", "--reason", "r"}, []string{"0/1m is out of bounds"}},
 		"two of one span":        {[]string{"set", "st-1", "--window", "60/1m", "--window", "30/60s", "--reason", "r"}, []string{"two windows have the span 1m0s"}},
-		"five windows": {[]string{"set", "st-1", "--window", "1/1s", "--window", "2/2s", "--window", "3/3s", "--window", "4/4s", "--window", "5/5s", "--reason", "r"},
+		"five windows": {[]string{"set", "st-1", "--window", "1/1m", "--window", "2/2m", "--window", "3/3m", "--window", "4/4m", "--window", "5/5m", "--reason", "r"},
 			[]string{"there are 5 windows, more than 4"}},
 	} {
 		t.Run(name, func(t *testing.T) {

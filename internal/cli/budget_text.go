@@ -92,8 +92,8 @@ func learnedText(w workflows.BudgetWindow) string {
 	}
 }
 
-// waitingText says how many fetches wait for a slot. What counts them may be half a
-// minute behind.
+// waitingText says how many fetches wait for a slot. Workers report that only now and
+// then, so it may be older than the other numbers.
 func waitingText(waiting map[int]int) string {
 	var parts []string
 	for _, priority := range slices.Sorted(maps.Keys(waiting)) {
@@ -102,9 +102,9 @@ func waitingText(waiting map[int]int) string {
 		}
 	}
 	if len(parts) == 0 {
-		return "none, when the workers last counted"
+		parts = []string{"none"}
 	}
-	return strings.Join(parts, ", ") + ", when the workers last counted"
+	return strings.Join(parts, ", ") + " (may be some minutes old)"
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }

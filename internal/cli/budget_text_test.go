@@ -38,7 +38,7 @@ func TestBudgetTextShowsAllThatIsKnown(t *testing.T) {
   1h      340   1800   1700
   24h     4711  none   5000
   these limits were set while running: a trial
-  waiting: 5 of priority 2, 1200 of priority 4, when the workers last counted
+  waiting: 5 of priority 2, 1200 of priority 4 (may be some minutes old)
   slots handed out: 4711, the last for 2026-03-05T13:00:01Z; calls refused by rate: 3
   as of 2026-03-05T13:00:00Z, the last slot or change: calls that have left a window since then still count as used
   last changes, newest first:

@@ -107,8 +107,8 @@ func (p *problems) scope(s setting) account.Scope {
 }
 
 func (p *problems) windows(list setting) []workflows.CallWindow {
-	if len(list.items) == 0 || len(list.items) > account.MaxWindows {
-		p.add(list.place, "has %d call windows: want 1 to %d, such as [60/1m, 1800/1h]", len(list.items), account.MaxWindows)
+	if len(list.items) == 0 || len(list.items) > workflows.MaxWindows {
+		p.add(list.place, "has %d call windows: want 1 to %d, such as [60/1m, 1800/1h]", len(list.items), workflows.MaxWindows)
 		return nil
 	}
 	var windows []workflows.CallWindow

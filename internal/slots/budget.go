@@ -20,6 +20,10 @@ const (
 	// calls come.
 	maxRequests = 10
 
+	// spareNotice is how long before its time a slot that was left over can still be
+	// used.
+	spareNotice = 250 * time.Millisecond
+
 	// maxWants bounds what one request names.
 	maxWants = 50
 
@@ -44,8 +48,12 @@ type budget struct {
 	running bool
 	better  chan struct{} // closed when a call waits that no request names as well
 	asked   int           // the best level that the running request names
-	spare   *grant        // a slot that nobody waited for yet
+	spare   *grant        // a slot that nobody waited for yet,
+	spareOf string        // for this bot
 	void    time.Time     // slots up to then are withdrawn
+
+	counts  map[string]map[int]int // what waits, not told yet
+	counted time.Time
 }
 
 // waiter is a call that waits.
@@ -60,18 +68,18 @@ type grant struct {
 	at   time.Time
 }
 
-func newBudget(c *Client, name string, served *account.Account) *budget {
-	return &budget{client: c, name: name, served: served, load: newLoad(c, served), better: make(chan struct{})}
+func newBudget(c *Client, name string, served *account.Account, load *load) *budget {
+	return &budget{client: c, name: name, served: served, load: load, better: make(chan struct{})}
 }
 
 // join lets a call wait for a slot.
 func (b *budget) join(w *waiter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.spare != nil {
+	if b.spare != nil && b.spareOf == w.want.BotID {
 		spare := *b.spare
 		b.spare = nil
-		if time.Until(spare.at) > -spare.slot.Within/2 && !spare.slot.Probe {
+		if time.Until(spare.at) > spareNotice && !spare.slot.Probe {
 			w.granted <- spare
 			return
 		}
@@ -107,6 +115,7 @@ func (b *budget) run() {
 	pause, underWay := firstPause, 0
 	answered := make(chan reply, maxRequests)
 	for {
+		b.load.awaitRoom()
 		wants, better := b.wants()
 		if len(wants) == 0 && underWay == 0 {
 			if b.end() {
@@ -115,7 +124,6 @@ func (b *budget) run() {
 			continue
 		}
 		if len(wants) > 0 && underWay < maxRequests {
-			b.load.awaitRoom()
 			underWay++
 			go func() { answered <- b.ask(wants) }()
 		}
@@ -188,6 +196,26 @@ func (b *budget) wants() ([]callbudget.Want, <-chan struct{}) {
 	return wants, b.better
 }
 
+// waiting returns what waits in the queues, if it was counted since the last request,
+// and has it counted again when it is time.
+func (b *budget) waiting() map[string]map[int]int {
+	held := b.held()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	counts := b.counts
+	b.counts = nil
+	if time.Since(b.counted) >= waitingInterval {
+		b.counted = time.Now()
+		go func() {
+			b.load.count(held)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.counts = held
+		}()
+	}
+	return counts
+}
+
 // held counts the calls that wait here, by bot and priority.
 func (b *budget) held() map[string]map[int]int {
 	b.mu.Lock()
@@ -215,7 +243,7 @@ func (b *budget) ask(wants []callbudget.Want) reply {
 		Configured:   b.served.Budget.Windows,
 		ConfiguredAt: b.client.started,
 		VoidKnown:    b.voidThrough(),
-		Waiting:      b.load.waiting(ctx, b.held()),
+		Waiting:      b.waiting(),
 	})
 	switch {
 	case ctx.Err() != nil:
@@ -232,18 +260,18 @@ func (b *budget) ask(wants []callbudget.Want) reply {
 	return reply{slot: true}
 }
 
-// give gives a slot to a call: the wanted one, else one of the same bot, else any.
+// give gives a slot to a call: the wanted one, else another one of the bot.
 func (b *budget) give(want callbudget.Want, got grant) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var best *waiter
 	for _, w := range b.waiters {
-		if (best == nil || fit(w, want) < fit(best, want)) && (!got.slot.Probe || w.want.BotID == want.BotID) {
+		if w.want.BotID == want.BotID && (best == nil || fit(w, want) < fit(best, want)) {
 			best = w
 		}
 	}
 	if best == nil {
-		b.spare = &got
+		b.spare, b.spareOf = &got, want.BotID
 		return
 	}
 	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool { return w == best })
@@ -252,14 +280,16 @@ func (b *budget) give(want callbudget.Want, got grant) {
 
 // fit is lower the better a call fits a want.
 func fit(w *waiter, want callbudget.Want) int {
-	switch {
-	case w.want == want:
+	if w.want == want {
 		return 0
-	case w.want.BotID == want.BotID:
-		return w.want.Level
-	default:
-		return 100 + w.want.Level
 	}
+	return w.want.Level
+}
+
+func (b *budget) isAsking() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.running
 }
 
 func (b *budget) takeVoid(through time.Time) {

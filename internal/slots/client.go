@@ -6,8 +6,6 @@ package slots
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +43,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	budgets map[string]*budget
+	loads   map[string]*load // by account
 }
 
 // New returns a client. It makes no request.
@@ -55,7 +54,7 @@ func New(options Options) *Client {
 	if options.Hold == 0 {
 		options.Hold = timing.SlotHold
 	}
-	return &Client{options: options, worker: uuid.NewString(), started: time.Now().UTC(), budgets: make(map[string]*budget)}
+	return &Client{options: options, worker: uuid.NewString(), started: time.Now().UTC(), budgets: make(map[string]*budget), loads: make(map[string]*load)}
 }
 
 // errNoSlotYet means that the call was held for long enough.
@@ -109,13 +108,22 @@ func (c *Client) IsVoid(slot callbudget.Slot) bool {
 // any more. It is called once nothing waits for a slot.
 func (c *Client) Close(ctx context.Context) {
 	c.mu.Lock()
-	names := slices.Sorted(maps.Keys(c.budgets))
-	c.mu.Unlock()
-	for _, name := range names {
-		if err := c.options.Temporal.SignalWorkflow(ctx, workflowID(name), "", callbudget.SignalLeave, callbudget.Leave{Worker: c.worker}); err != nil {
-			c.options.Logger.Warn("a request for a call slot could not be taken back: the slot may be lost", "budget", name, "error", err)
+	var asking []string
+	for name, b := range c.budgets {
+		if b.isAsking() {
+			asking = append(asking, name)
 		}
 	}
+	c.mu.Unlock()
+	var all sync.WaitGroup
+	for _, name := range asking {
+		all.Go(func() {
+			if err := c.options.Temporal.SignalWorkflow(ctx, workflowID(name), "", callbudget.SignalLeave, callbudget.Leave{Worker: c.worker}); err != nil {
+				c.options.Logger.Warn("a request for a call slot could not be taken back: the slot may be lost", "budget", name, "error", err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // reportTimeout bounds how long a call's result is held back by its report.
@@ -136,8 +144,11 @@ func (c *Client) budget(served *account.Account, botID string) *budget {
 	name := served.BudgetName(botID)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.loads[served.Name] == nil {
+		c.loads[served.Name] = newLoad(c, served)
+	}
 	if c.budgets[name] == nil {
-		c.budgets[name] = newBudget(c, name, served)
+		c.budgets[name] = newBudget(c, name, served, c.loads[served.Name])
 	}
 	return c.budgets[name]
 }

@@ -29,7 +29,7 @@ const (
 	readyInterval   = 5 * time.Second
 	waitingInterval = 30 * time.Second
 
-	// countTimeout bounds one question. Without an answer calls go on.
+	// countTimeout bounds one count. Without an answer calls go on.
 	countTimeout = 5 * time.Second
 )
 
@@ -39,10 +39,9 @@ type load struct {
 	client *Client
 	served *account.Account
 
-	mu             sync.Mutex
-	waitingCounted time.Time
-	readyCounted   time.Time
-	full           bool
+	mu           sync.Mutex
+	readyCounted time.Time
+	full         bool
 }
 
 func newLoad(c *Client, served *account.Account) *load { return &load{client: c, served: served} }
@@ -72,28 +71,17 @@ func (l *load) isFull() bool {
 	return full
 }
 
-// waiting adds to the calls that are held here those that wait in the queues of their
-// bots, by bot and priority. It returns nil if they were counted lately.
-func (l *load) waiting(ctx context.Context, held map[string]map[int]int) map[string]map[int]int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if time.Since(l.waitingCounted) < waitingInterval {
-		return nil
-	}
-	l.waitingCounted = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+// count adds to the calls that are held in the process those that wait in the queues of
+// their bots, by bot and priority.
+func (l *load) count(held map[string]map[int]int) {
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
 	defer cancel()
 	for botID, counts := range held {
-		l.addWaiting(ctx, botID, counts)
-	}
-	return held
-}
-
-func (l *load) addWaiting(ctx context.Context, botID string, counts map[int]int) {
-	for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
-		for lane := range fetchrecording.LanesOf(level) {
-			if n, _ := l.backlog(ctx, fetchrecording.SlotTaskQueue(botID, level, lane)); n > 0 {
-				counts[callbudget.Priority(level)] += n
+		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
+			for lane := range fetchrecording.LanesOf(level) {
+				if n, _ := l.backlog(ctx, fetchrecording.SlotTaskQueue(botID, level, lane)); n > 0 {
+					counts[callbudget.Priority(level)] += n
+				}
 			}
 		}
 	}

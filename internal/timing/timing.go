@@ -68,8 +68,8 @@ const (
 	// WorkerStop is how long a stopping worker waits for its activities.
 	WorkerStop = 30 * time.Second
 
-	// SlotStop is how long a stopping worker waits for the tokens that it is
-	// minting, before it stops the rest: minting is local and takes no time.
+	// SlotStop is how long a stopping worker waits for the calls that wait for a slot
+	// to go back to their queue, before it stops the rest.
 	SlotStop = 2 * time.Second
 
 	// ContainerStop is the grace period of the worker's container in

@@ -20,8 +20,8 @@ func (s *served) registerOld(fetches sdkworker.Worker) {
 
 func (q *queues) addOld(s *served, blocks *blockLog) {
 	observed := []interceptor.WorkerInterceptor{blocks}
-	register(q.addActivities(fetchrecording.CheckTaskQueue(""), lightActivities, observed), fetchrecording.CheckStatus, s.check.Execute)
-	register(q.addActivities(fetchrecording.TransferTaskQueue(""), transfers, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	register(q.addActivities(fetchrecording.CheckTaskQueue(""), lightActivities, 1, observed), fetchrecording.CheckStatus, s.check.Execute)
+	register(q.addActivities(fetchrecording.TransferTaskQueue(""), q.transfers, 1, observed), fetchrecording.DownloadRecording, s.download.Execute)
 	for _, a := range s.accounts.Accounts {
 		for _, botID := range a.BotIDs {
 			register(q.addSlots(fetchrecording.OldSlotTaskQueue(botID)), fetchrecording.MintToken, s.mint.Execute)

@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"log/slog"
+
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
@@ -21,15 +23,22 @@ const (
 	// only memory they hold.
 	lightActivities = 100
 
-	// transfers bounds the concurrent downloads of an account. Each holds some 100 kB,
-	// or one part of 8 MiB if the file's length is not known.
-	transfers = 16
+	// maxTransfers bounds the concurrent downloads of an account, allTransfers about
+	// those of all accounts. Each holds some 100 kB, or one part of 8 MiB if the file's
+	// length is not known.
+	maxTransfers = 16
+	minTransfers = 2
+	allTransfers = 64
 
 	// workflowTasks bounds the concurrent workflow tasks.
 	workflowTasks = 100
 
 	// budgetTasks bounds those of the call budgets: each takes a millisecond.
 	budgetTasks = 10
+
+	// busyPollers are the long polls of a queue that many tasks go through. The queues
+	// of a bot have one each: a Temporal server bounds the long polls of a namespace.
+	busyPollers = 2
 
 	// heldCalls bounds the calls of one level of a bot that a worker holds while they
 	// wait for a slot: one that gets the next, and one after it.
@@ -40,6 +49,9 @@ const (
 type queues struct {
 	client  client.Client
 	onFatal func(error)
+
+	// transfers bounds the concurrent downloads of each account.
+	transfers int
 
 	// slots mint tokens. They stop first, so that none of them expires unused.
 	slots []sdkworker.Worker
@@ -70,13 +82,14 @@ func newServed(accounts *account.Served, calls activities.CallSlots, transferTim
 // newQueues returns the workers of everything that the process serves. One that cannot
 // continue, because its namespace was deleted or its credentials withdrawn, reports it
 // to onFatal.
-func newQueues(c client.Client, s *served, blocks *blockLog, onFatal func(error)) *queues {
-	q := &queues{client: c, onFatal: onFatal}
-	q.addWorkflows(s, blocks)
+func newQueues(c client.Client, s *served, logger *slog.Logger, onFatal func(error)) *queues {
+	q := &queues{client: c, onFatal: onFatal, transfers: max(minTransfers, min(maxTransfers, allTransfers/len(s.accounts.Accounts)))}
+	all := newBlockLog(logger)
+	q.addWorkflows(s, all)
 	for _, account := range s.accounts.Accounts {
-		q.addAccount(account, s, blocks)
+		q.addAccount(account, s, newBlockLog(logger.With("account", account.Name)))
 	}
-	q.addOld(s, blocks)
+	q.addOld(s, all)
 	return q
 }
 
@@ -103,11 +116,11 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 // addAccount adds the queues of one account and of its bots.
 func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	observed := []interceptor.WorkerInterceptor{blocks}
-	register(q.addActivities(fetchrecording.CheckTaskQueue(a.Name), lightActivities, observed), fetchrecording.CheckStatus, s.check.Execute)
-	register(q.addActivities(fetchrecording.ArchiveTaskQueue(a.Name), lightActivities, observed), fetchrecording.WriteManifest, s.write.Execute)
-	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), transfers, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	register(q.addActivities(fetchrecording.CheckTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.CheckStatus, s.check.Execute)
+	register(q.addActivities(fetchrecording.ArchiveTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.WriteManifest, s.write.Execute)
+	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), q.transfers, busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
 	for _, botID := range a.BotIDs {
-		register(q.addActivities(fetchrecording.BotTaskQueue(botID), lightActivities, observed), fetchrecording.FindArchived, s.find.Execute)
+		register(q.addActivities(fetchrecording.BotTaskQueue(botID), lightActivities, 1, observed), fetchrecording.FindArchived, s.find.Execute)
 		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
 			for lane := range fetchrecording.LanesOf(level) {
 				register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level, lane)), fetchrecording.MintToken, s.mint.Execute)
@@ -126,9 +139,10 @@ func (q *queues) add(queue string, options sdkworker.Options) sdkworker.Worker {
 	return w
 }
 
-func (q *queues) addActivities(queue string, concurrent int, interceptors []interceptor.WorkerInterceptor) sdkworker.Worker {
+func (q *queues) addActivities(queue string, concurrent, pollers int, interceptors []interceptor.WorkerInterceptor) sdkworker.Worker {
 	return q.add(queue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize: concurrent,
+		MaxConcurrentActivityTaskPollers:   pollers,
 		DisableWorkflowWorker:              true,
 		MaxHeartbeatThrottleInterval:       timing.HeartbeatThrottle,
 		Interceptors:                       interceptors,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,7 +65,7 @@ func Run(ctx context.Context, options Options) error {
 	}
 	fatal := make(chan error, 1)
 	calls := slots.New(slots.Options{Temporal: options.Client, Namespace: options.Namespace, Logger: logger})
-	queues := newQueues(options.Client, newServed(accounts, calls, options.Timing), newBlockLog(logger), func(err error) {
+	queues := newQueues(options.Client, newServed(accounts, calls, options.Timing), logger, func(err error) {
 		select {
 		case fatal <- err:
 		default: // The first one is enough.
@@ -101,24 +102,35 @@ func Run(ctx context.Context, options Options) error {
 func prepare(ctx context.Context, options Options, accounts *account.Served, logger *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	var failed []error
-	for _, a := range accounts.Accounts {
-		if err := prepareArchive(ctx, a, logger); err != nil {
-			failed = append(failed, fmt.Errorf("account %s: %w", a.Name, err))
-		}
-	}
-	if len(failed) == len(accounts.Accounts) {
-		return errors.Join(failed...)
-	}
-	for _, err := range failed { // The other accounts' work goes on.
-		logger.Error("the archive of an account cannot be used; its fetches will wait until it can", "error", err)
-	}
 	added, err := searchattr.Register(ctx, options.Client, options.Namespace)
 	if err != nil {
 		return err
 	}
 	if len(added) > 0 {
 		logger.Info("registered search attributes", "names", added)
+	}
+	return prepareArchives(ctx, accounts.Accounts, logger)
+}
+
+// prepareArchives prepares all archives at once, so that one that does not respond
+// delays no other. It fails only if none can be used: the other accounts' work goes on.
+func prepareArchives(ctx context.Context, accounts []*account.Account, logger *slog.Logger) error {
+	failed := make([]error, len(accounts))
+	var all sync.WaitGroup
+	for i, a := range accounts {
+		all.Go(func() {
+			if err := prepareArchive(ctx, a, logger); err != nil {
+				failed[i] = fmt.Errorf("account %s: %w", a.Name, err)
+			}
+		})
+	}
+	all.Wait()
+	failed = slices.DeleteFunc(failed, func(err error) bool { return err == nil })
+	if len(failed) == len(accounts) {
+		return errors.Join(failed...)
+	}
+	for _, err := range failed {
+		logger.Error("the archive of an account cannot be used; its fetches will wait until it can", "error", err)
 	}
 	return nil
 }

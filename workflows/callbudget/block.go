@@ -36,9 +36,6 @@ type block struct {
 
 	// ProbeAt is when the next call finds out whether it is over.
 	ProbeAt time.Time `json:"probeAt"`
-
-	// Probing is when the last probe was handed out; zero if its result is known.
-	Probing time.Time `json:"probing,omitzero"`
 }
 
 // isSure reports whether the bot is blocked for all that is known.
@@ -65,7 +62,7 @@ func (s *State) blockBot(botID, reason string, slot Slot, now time.Time) (sure b
 	b.Failures++
 	b.ProbeAt = now.Add(b.wait())
 	if slot.Probe {
-		b.Probing = time.Time{}
+		s.Probing = time.Time{}
 	}
 	if s.Blocks == nil {
 		s.Blocks = make(map[string]block)
@@ -97,6 +94,7 @@ func (s *State) unblockBot(botID string, now time.Time) {
 		return
 	}
 	delete(s.Blocks, botID)
+	s.Probing = time.Time{}
 	if b.isSure() {
 		s.note(now, "no longer blocked after %s (bot %s)", now.Sub(b.Since).Round(time.Second), botID)
 	}
@@ -110,7 +108,7 @@ func (s *State) unblockBot(botID string, now time.Time) {
 // probeUnused takes over that a probe told nothing: another one follows at once.
 func (s *State) probeUnused(botID string, now time.Time) {
 	if b, known := s.Blocks[botID]; known {
-		b.Probing, b.ProbeAt = time.Time{}, now
+		s.Probing, b.ProbeAt = time.Time{}, now
 		s.Blocks[botID] = b
 	}
 }
@@ -119,7 +117,7 @@ func (s *State) probeUnused(botID string, now time.Time) {
 // it had failed.
 func (s *State) probeUnknown(botID string, now time.Time) {
 	if b, known := s.Blocks[botID]; known {
-		b.Probing, b.ProbeAt = time.Time{}, now.Add(max(b.wait(), firstBlockWait))
+		s.Probing, b.ProbeAt = time.Time{}, now.Add(max(b.wait(), firstBlockWait))
 		s.Blocks[botID] = b
 	}
 }
@@ -135,19 +133,10 @@ func (s *State) probeDue(want Want) (at time.Time, ok bool) {
 	if want.Level == FrontLevel {
 		at = b.Since
 	}
-	for _, other := range s.suspected() { // One probe at a time.
-		if probing := s.Blocks[other].Probing; !probing.IsZero() {
-			at = latest(at, probing.Add(probeTimeout))
-		}
+	if !s.Probing.IsZero() { // One probe at a time.
+		at = latest(at, s.Probing.Add(probeTimeout))
 	}
 	return at, true
-}
-
-// startProbe takes over that a probe was handed out.
-func (s *State) startProbe(botID string, at time.Time) {
-	b := s.Blocks[botID]
-	b.Probing = at.UTC()
-	s.Blocks[botID] = b
 }
 
 // blocked returns the bots that are surely blocked, the one that is blocked longest

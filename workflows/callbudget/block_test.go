@@ -61,7 +61,7 @@ func TestProbesFollowWithBackoff(t *testing.T) {
 
 func TestOneProbeAtATimeOverAllBots(t *testing.T) {
 	s := blockedState("a", "b")
-	s.startProbe("a", start.Add(firstBlockWait))
+	s.Probing = start.Add(firstBlockWait)
 	require.Equal(t, firstBlockWait+probeTimeout, due(t, s, "b", LastLevel), "until it is reported, or lost")
 	require.Equal(t, firstBlockWait+probeTimeout, due(t, s, "a", FrontLevel))
 	s.blockBot("a", reason, Slot{Probe: true}, start.Add(firstBlockWait+time.Second))
@@ -91,7 +91,7 @@ func TestWhenOneBotCanBeCalledTheOthersAreTriedAtOnce(t *testing.T) {
 
 func TestProbeWithoutResponseIsRepeatedLater(t *testing.T) {
 	s := blockedState("a")
-	s.startProbe("a", start)
+	s.Probing = start
 	now := start.Add(20 * time.Second)
 	s.probeUnknown("a", now)
 	require.Equal(t, now.Add(firstBlockWait).Sub(start), due(t, s, "a", LastLevel))
@@ -153,20 +153,20 @@ func TestReportsOfProbesAreTaken(t *testing.T) {
 		b := testBudget("60/1m")
 		report(b, Blocked, false, start)
 		report(b, Blocked, true, start)
-		b.state.startProbe("a", start.Add(time.Minute))
+		b.state.Probing = start.Add(time.Minute)
 		b.changed = false
 		report(b, result, true, start.Add(time.Minute))
 		require.True(t, b.changed)
 		require.Equal(t, blocked, len(b.state.Blocks) == 1, result)
 		if blocked {
-			require.Zero(t, b.state.Blocks["a"].Probing, result)
+			require.Zero(t, b.state.Probing, result)
 		}
 	}
 	b := testBudget("60/1m")
 	report(b, Blocked, false, start)
-	b.state.startProbe("a", start)
+	b.state.Probing = start
 	report(b, Late, false, start)
-	require.NotZero(t, b.state.Blocks["a"].Probing, "a late slot of another call is not the probe's")
+	require.NotZero(t, b.state.Probing, "a late slot of another call is not the probe's")
 }
 
 func TestSlotsAreWithdrawnWhenCallsStop(t *testing.T) {

@@ -50,14 +50,28 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 		}
 	}
 	switch {
-	case len(ask.Wants) == 0 || ask.Worker == "" || ask.Patience <= 0:
-		return errors.New("an ask needs a worker, what it wants and how long it waits")
+	case len(ask.Wants) == 0 || len(ask.Wants) > maxWants || ask.Worker == "" || len(ask.Worker) > maxNameBytes ||
+		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > maxWants || !areValid(ask.Wants):
+		return errors.New("an ask needs a worker, 1 to 100 wants with levels from 1 to 10, and how long it waits, at most 10 minutes")
 	case b.closing:
 		return temporal.NewApplicationError("the budget continues as new: ask again", ErrorTypeBusy)
 	case len(rivals) >= maxPending && worst(rivals, ask.best()) == nil:
 		return temporal.NewApplicationError(fmt.Sprintf("%d workers wait for a slot already: ask again later", len(rivals)), ErrorTypeBusy)
 	}
 	return nil
+}
+
+// Bounds of an ask.
+const (
+	maxWants     = 100
+	maxNameBytes = 128
+	maxPatience  = 10 * time.Minute
+)
+
+func areValid(wants []Want) bool {
+	return !slices.ContainsFunc(wants, func(w Want) bool {
+		return w.Level < FrontLevel || w.Level > LastLevel || len(w.BotID) > maxNameBytes || len(w.Batch) > maxNameBytes
+	})
 }
 
 // takeSlot waits for a slot.

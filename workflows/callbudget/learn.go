@@ -36,6 +36,10 @@ const (
 	// settled is when a call that was not reported as refused counts as accepted.
 	settled = time.Minute
 
+	// maxUnused bounds the slots that are remembered as unused; the oldest are forgotten
+	// first.
+	maxUnused = 1000
+
 	// maxRetryAfter bounds what the vendor may ask for.
 	maxRetryAfter = 24 * time.Hour
 )
@@ -109,8 +113,14 @@ func (s *State) windowOf(span time.Duration, slot time.Time) *window {
 
 // unused takes over that the vendor does not count the call of a slot.
 func (s *State) unused(slot time.Time) {
-	if at := slot.UnixMilli(); !slices.Contains(s.Unused, at) {
-		s.Unused = append(s.Unused, at)
+	at := slot.UnixMilli()
+	i, known := slices.BinarySearch(s.Unused, at)
+	if known {
+		return
+	}
+	s.Unused = slices.Insert(s.Unused, i, at)
+	if len(s.Unused) > maxUnused {
+		s.Unused = s.Unused[len(s.Unused)-maxUnused:]
 	}
 }
 
@@ -122,11 +132,7 @@ func (s *State) levelAt(w window, slot time.Time) int { return 1 + s.accepted(sl
 // known.
 func (s *State) accepted(after, before time.Time) int {
 	count := max(0, s.Slots.after(before.UnixMilli()-1)-s.Slots.after(after.UnixMilli()))
-	for _, at := range s.Unused {
-		if at > after.UnixMilli() && at < before.UnixMilli() {
-			count--
-		}
-	}
+	count -= max(0, s.Unused.after(before.UnixMilli()-1)-s.Unused.after(after.UnixMilli()))
 	return max(0, count)
 }
 
@@ -139,7 +145,7 @@ func (s *State) highest(w window, from, to time.Time) int {
 		if at >= to.UnixMilli() {
 			break
 		}
-		if !slices.Contains(s.Unused, at) {
+		if _, unused := slices.BinarySearch(s.Unused, at); !unused {
 			highest = max(highest, s.levelAt(w, time.UnixMilli(at)))
 		}
 	}
@@ -159,7 +165,7 @@ func (s *State) grow(now time.Time) {
 			w.learn(w.Calls)
 		case w.Probing.IsZero():
 			w.Probing = now
-		case now.Sub(w.Probing) > settled && s.highest(*w, w.Probing, now.Add(-settled)) > w.Learned:
+		case s.highest(*w, w.Probing, now.Add(-settled)) > w.Learned:
 			s.note(now, "the vendor takes more than %d calls in %s again", w.Learned, w.Span)
 			w.learn(0)
 		}

@@ -74,6 +74,13 @@ func (s *State) served(want Want) {
 	}
 }
 
+// countDown takes a call from those that wait, until the workers count them again.
+func (s *State) countDown(want Want) {
+	if waiting := s.Waiting[want.BotID]; waiting[Priority(want.Level)] > 0 {
+		waiting[Priority(want.Level)]--
+	}
+}
+
 // worst returns the ask that gives way to a better one, or nil if all are better
 // than level.
 func worst(asks []*pending, level int) *pending {

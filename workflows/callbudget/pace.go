@@ -39,11 +39,13 @@ const (
 // catching up. credit is how much may be caught up.
 func (s *State) pace() (even, least, credit time.Duration) {
 	for _, w := range s.Windows {
-		switch each := w.pace(); {
-		case each > even:
-			even, least, credit = each, even, w.Span
-		default:
-			least = max(least, each)
+		if each := w.pace(); each > even {
+			even, credit = each, w.Span
+		}
+	}
+	for _, w := range s.Windows {
+		if w.Span < credit {
+			least = max(least, w.pace())
 		}
 	}
 	if least == 0 || least > even*9/10 { // One window binds and bounds bursts.

@@ -55,7 +55,7 @@ var demands = map[string]func(*simulation){
 // and however late the calls are within what is allowed.
 func TestNoWindowEverHoldsMoreThanItsLimit(t *testing.T) {
 	for _, limits := range [][]string{
-		{"60/1m", "1800/1h"}, {"60/1m"}, {"5/1m"}, {"30/1m", "1800/1h"}, {"10/1s", "60/1m", "1800/1h"}, {"1/1s"}, {"1/1m"},
+		{"60/1m", "1800/1h"}, {"60/1m"}, {"5/1m"}, {"30/1m", "1800/1h"}, {"100/10s", "60/1m", "1800/1h"}, {"1/10s"}, {"1/1m"},
 	} {
 		for name, demand := range demands {
 			for _, refusedCount := range []bool{false, true} {
@@ -124,7 +124,7 @@ func TestIdleBudgetCatchesUpAsFarAsItsWindowsAllow(t *testing.T) {
 }
 
 func TestIdleMinuteIsNotSpentAtOnce(t *testing.T) {
-	for _, limits := range [][]string{{"60/1m"}, {"10/1s", "60/1m", "1800/1h"}, {"60/1m", "3600/1h"}} {
+	for _, limits := range [][]string{{"60/1m"}, {"100/10s", "60/1m", "1800/1h"}, {"60/1m", "3600/1h"}} {
 		s := simulate(t, 6, newVendor(limits...), limits...)
 		s.saturate(3)
 		s.run(10 * time.Minute)
@@ -174,7 +174,7 @@ func TestCallsThatSomebodyWaitsForFindAReserve(t *testing.T) {
 
 // Beside a backfill that takes all slots, such a call waits for a few slots.
 func TestCallsThatSomebodyWaitsForPassABackfill(t *testing.T) {
-	for _, limits := range [][]string{{"60/1m", "1800/1h"}, {"60/1m"}, {"600/1m", "18000/1h"}, {"10/1s", "60/1m", "1800/1h"}} {
+	for _, limits := range [][]string{{"60/1m", "1800/1h"}, {"60/1m"}, {"600/1m", "18000/1h"}, {"100/10s", "60/1m", "1800/1h"}} {
 		s := simulate(t, 9, newVendor(limits...), limits...)
 		s.saturate(3)
 		even, _, _ := s.budget.state.pace()
@@ -203,7 +203,7 @@ func TestSlotsAreRememberedAsTheyAreHandedOut(t *testing.T) {
 }
 
 func TestSlotHasToBeUsedWithinHalfTheMargin(t *testing.T) {
-	for limit, within := range map[string]time.Duration{"60/1m": 500 * time.Millisecond, "1800/1h": 500 * time.Millisecond, "6/6s": 50 * time.Millisecond} {
+	for limit, within := range map[string]time.Duration{"60/1m": 500 * time.Millisecond, "1800/1h": 500 * time.Millisecond, "6/12s": 100 * time.Millisecond} {
 		s := newState("b", windows(limit), start, start)
 		for range 10 { // However empty the window is: a late call is late for the next one too.
 			require.Equal(t, within, s.handOut(s.nextSlot(LastLevel)).Within)

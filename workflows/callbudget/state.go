@@ -35,7 +35,7 @@ type State struct {
 
 	// Unused are the slots among them that the vendor did not count, as far as is known,
 	// in milliseconds: they were refused by rate, late or withdrawn.
-	Unused []int64 `json:"unused,omitempty"`
+	Unused slots `json:"unused,omitempty"`
 
 	// Notice is how long after an ask its slot is at least, if slots came too late.
 	Notice time.Duration `json:"notice,omitempty"`
@@ -52,6 +52,10 @@ type State struct {
 
 	// Blocks are the bots whose calls need operator action.
 	Blocks map[string]block `json:"blocks,omitempty"`
+
+	// Probing is when the last probe of a blocked bot was or is to be made; zero if its
+	// result is known.
+	Probing time.Time `json:"probing,omitzero"`
 
 	// VoidThrough withdraws the slots up to that time.
 	VoidThrough time.Time `json:"voidThrough,omitzero"`
@@ -187,5 +191,5 @@ func (s *State) forgetOld(now time.Time) {
 		return
 	}
 	s.Slots.forget(now.Add(-longest))
-	s.Unused = slices.DeleteFunc(s.Unused, func(at int64) bool { return at < now.Add(-longest).UnixMilli() })
+	s.Unused.forget(now.Add(-longest))
 }

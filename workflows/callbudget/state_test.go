@@ -19,7 +19,7 @@ func TestStateSurvivesItsJSON(t *testing.T) {
 	state := s.budget.state
 	state.unused(s.now)
 	state.blockBot("st-1", reason, Slot{}, s.now)
-	state.startProbe("st-1", s.now)
+	state.Probing = s.now
 	state.Paused = &pause{Reason: "audit", Since: s.now}
 	state.Waiting = map[string]map[int]int{"st-1": {1: 2, 5: 3}}
 	state.Set, state.SetReason = windows("50/1m"), "less"

@@ -131,9 +131,10 @@ func (b *budget) answerDue(now time.Time) (due time.Time) {
 		slot.Suspect = chosen.want.Suspect
 		if _, blocked := b.state.Blocks[chosen.want.BotID]; blocked {
 			slot.Probe = true
-			b.state.startProbe(chosen.want.BotID, slot.At)
+			b.state.Probing = slot.At
 		}
 		b.state.served(chosen.want)
+		b.state.countDown(chosen.want)
 		in := slot.At.Sub(now)
 		chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, AskIn: b.state.askIn(in), VoidThrough: b.state.VoidThrough}
 	}

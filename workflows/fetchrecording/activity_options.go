@@ -62,7 +62,8 @@ func callSlotOptions(queue string) workflow.ActivityOptions {
 		ScheduleToCloseTimeout: callSlotWait,
 		StartToCloseTimeout:    timing.SlotTimeout,
 		Summary:                "slot for one call",
-		RetryPolicy:            untilItSucceeds(),
+		// A call that is given back to the queue soon waits in it again.
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1},
 	}
 }
 

@@ -60,7 +60,7 @@ func (s situation) unserved() next {
 }
 
 func unservedReason(botID string) string {
-	return fmt.Sprintf("no worker serves bot %s: start one that has it in SMARTASSIST_BOT_ID or CALLVAULT_CONFIG, or cancel the fetch if botId is wrong", botID)
+	return fmt.Sprintf("no worker has taken the first step for bot %s for %s: start one that has the bot in SMARTASSIST_BOT_ID or CALLVAULT_CONFIG, cancel the fetch if botId is wrong, or wait if the workers are busy", botID, unservedAfter)
 }
 
 // repair fetches what is missing of an archived session, as long as the vendor

@@ -62,6 +62,9 @@ type harness struct {
 	download func(fetchrecording.DownloadRecordingInput) (*workflows.Recording, error)
 	// found, if set, replaces FindArchived.
 	found func() (*fetchrecording.FindArchivedResult, error)
+	// take, if set, hands out the call slots that are wanted.
+	take  func(callbudget.Want) (*callbudget.Slot, time.Duration, error)
+	wants []callbudget.Want
 	// unplaced: the fetch began before there were accounts.
 	unplaced  bool
 	retention time.Duration
@@ -124,8 +127,8 @@ func newHarness(t testing.TB, responses ...response) *harness {
 	}})
 	require.NoError(t, err)
 	h.env.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
-	h.register(fetchrecording.MintToken, (&activities.MintToken{Served: served, Slots: unlimited{}}).Execute)
-	h.register(fetchrecording.CheckStatus, (&activities.CheckStatus{Served: served, Slots: unlimited{}}).Execute)
+	h.register(fetchrecording.MintToken, (&activities.MintToken{Served: served, Slots: slots{h}}).Execute)
+	h.register(fetchrecording.CheckStatus, (&activities.CheckStatus{Served: served, Slots: slots{h}}).Execute)
 	h.register(fetchrecording.FindArchived, func(context.Context, fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 		if h.found != nil {
 			return h.found()
@@ -158,14 +161,21 @@ func newHarness(t testing.TB, responses ...response) *harness {
 	return h
 }
 
-// unlimited is a call budget without limits.
-type unlimited struct{}
+// slots are a call budget without limits, unless take says otherwise.
+type slots struct{ h *harness }
 
-func (unlimited) Take(context.Context, *account.Account, callbudget.Want) (*callbudget.Slot, time.Duration, error) {
+func (s slots) Take(_ context.Context, _ *account.Account, want callbudget.Want) (*callbudget.Slot, time.Duration, error) {
+	s.h.mu.Lock()
+	s.h.wants = append(s.h.wants, want)
+	take := s.h.take
+	s.h.mu.Unlock()
+	if take != nil {
+		return take(want)
+	}
 	return nil, 0, nil
 }
-func (unlimited) IsVoid(callbudget.Slot) bool                   { return false }
-func (unlimited) Report(context.Context, callbudget.CallReport) {}
+func (slots) IsVoid(callbudget.Slot) bool                   { return false }
+func (slots) Report(context.Context, callbudget.CallReport) {}
 
 func (h *harness) register(name string, execute any) {
 	h.env.RegisterActivityWithOptions(execute, activity.RegisterOptions{Name: name})

@@ -43,6 +43,13 @@ func (f *fetch) progress() (workflows.FetchProgress, error) {
 
 func (f *fetch) checkNow(workflow.Context) (workflows.CheckNowResult, error) {
 	result := workflows.CheckNowResult{Phase: f.phase}
+	if f.jumpQueue != nil && !f.state.Front {
+		f.state.Front = true
+		f.jumpQueue()
+		result.EndedWait = true
+		result.Message = "the check waits for the next call slot, in front of all others"
+		return result, nil
+	}
 	if f.timer == nil {
 		result.Message = fmt.Sprintf("there is no wait to end: the fetch is %s", f.phase)
 		return result, nil

@@ -35,6 +35,9 @@ type State struct {
 	// the next answer; the clock of giveUpAfter stands still meanwhile.
 	BlockedSince time.Time `json:"blockedSince,omitzero"`
 
+	// Front: somebody has asked for the next check, by checkNow.
+	Front bool `json:"front,omitempty"`
+
 	// Unserved: no worker serves the bot, as far as is known.
 	Unserved bool `json:"unserved,omitempty"`
 

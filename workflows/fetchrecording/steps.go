@@ -5,10 +5,12 @@ import (
 	"path"
 	"slices"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
 )
 
 // The steps of a fetch: each runs activities and passes what they returned to
@@ -47,21 +49,11 @@ func (f *fetch) checkStatus(ctx workflow.Context) next {
 	if f.state.BlockedSince.IsZero() {
 		f.enter(ctx, workflows.PhaseChecking, "waiting for a call slot of the budget")
 	}
-	level := f.level(workflow.Now(ctx))
-	queue := OldSlotTaskQueue(f.input.BotID)
-	if f.place != nil {
-		queue = SlotTaskQueue(f.input.BotID, level, laneOf(level, f.input.BatchID))
-	}
-	var slot MintTokenResult
-	err := workflow.ExecuteActivity(
-		workflow.WithActivityOptions(ctx, callSlotOptions(queue)),
-		MintToken,
-		MintTokenInput{BotID: f.input.BotID, Level: level, BatchID: f.input.BatchID, Blocked: f.state.BlockedWaits > 0},
-	).Get(ctx, &slot)
-	f.front = false
+	slot, err := f.mintToken(ctx)
 	if err != nil {
 		return f.situation(ctx, false).afterMint(f.input.BotID, err)
 	}
+	f.state.Front = false
 
 	f.enter(ctx, workflows.PhaseChecking, "checking the status")
 	var response CheckStatusResult
@@ -81,6 +73,30 @@ func (f *fetch) checkStatus(ctx workflow.Context) next {
 		f.files = response.Files
 	}
 	return s.afterStatus(&response)
+}
+
+// mintToken waits for a call slot. The update checkNow ends the wait, once, for another
+// one in front of all others.
+func (f *fetch) mintToken(ctx workflow.Context) (*MintTokenResult, error) {
+	for {
+		level := f.level(workflow.Now(ctx))
+		queue := OldSlotTaskQueue(f.input.BotID)
+		waiting := ctx
+		if f.place != nil {
+			queue = SlotTaskQueue(f.input.BotID, level, laneOf(level, f.input.BatchID))
+			waiting, f.jumpQueue = workflow.WithCancel(ctx)
+		}
+		slot := new(MintTokenResult)
+		err := workflow.ExecuteActivity(
+			workflow.WithActivityOptions(waiting, callSlotOptions(queue)),
+			MintToken,
+			MintTokenInput{BotID: f.input.BotID, Level: level, BatchID: f.input.BatchID, Blocked: f.state.BlockedWaits > 0},
+		).Get(ctx, slot)
+		f.jumpQueue = nil
+		if level == callbudget.FrontLevel || !f.state.Front || !temporal.IsCanceledError(err) || ctx.Err() != nil {
+			return slot, err
+		}
+	}
 }
 
 // download downloads every file that is not in the archive yet, in parallel.

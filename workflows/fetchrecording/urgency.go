@@ -19,7 +19,7 @@ const (
 // others of it if the call was made before or the vendor purges the session soon. A
 // check that somebody asks for by checkNow goes to the front.
 func (f *fetch) level(now time.Time) int {
-	if f.front {
+	if f.state.Front {
 		return callbudget.FrontLevel
 	}
 	return callbudget.Level(f.input.EffectivePriority(), f.state.StatusChecks > 0 || f.isPurgedSoon(now))

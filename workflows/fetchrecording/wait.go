@@ -29,7 +29,7 @@ func (f *fetch) wait(ctx workflow.Context, n next) next {
 	if err != nil {
 		return f.situation(ctx, false).fail(err)
 	}
-	f.front = checkNow
+	f.state.Front = checkNow
 	n = f.situation(ctx, false).afterWait(n, checkNow)
 	n.note, n.wait = "", 0
 	if n.outcome == "" && historyIsLong(ctx) {

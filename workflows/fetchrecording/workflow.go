@@ -73,8 +73,9 @@ type fetch struct {
 
 	// place is where the bot's work is done; nil if no result has said so.
 	place *Place
-	// front: somebody has asked for the next check.
-	front bool
+	// jumpQueue ends the wait for a call slot, for one in front of all others; nil if
+	// the fetch does not wait for one.
+	jumpQueue workflow.CancelFunc
 	// files are those that the vendor named last.
 	files []RemoteFile
 	// result is what the manifest is written from, once there is an outcome.

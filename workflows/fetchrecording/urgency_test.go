@@ -1,0 +1,112 @@
+package fetchrecording_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
+	"github.com/callvault/callvault/workflows/fetchrecording"
+)
+
+// levels are those of the slots that the fetch waited for.
+func (h *harness) levels() []int {
+	var levels []int
+	for _, want := range h.wants {
+		levels = append(levels, want.Level)
+	}
+	return levels
+}
+
+func TestCallSlotsAreWaitedForByPriority(t *testing.T) {
+	for name, row := range map[string]struct {
+		priority int
+		batch    string
+		levels   []int // of the first check and a repeated one
+	}{
+		"a single fetch":           {0, "", []int{4, 3}},
+		"one of a batch":           {0, "july", []int{8, 7}},
+		"the first":                {1, "july", []int{2, 1}},
+		"the last":                 {5, "", []int{10, 9}},
+		"a batch of priority five": {5, "july", []int{10, 9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, answered("media_in_progress"), success("a.wav"))
+			h.execute(workflows.FetchRequest{Session: session, Priority: row.priority, BatchID: row.batch})
+			require.NoError(t, h.env.GetWorkflowError())
+			require.Equal(t, row.levels, h.levels())
+			require.Equal(t, row.batch, h.wants[0].Batch)
+		})
+	}
+}
+
+func TestSessionThatIsPurgedSoonIsUrgent(t *testing.T) {
+	age := startTime.Sub(callTime)
+	for name, row := range map[string]struct {
+		retention time.Duration
+		level     int
+	}{
+		"not known":                          {0, 4},
+		"in more than a week":                {age + 8*24*time.Hour + 90*24*time.Hour, 4},
+		"in less than a tenth of it":         {age + time.Minute, 3},
+		"already, as far as anybody can say": {age - time.Minute, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, success("a.wav"))
+			h.retention = row.retention
+			h.run(workflows.FetchPolicy{})
+			require.Equal(t, []int{row.level}, h.levels())
+		})
+	}
+}
+
+func TestCheckNowGoesToTheFront(t *testing.T) {
+	h := newHarness(t, answered("media_in_progress"), answered("media_in_progress"), success("a.wav"))
+	h.after(time.Second, func() { h.checkNow() })
+	h.run(workflows.FetchPolicy{})
+	require.Equal(t, []int{4, callbudget.FrontLevel, 3}, h.levels(), "once")
+}
+
+func TestCheckNowEndsTheWaitForACallSlot(t *testing.T) {
+	h := newHarness(t, success("a.wav"))
+	release := make(chan struct{})
+	defer close(release)
+	h.take = func(want callbudget.Want) (*callbudget.Slot, time.Duration, error) {
+		if want.Level != callbudget.FrontLevel {
+			<-release // It waits for its turn.
+		}
+		return nil, 0, nil
+	}
+	var first, second *workflows.CheckNowResult
+	h.after(time.Second, func() { first = h.checkNow() })
+	h.after(time.Second, func() { second = h.checkNow() })
+	result := h.run(workflows.FetchPolicy{})
+	require.Equal(t, workflows.OutcomeArchived, result.Outcome)
+	require.True(t, first.EndedWait)
+	require.Contains(t, first.Message, "in front of all others")
+	require.False(t, second.EndedWait, "it waits there already")
+	require.Equal(t, []int{4, callbudget.FrontLevel}, h.levels())
+	require.Equal(t, 1, result.StatusChecks)
+}
+
+func TestBlockedFetchIsASuspect(t *testing.T) {
+	h := newHarness(t, refusal(401, "Invalid SDK credentials"), answered("media_in_progress"), success("a.wav"))
+	h.run(workflows.FetchPolicy{})
+	require.Len(t, h.wants, 3)
+	require.False(t, h.wants[0].Suspect)
+	require.True(t, h.wants[1].Suspect, "another refusal of it would tell nothing of others")
+	require.False(t, h.wants[2].Suspect)
+}
+
+func TestBatchesOfTheUsualPriorityHaveLanes(t *testing.T) {
+	require.Equal(t, 4, fetchrecording.LanesOf(8))
+	for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
+		if level != 8 {
+			require.Equal(t, 1, fetchrecording.LanesOf(level))
+		}
+	}
+	require.Equal(t, "callvault-slot/st-1/4", fetchrecording.SlotTaskQueue("st-1", 4, 0))
+	require.Equal(t, "callvault-slot/st-1/8/3", fetchrecording.SlotTaskQueue("st-1", 8, 3))
+}
