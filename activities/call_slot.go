@@ -62,7 +62,7 @@ func (a *CheckStatus) report(ctx context.Context, input fetchrecording.CheckStat
 	if input.Slot == nil {
 		return
 	}
-	report := callbudget.CallReport{BotID: input.BotID, Slot: *input.Slot, Result: callbudget.Answered}
+	report := callbudget.CallReport{BotID: input.BotID, SessionID: input.SessionID, Slot: *input.Slot, Result: callbudget.Answered}
 	if err != nil {
 		report.Result = callbudget.Unknown
 	}
@@ -74,7 +74,9 @@ func (a *CheckStatus) report(ctx context.Context, input fetchrecording.CheckStat
 				report.RetryAfter = refused.Wait
 			}
 		case failure.Blocked:
-			report.Result, report.Reason = callbudget.Blocked, refused.Text
+			if refused.Status != 0 { // Otherwise this machine's network may be the cause.
+				report.Result, report.Reason = callbudget.Blocked, refused.Text
+			}
 		case failure.Rejected:
 			report.Result = callbudget.Answered
 		default:

@@ -47,7 +47,7 @@ func (a *MintToken) Execute(ctx context.Context, input fetchrecording.MintTokenI
 	if _, err := served.Credentials.Key.Read(); err != nil { // Before a slot is spent on it.
 		return nil, activityError(failure.Wrap(failure.Blocked, fmt.Errorf("no token can be minted: %w", err)))
 	}
-	slot, in, err := a.Slots.Take(ctx, served, callbudget.Want{BotID: input.BotID, Level: level, Batch: input.BatchID, Suspect: input.Blocked})
+	slot, in, err := a.Slots.Take(ctx, served, callbudget.Want{BotID: input.BotID, Level: level, Batch: input.BatchID, Suspect: input.Suspect, Front: input.Front})
 	if err != nil {
 		return nil, activityError(err)
 	}

@@ -67,12 +67,13 @@ func New(secret Secret) *Sealer { return &Sealer{secret: secret} }
 // secrets returns the current secret and the one before it, if there was one.
 func (s *Sealer) secrets() ([]string, error) {
 	secret, err := s.secret.Read()
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if secret != s.current {
+	if err != nil && s.current == "" {
+		return nil, err
+	}
+	// While it is being replaced, the last one is good enough.
+	if err == nil && secret != s.current {
 		s.current, s.previous = secret, s.current
 	}
 	if s.previous == "" {

@@ -18,6 +18,9 @@ const (
 	firstBlockWait = 30 * time.Second
 	lastBlockWait  = 10 * time.Minute
 
+	// frontWait is how long after a failure somebody may have it tried again.
+	frontWait = 5 * time.Second
+
 	// probeTimeout is when a probe whose result was not reported counts as lost.
 	probeTimeout = 90 * time.Second
 
@@ -34,6 +37,10 @@ type block struct {
 	// nothing.
 	Failures int `json:"failures"`
 
+	// Session is that of the last of these calls, and FailedAt its time.
+	Session  string    `json:"session,omitempty"`
+	FailedAt time.Time `json:"failedAt,omitzero"`
+
 	// ProbeAt is when the next call finds out whether it is over.
 	ProbeAt time.Time `json:"probeAt"`
 }
@@ -41,37 +48,36 @@ type block struct {
 // isSure reports whether the bot is blocked for all that is known.
 func (b block) isSure() bool { return b.Failures > 1 }
 
-// blockBot takes over that the call of a slot needs operator action, and reports whether
-// that makes it sure that the bot is blocked: that takes the calls of two fetches. Calls
-// that were under way when it became sure tell nothing new.
-func (s *State) blockBot(botID, reason string, slot Slot, now time.Time) (sure bool) {
-	b, known := s.Blocks[botID]
+// blockBot takes over that a call needs operator action, and reports whether that makes
+// it sure that the bot is blocked: that takes the calls of two sessions. Calls that were
+// under way when it became sure tell nothing new.
+func (s *State) blockBot(report CallReport, now time.Time) (sure bool) {
+	b, known := s.Blocks[report.BotID]
 	switch {
-	case known && b.isSure() && !slot.Probe, !known && len(s.Blocks) >= maxBlocks:
+	case known && b.isSure() && !report.Slot.Probe, !known && len(s.Blocks) >= maxBlocks:
 		return false
-	case slot.Suspect && !b.isSure():
-		if known && slot.Probe {
-			s.probeUnused(botID, now)
+	case known && !b.isSure() && b.Session == report.SessionID:
+		if report.Slot.Probe {
+			s.probeUnused(report.BotID, now)
 		}
 		return false
-	}
-	if !known {
+	case !known:
 		b.Since = now.UTC()
 	}
-	b.Reason = reason
+	b.Reason, b.Session, b.FailedAt = report.Reason, report.SessionID, now.UTC()
 	b.Failures++
 	b.ProbeAt = now.Add(b.wait())
-	if slot.Probe {
+	if report.Slot.Probe {
 		s.Probing = time.Time{}
 	}
 	if s.Blocks == nil {
 		s.Blocks = make(map[string]block)
 	}
-	s.Blocks[botID] = b
+	s.Blocks[report.BotID] = b
 	if b.Failures != 2 {
 		return false
 	}
-	s.note(now, "blocked: %s (bot %s)", reason, botID)
+	s.note(now, "blocked: %s (bot %s)", report.Reason, report.BotID)
 	return true
 }
 
@@ -130,8 +136,8 @@ func (s *State) probeDue(want Want) (at time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	at = b.ProbeAt
-	if want.Level == FrontLevel {
-		at = b.Since
+	if early := b.FailedAt.Add(frontWait); want.Front && early.Before(at) {
+		at = early
 	}
 	if !s.Probing.IsZero() { // One probe at a time.
 		at = latest(at, s.Probing.Add(probeTimeout))

@@ -2,6 +2,7 @@ package callbudget
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,8 +15,8 @@ const reason = "the API refuses the credentials"
 func blockedState(bots ...string) *State {
 	s := newState("b", windows("60/1m"), start, start)
 	for _, bot := range bots {
-		s.blockBot(bot, reason, Slot{}, start)
-		s.blockBot(bot, reason, Slot{Probe: true}, start)
+		s.blockBot(CallReport{BotID: bot, Reason: reason, Slot: Slot{}, SessionID: nextSession()}, start)
+		s.blockBot(CallReport{BotID: bot, Reason: reason, Slot: Slot{Probe: true}, SessionID: nextSession()}, start)
 	}
 	return &s
 }
@@ -29,7 +30,7 @@ func due(t *testing.T, s *State, bot string, level int) time.Duration {
 
 func TestOneFailureIsFollowedByAProbeAtOnce(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
-	require.False(t, s.blockBot("a", reason, Slot{}, start))
+	require.False(t, s.blockBot(CallReport{BotID: "a", Reason: reason, Slot: Slot{}, SessionID: nextSession()}, start))
 	require.Empty(t, s.blocked(), "one call may concern one session")
 	require.Zero(t, due(t, &s, "a", LastLevel))
 	s.unblockBot("a", start)
@@ -39,12 +40,12 @@ func TestOneFailureIsFollowedByAProbeAtOnce(t *testing.T) {
 
 func TestSecondFailureBlocksTheBot(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
-	s.blockBot("a", "something", Slot{}, start)
-	require.True(t, s.blockBot("a", reason, Slot{Probe: true}, start.Add(time.Second)))
+	s.blockBot(CallReport{BotID: "a", Reason: "something", Slot: Slot{}, SessionID: nextSession()}, start)
+	require.True(t, s.blockBot(CallReport{BotID: "a", Reason: reason, Slot: Slot{Probe: true}, SessionID: nextSession()}, start.Add(time.Second)))
 	require.Equal(t, []string{"a"}, s.blocked())
 	require.Equal(t, reason, s.Blocks["a"].Reason)
 	require.Contains(t, s.Changes[0].Text, reason)
-	require.False(t, s.blockBot("a", "late", Slot{}, start.Add(2*time.Second)), "a call that was under way tells nothing new")
+	require.False(t, s.blockBot(CallReport{BotID: "a", Reason: "late", Slot: Slot{}, SessionID: nextSession()}, start.Add(2*time.Second)), "a call that was under way tells nothing new")
 	require.Equal(t, reason, s.Blocks["a"].Reason)
 	require.Equal(t, firstBlockWait+time.Second, due(t, &s, "a", LastLevel))
 }
@@ -54,7 +55,7 @@ func TestProbesFollowWithBackoff(t *testing.T) {
 	now := start
 	for _, wait := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 10 * time.Minute, 10 * time.Minute} {
 		now = now.Add(time.Hour)
-		require.False(t, s.blockBot("a", reason, Slot{Probe: true}, now), "only the first time is news")
+		require.False(t, s.blockBot(CallReport{BotID: "a", Reason: reason, Slot: Slot{Probe: true}, SessionID: nextSession()}, now), "only the first time is news")
 		require.Equal(t, now.Add(wait).Sub(start), due(t, s, "a", LastLevel))
 	}
 }
@@ -64,7 +65,7 @@ func TestOneProbeAtATimeOverAllBots(t *testing.T) {
 	s.Probing = start.Add(firstBlockWait)
 	require.Equal(t, firstBlockWait+probeTimeout, due(t, s, "b", LastLevel), "until it is reported, or lost")
 	require.Equal(t, firstBlockWait+probeTimeout, due(t, s, "a", FrontLevel))
-	s.blockBot("a", reason, Slot{Probe: true}, start.Add(firstBlockWait+time.Second))
+	s.blockBot(CallReport{BotID: "a", Reason: reason, Slot: Slot{Probe: true}, SessionID: nextSession()}, start.Add(firstBlockWait+time.Second))
 	require.Equal(t, firstBlockWait, due(t, s, "b", LastLevel))
 	_, blocked := s.probeDue(Want{BotID: "c"})
 	require.False(t, blocked)
@@ -72,8 +73,10 @@ func TestOneProbeAtATimeOverAllBots(t *testing.T) {
 
 func TestCallSentToTheFrontIsTriedAtOnce(t *testing.T) {
 	s := blockedState("a")
-	require.Zero(t, due(t, s, "a", FrontLevel))
-	require.Equal(t, firstBlockWait, due(t, s, "a", FrontLevel+1))
+	at, blocked := s.probeDue(Want{BotID: "a", Level: FrontLevel, Front: true})
+	require.True(t, blocked)
+	require.Equal(t, frontWait, at.Sub(start))
+	require.Equal(t, firstBlockWait, due(t, s, "a", FrontLevel), "an urgent call of the first priority is none of these")
 }
 
 func TestWhenOneBotCanBeCalledTheOthersAreTriedAtOnce(t *testing.T) {
@@ -102,7 +105,7 @@ func TestProbeWithoutResponseIsRepeatedLater(t *testing.T) {
 func TestBlockedBotsAreBounded(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	for i := range maxBlocks + 10 {
-		s.blockBot(fmt.Sprint(i), reason, Slot{}, start)
+		s.blockBot(CallReport{BotID: fmt.Sprint(i), Reason: reason, Slot: Slot{}, SessionID: nextSession()}, start)
 	}
 	require.Len(t, s.Blocks, maxBlocks)
 }
@@ -111,8 +114,8 @@ func TestLongestBlockedBotComesFirst(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	for i, bot := range []string{"z", "m", "a"} {
 		at := start.Add(time.Duration(i) * time.Second)
-		s.blockBot(bot, reason, Slot{}, at)
-		s.blockBot(bot, reason, Slot{Probe: true}, at)
+		s.blockBot(CallReport{BotID: bot, Reason: reason, Slot: Slot{}, SessionID: nextSession()}, at)
+		s.blockBot(CallReport{BotID: bot, Reason: reason, Slot: Slot{Probe: true}, SessionID: nextSession()}, at)
 	}
 	require.Equal(t, []string{"z", "m", "a"}, s.blocked())
 }
@@ -147,7 +150,7 @@ func TestOtherBotsGoOnWhileOneIsBlocked(t *testing.T) {
 
 func TestReportsOfProbesAreTaken(t *testing.T) {
 	report := func(b *budget, result CallResult, probe bool, now time.Time) {
-		b.takeReport(CallReport{BotID: "a", Slot: Slot{At: now, Probe: probe}, Result: result, Reason: reason}, now)
+		b.takeReport(CallReport{BotID: "a", SessionID: nextSession(), Slot: Slot{At: now, Probe: probe}, Result: result, Reason: reason}, now)
 	}
 	for result, blocked := range map[CallResult]bool{Answered: false, Refused: false, Blocked: true, Unknown: true, Late: true} {
 		b := testBudget("60/1m")
@@ -176,13 +179,21 @@ func TestSlotsAreWithdrawnWhenCallsStop(t *testing.T) {
 		under := b.state.handOut(start.Add(time.Second))
 		waiting := b.askFrom(t, "w", 8, start)
 		if result == Blocked {
-			b.takeReport(CallReport{BotID: "a", Slot: slot, Result: result}, start)
+			b.takeReport(CallReport{BotID: "a", SessionID: "1", Slot: slot, Result: result}, start)
 			require.Nil(t, waiting.answer)
 		}
-		b.takeReport(CallReport{BotID: "a", Slot: slot, Result: result}, start)
+		b.takeReport(CallReport{BotID: "a", SessionID: "2", Slot: slot, Result: result}, start)
 		require.Equal(t, under.At, b.state.VoidThrough)
 		require.Equal(t, &Answer{VoidThrough: under.At}, waiting.answer)
 		require.Empty(t, b.asks)
 		require.Contains(t, b.state.Unused, under.At.UnixMilli(), "nor do they count as accepted")
 	}
+}
+
+var sessions int
+
+// nextSession is another session each time.
+func nextSession() string {
+	sessions++
+	return strconv.Itoa(sessions)
 }

@@ -119,10 +119,14 @@ func (b *budget) adopt(ask Ask, now time.Time) {
 		}
 		b.state.Waiting[bot] = ask.Waiting[bot]
 	}
-	if !ask.ConfiguredAt.After(b.state.ConfiguredAt) {
+	startedAt := ask.ConfiguredAt
+	if startedAt.After(now) { // Its clock is ahead.
+		startedAt = now.UTC()
+	}
+	if !startedAt.After(b.state.ConfiguredAt) {
 		return
 	}
-	b.state.ConfiguredAt = ask.ConfiguredAt
+	b.state.ConfiguredAt = startedAt
 	change := workflows.LimitsChange{Windows: ask.Configured, Reason: "configured"}
 	if slices.Equal(ask.Configured, b.state.Configured) || len(ask.Configured) == 0 || change.Validate() != nil {
 		return
@@ -132,6 +136,7 @@ func (b *budget) adopt(ask Ask, now time.Time) {
 		return
 	}
 	b.state.configure(ask.Configured)
+	b.state.catchUpFrom(now)
 	b.state.note(now, "a worker started with other limits: %s", windowsText(ask.Configured))
 }
 
@@ -160,13 +165,13 @@ func (b *budget) takeLeaves() {
 func (b *budget) takeReport(report CallReport, now time.Time) {
 	switch report.Result {
 	case Refused:
-		b.state.refused(report.Slot.At, report.Span, report.RetryAfter, now)
+		b.state.refused(report.Slot, report.Span, report.RetryAfter, now)
 		b.withdraw(now)
 		if report.Slot.Probe {
 			b.state.unblockBot(report.BotID, now)
 		}
 	case Blocked:
-		if b.state.blockBot(report.BotID, report.Reason, report.Slot, now) {
+		if b.state.blockBot(report, now) {
 			b.withdraw(now)
 		}
 	case Answered:
@@ -197,11 +202,12 @@ func (b *budget) pause(ctx workflow.Context, change workflows.BudgetChange) (wor
 	return b.status(now), nil
 }
 
-// resume also tries the bots that are blocked, since whoever sends it has usually
+// resume also ends a stop and tries the bots that are blocked, since whoever sends it has usually
 // mended something.
 func (b *budget) resume(ctx workflow.Context, change workflows.BudgetChange) (workflows.BudgetStatus, error) {
 	now := workflow.Now(ctx)
 	b.state.Paused = nil
+	b.state.StoppedUntil = time.Time{}
 	for _, botID := range b.state.suspected() {
 		blocked := b.state.Blocks[botID]
 		blocked.ProbeAt = now
@@ -223,6 +229,7 @@ func (b *budget) setLimits(ctx workflow.Context, change workflows.LimitsChange) 
 	b.state.Windows = nil
 	b.state.configure(inForce)
 	b.state.StoppedUntil = time.Time{}
+	b.state.catchUpFrom(now)
 	b.state.note(now, "limits set to %s: %s", windowsText(inForce), change.Reason)
 	b.changed = true
 	return b.status(now), nil

@@ -7,25 +7,28 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-// How the true limits are learned. Only refusals tell of them:
+// How the true limits are learned. Only refusals tell of them, and one refusal may be
+// an accident: an odd session, a firewall, somebody else's burst.
 //
-//   - If the window had never been fuller than it was before the refused call, the
-//     refusal says exactly how many calls it takes.
-//   - If it had been fuller, with every call accepted, the limit was lowered since, or
-//     somebody else shares it. Retry-After says how many calls are left in the window
-//     when the vendor takes one more, and so the limit. Without it all calls stop until
-//     the window has freed up, and the next refusal is of the first kind.
+//   - If the window had never been fuller than it was before the refused call, and it was
+//     half full at least, the refusal says exactly how many calls it takes.
+//   - Otherwise all calls stop for a minute, and for the window or a quarter of an hour
+//     after another refusal. Then the window is filled from nothing that is known, so
+//     that the next refusal says it exactly. One that comes at a low level has to come
+//     there twice.
 //   - A limit may be raised too, which only one call more than what was learned finds
 //     out. It is refused if nothing has changed, so it is tried seldom: an hour after
 //     the limit was learned, and twice as long after each failure. If it is accepted,
-//     what was learned is forgotten, and the next refusal is of the first kind.
+//     what was learned is forgotten.
+//   - The fetch whose last call was refused tells nothing by another refusal.
 //
 // What is configured is never exceeded.
 
 const (
-	// maxStop bounds how long all calls stop for a window to free up, if the vendor
-	// does not ask for more.
-	maxStop = 15 * time.Minute
+	// firstStop and maxStop bound how long all calls stop for a window to free up, the
+	// first time and then, if the vendor does not ask for more.
+	firstStop = time.Minute
+	maxStop   = 15 * time.Minute
 
 	// firstProbe and lastProbe are the shortest and the longest wait before one call
 	// more than learned is tried; for long windows it is probeSpans of them at least.
@@ -33,59 +36,85 @@ const (
 	lastProbe  = 24 * time.Hour
 	probeSpans = 4
 
+	// minDoubt and doubtSpans are for how long a refusal at a low level is remembered: for
+	// so many windows, if that is longer.
+	minDoubt   = 10 * time.Minute
+	doubtSpans = 3
+
 	// settled is when a call that was not reported as refused counts as accepted.
 	settled = time.Minute
 
 	// maxUnused bounds the slots that are remembered as unused; the oldest are forgotten
 	// first.
 	maxUnused = 1000
-
-	// maxRetryAfter bounds what the vendor may ask for.
-	maxRetryAfter = 24 * time.Hour
 )
 
 // refused takes over that the call of a slot was refused by rate. span is that of the
 // window, 0 if the vendor did not say which.
-func (s *State) refused(slot time.Time, span, retryAfter time.Duration, now time.Time) {
+func (s *State) refused(slot Slot, span, retryAfter time.Duration, now time.Time) {
 	s.Refusals++
-	s.unused(slot)
-	retryAfter = min(retryAfter, maxRetryAfter)
-	s.StoppedUntil = latest(s.StoppedUntil, now.Add(retryAfter))
-	if !slot.After(s.VoidThrough) { // It was under way when another was refused.
-		s.note(now, "another call, of the slot at %s, was refused by rate", slot.UTC().Format(time.TimeOnly))
+	s.unused(slot.At)
+	if !slot.Suspect {
+		s.StoppedUntil = latest(s.StoppedUntil, now.Add(min(retryAfter, s.longest())))
+	}
+	switch {
+	case !slot.At.After(s.VoidThrough), now.Sub(slot.At) > settled:
+		s.note(now, "another call, of the slot at %s, was refused by rate", slot.At.UTC().Format(time.TimeOnly))
+		return
+	case slot.Suspect:
+		s.note(now, "a call was refused by rate whose fetch was refused before")
 		return
 	}
-	w := s.windowOf(span, slot)
-	level, highest := s.levelAt(*w, slot), s.highest(*w, slot.Add(-w.Span), slot)
+	w := s.windowOf(span, slot.At)
+	level, highest := s.levelAt(*w, slot.At), s.highest(*w, slot.At.Add(-w.Span), slot.At)
+	exact := highest > 0 && level == highest+1
+	likely := w.Calls > 0 && 2*highest >= w.limit()
 	switch {
 	case !w.Probing.IsZero() && level >= w.Learned:
 		w.Probing = time.Time{}
 		w.ProbeWait = min(2*w.ProbeWait, max(lastProbe, probeSpans*w.Span))
-		s.note(now, "refused by rate: the vendor still takes %d calls in %s", w.Learned, w.Span)
-	case highest > 0 && level == highest+1:
-		w.learn(highest)
-		s.note(now, "refused by rate: the vendor takes %d calls in %s", w.Learned, w.Span)
-	case retryAfter > 0 && retryAfter < w.Span:
-		w.learn(1 + s.accepted(now.Add(retryAfter-w.Span), slot))
-		s.note(now, "refused by rate: the vendor takes about %d calls in %s, fewer than before", w.Learned, w.Span)
-	default:
-		w.learn(max(level, highest) - 1)
-		s.StoppedUntil = latest(s.StoppedUntil, now.Add(min(w.Span, maxStop)))
-		w.EvidenceFrom = s.StoppedUntil
-		s.note(now, "refused by rate: the vendor takes fewer than %d calls in %s, fewer than before; all calls stop until %s",
-			level, w.Span, s.StoppedUntil.UTC().Format(time.TimeOnly))
-	}
-	if w.Learned > 0 {
 		w.ProbeAt = now.Add(w.ProbeWait)
+		s.note(now, "refused by rate: the vendor still takes %d calls in %s", w.Learned, w.Span)
+	case exact && likely, w.isRepeated(level, now):
+		w.learn(max(level-1, 1), now)
+		s.note(now, "refused by rate: the vendor takes %d calls in %s", max(level-1, 1), w.Span)
+	default:
+		stop := min(w.Span, firstStop)
+		if w.Doubts > 0 {
+			stop = min(w.Span, maxStop)
+		}
+		w.Doubt, w.DoubtAt, w.Doubts = 0, now.UTC(), w.Doubts+1
+		if exact {
+			w.Doubt = level
+		}
+		s.StoppedUntil = latest(s.StoppedUntil, now.Add(stop))
+		w.EvidenceFrom = s.StoppedUntil
+		s.note(now, "refused by rate after %d calls in %s; all calls stop until %s", level-1, w.Span, s.StoppedUntil.UTC().Format(time.TimeOnly))
 	}
 }
 
+// isRepeated reports whether the window refused a call at about the same level lately.
+func (w window) isRepeated(level int, now time.Time) bool {
+	return w.Doubt > 0 && now.Sub(w.DoubtAt) < max(minDoubt, doubtSpans*w.Span) && max(level-w.Doubt, w.Doubt-level) <= 1+w.Doubt/10
+}
+
 // learn takes over a limit.
-func (w *window) learn(limit int) {
-	w.Learned, w.Probing, w.ProbeAt, w.ProbeWait = limit, time.Time{}, time.Time{}, max(firstProbe, probeSpans*w.Span)
-	if w.Calls > 0 && limit >= w.Calls { // Calls came closer together than their slots.
-		w.Learned, w.ProbeWait = 0, 0
+func (w *window) learn(limit int, now time.Time) {
+	*w = window{Span: w.Span, Calls: w.Calls, EvidenceFrom: w.EvidenceFrom}
+	if limit == 0 || w.Calls > 0 && limit >= w.Calls { // Calls came closer together than their slots.
+		return
 	}
+	w.Learned, w.ProbeWait = limit, max(firstProbe, probeSpans*w.Span)
+	w.ProbeAt = now.Add(w.ProbeWait)
+}
+
+// longest is how long the vendor may ask to wait: for the longest window, or an hour.
+func (s *State) longest() time.Duration {
+	longest := time.Hour
+	for _, w := range s.Windows {
+		longest = max(longest, w.Span)
+	}
+	return longest
 }
 
 // windowOf returns the window that refused a call: the one of the span that the
@@ -158,16 +187,19 @@ func (s *State) highest(w window, from, to time.Time) int {
 func (s *State) grow(now time.Time) {
 	for i := range s.Windows {
 		w := &s.Windows[i]
+		if w.Doubts > 0 && s.highest(*w, w.EvidenceFrom, now.Add(-settled)) > 0 {
+			w.Doubts = 0 // Calls are accepted again.
+		}
 		switch {
 		case w.Learned == 0 || now.Before(w.ProbeAt):
 		case w.Learned+1 >= w.Calls && w.Calls > 0:
 			s.note(now, "the configured %d calls in %s are tried again", w.Calls, w.Span)
-			w.learn(w.Calls)
+			w.learn(0, now)
 		case w.Probing.IsZero():
 			w.Probing = now
 		case s.highest(*w, w.Probing, now.Add(-settled)) > w.Learned:
 			s.note(now, "the vendor takes more than %d calls in %s again", w.Learned, w.Span)
-			w.learn(0)
+			w.learn(0, now)
 		}
 	}
 }

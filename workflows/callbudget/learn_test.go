@@ -54,10 +54,10 @@ func TestHiddenLimitIsFoundByOneRefusal(t *testing.T) {
 	}{
 		"of the minute":              {[]string{"60/1m"}, []string{"36/1m"}, "36/1m", 1},
 		"of the hour":                {configured, hour60, "1080/1h", 1},
-		"of an hour nobody knew of":  {[]string{"60/1m"}, hour60, "1080/1h", 1},
-		"of a minute nobody knew of": {[]string{"1800/1h"}, []string{"20/1m", "1800/1h"}, "20/1m", 1},
+		"of an hour nobody knew of":  {[]string{"60/1m"}, hour60, "1080/1h", 2},
+		"of a minute nobody knew of": {[]string{"1800/1h"}, []string{"20/1m", "1800/1h"}, "20/1m", 2},
 		"of one call less":           {[]string{"60/1m"}, []string{"59/1m"}, "59/1m", 1},
-		"of five calls":              {[]string{"60/1m"}, []string{"5/1m"}, "5/1m", 1},
+		"of five calls":              {[]string{"60/1m"}, []string{"5/1m"}, "5/1m", 2},
 		// Of ten calls in a second, a few arrive in another order than that of their slots.
 		"of a large minute": {[]string{"600/1m"}, []string{"360/1m"}, "360/1m", 2},
 	} {
@@ -118,7 +118,7 @@ func TestLimitThatIsLoweredCostsTwoRefusals(t *testing.T) {
 		"of a minute to 5": {[]string{"60/1m"}, []string{"5/1m"}, 3, "5/1m"},
 		"by one":           {[]string{"60/1m"}, []string{"59/1m"}, 2, "59/1m"},
 		// All calls stop for a quarter of an hour at a time, until the hour has freed up.
-		"of an hour": {configured, hour60, 3, "1080/1h"},
+		"of an hour": {configured, hour60, 4, "1080/1h"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := simulate(t, 4, newVendor(c.limits...), c.limits...)
@@ -134,8 +134,8 @@ func TestLimitThatIsLoweredCostsTwoRefusals(t *testing.T) {
 	}
 }
 
-// Retry-After says how many calls are left when the vendor takes one more.
-func TestLimitThatIsLoweredCostsOneRefusalIfTheVendorSaysWhenToRetry(t *testing.T) {
+// Retry-After says when to ask again, and is not believed to say more.
+func TestLimitThatIsLoweredCostsTwoRefusalsAlsoIfTheVendorSaysWhenToRetry(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits, lowered []string
 		binding         string
@@ -152,7 +152,7 @@ func TestLimitThatIsLoweredCostsOneRefusalIfTheVendorSaysWhenToRetry(t *testing.
 			lowered := s.now
 			s.vendor.limit(c.lowered...)
 			s.run(55 * time.Minute)
-			s.requireRefusals(1, lowered)
+			s.requireRefusals(2, lowered)
 			s.run(3*time.Hour + 5*time.Minute)
 			s.requireShare(0.95, c.binding, 3)
 		})
@@ -211,10 +211,10 @@ func TestLimitThatStaysIsProbedSeldomAndEverLess(t *testing.T) {
 func TestProbesOfAnUnchangedLimitAreADayApartAtMost(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	w := &s.Windows[0]
-	w.learn(36)
+	w.learn(36, start)
 	for range 20 {
 		w.Probing = start
-		s.refused(s.handOut(start).At, time.Minute, 0, start)
+		s.refused(s.handOut(start), time.Minute, 0, start)
 		w.Learned = 1 // so that the level is that of a probe
 	}
 	require.Equal(t, lastProbe, w.ProbeWait)
@@ -227,10 +227,10 @@ func TestRefusalOfACallUnderWayTellsNothingNew(t *testing.T) {
 		last = s.handOut(start.Add(time.Duration(i) * time.Second))
 	}
 	s.VoidThrough = last.At
-	s.refused(last.At, time.Minute, 0, last.At)
+	s.refused(last, time.Minute, 0, last.At)
 	require.Zero(t, s.Windows[0].Learned)
 	require.Equal(t, 1, s.Refusals)
-	s.refused(last.At, time.Minute, 5*time.Minute, last.At)
+	s.refused(last, time.Minute, 5*time.Minute, last.At)
 	require.Equal(t, last.At.Add(5*time.Minute), s.StoppedUntil, "what the vendor asks for counts")
 }
 
@@ -238,8 +238,8 @@ func TestVendorIsNotAskedBeforeItAllows(t *testing.T) {
 	for retryAfter, stop := range map[time.Duration]time.Duration{
 		5 * time.Second:     5 * time.Second,
 		10 * time.Minute:    10 * time.Minute,
-		3 * time.Hour:       3 * time.Hour,
-		90 * 24 * time.Hour: 24 * time.Hour, // as long as that, nobody waits
+		3 * time.Hour:       time.Hour, // as long as that, nobody waits
+		90 * 24 * time.Hour: time.Hour,
 	} {
 		v := newVendor("36/1m")
 		v.retryAfter = func(time.Duration) time.Duration { return retryAfter }
@@ -259,7 +259,7 @@ func TestVendorIsNotAskedBeforeItAllows(t *testing.T) {
 func TestNegativeRetryAfterIsNone(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	slot := s.handOut(start)
-	s.refused(slot.At, time.Minute, -time.Hour, start)
+	s.refused(slot, time.Minute, -time.Hour, start)
 	require.False(t, s.StoppedUntil.Before(start.Add(time.Minute)))
 }
 
@@ -331,7 +331,7 @@ func filled(slots int, pace time.Duration, limits ...string) (State, time.Time) 
 
 func TestExactRefusalStopsNothing(t *testing.T) {
 	s, last := filled(37, time.Second, "60/1m")
-	s.refused(last, time.Minute, 0, last)
+	s.refused(Slot{At: last}, time.Minute, 0, last)
 	require.Equal(t, 36, s.Windows[0].Learned)
 	require.False(t, s.StoppedUntil.After(last))
 	require.Zero(t, s.Windows[0].EvidenceFrom)
@@ -344,15 +344,15 @@ func TestUnusedSlotsAreNoEvidence(t *testing.T) {
 		s.unused(time.UnixMilli(s.Slots[3*i]))
 	}
 	s.unused(last)
-	s.refused(last, time.Minute, 0, last)
+	s.refused(Slot{At: last}, time.Minute, 0, last)
 	require.Equal(t, 31, s.Windows[0].Learned)
 	require.Len(t, s.Unused, 6, "each is noted once")
 }
 
 func TestProbeCountsAsAcceptedOnceItsReportWouldHaveCome(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
-	s.Windows[0].learn(36)
-	s.Windows[0].Probing = start
+	s.Windows[0].learn(36, start)
+	s.Windows[0].Probing, s.Windows[0].ProbeAt = start, start
 	for i := range 37 {
 		s.handOut(start.Add(time.Duration(i) * time.Second))
 	}
@@ -367,7 +367,7 @@ func TestProbeCountsAsAcceptedOnceItsReportWouldHaveCome(t *testing.T) {
 func TestLimitJustBelowTheConfiguredOneIsForgottenInTime(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	w := &s.Windows[0]
-	w.learn(59)
+	w.learn(59, start)
 	w.ProbeAt = start.Add(time.Hour)
 	s.grow(start.Add(59 * time.Minute))
 	require.Equal(t, 59, w.Learned)
@@ -379,16 +379,17 @@ func TestLimitJustBelowTheConfiguredOneIsForgottenInTime(t *testing.T) {
 
 func TestWindowsThatShowLaterAreSorted(t *testing.T) {
 	s, last := filled(30, time.Second, "1800/1h")
-	s.refused(last, time.Minute, 0, last)
+	s.refused(Slot{At: last}, time.Minute, 0, last)
 	require.Equal(t, []time.Duration{time.Minute, time.Hour}, []time.Duration{s.Windows[0].Span, s.Windows[1].Span})
-	require.Equal(t, 29, s.Windows[0].Learned)
+	require.Zero(t, s.Windows[0].Learned, "it has to come there twice")
+	require.Equal(t, 30, s.Windows[0].Doubt)
 	require.Zero(t, s.Windows[1].Learned)
 }
 
 func TestSpanThatIsNoneIsNotBelieved(t *testing.T) {
 	for _, span := range []time.Duration{-time.Hour, 0, time.Millisecond, 1000 * time.Hour} {
 		s := newState("b", windows(configured...), start, start)
-		s.refused(s.handOut(start).At, span, 0, start)
+		s.refused(s.handOut(start), span, 0, start)
 		require.Len(t, s.Windows, 2)
 	}
 }
@@ -399,7 +400,7 @@ func TestConfiguredLimitIsNotLearned(t *testing.T) {
 		s.handOut(start.Add(time.Duration(i) * time.Second))
 	}
 	slot := s.handOut(start.Add(10 * time.Second)) // The vendor took it for the 4th.
-	s.refused(slot.At, time.Minute, 0, slot.At)
+	s.refused(slot, time.Minute, 0, slot.At)
 	require.Zero(t, s.Windows[0].Learned)
 	require.Equal(t, 3, s.Windows[0].limit())
 }
@@ -411,7 +412,7 @@ func TestEvidenceBeginsAfterTheLastStop(t *testing.T) {
 		at = s.nextSlot(LastLevel)
 		s.handOut(at)
 	}
-	s.refused(s.Slots.last(), time.Minute, 0, at)
+	s.refused(Slot{At: s.Slots.last()}, time.Minute, 0, at)
 	require.Equal(t, at.Add(time.Minute), s.StoppedUntil)
 	require.Equal(t, s.StoppedUntil, s.Windows[0].EvidenceFrom)
 	require.Zero(t, s.highest(s.Windows[0], start, at.Add(time.Hour)))
@@ -420,9 +421,9 @@ func TestEvidenceBeginsAfterTheLastStop(t *testing.T) {
 func TestWindowsThatStayKeepWhatWasLearned(t *testing.T) {
 	learned := func() State {
 		s := newState("b", windows(configured...), start, start)
-		s.Windows[0].learn(36)
+		s.Windows[0].learn(36, start)
 		s.Windows[0].ProbeAt, s.Windows[0].EvidenceFrom = start.Add(time.Hour), start
-		s.Windows[1].learn(1080)
+		s.Windows[1].learn(1080, start)
 		s.Windows[1].Probing = start
 		s.Windows = append(s.Windows, window{Span: 2 * time.Hour, Learned: 3000})
 		return s

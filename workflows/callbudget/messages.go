@@ -56,9 +56,12 @@ type Want struct {
 	// turns.
 	Batch string `json:"batch,omitempty"`
 
-	// Suspect: the fetch's last call needed operator action, so that another such
-	// result tells nothing of other fetches.
+	// Suspect: the fetch's last call needed operator action or was refused by rate, so
+	// that another such result tells little of other fetches.
 	Suspect bool `json:"suspect,omitempty"`
+
+	// Front: somebody asked for this call, by the update checkNow of its fetch.
+	Front bool `json:"front,omitempty"`
 }
 
 // Ask is the request of one worker process for its next slot. A later ask of the
@@ -147,7 +150,11 @@ const (
 
 // CallReport says how a call ended.
 type CallReport struct {
-	BotID  string     `json:"bot"`
+	BotID string `json:"bot"`
+
+	// SessionID tells one fetch from another.
+	SessionID string `json:"session,omitempty"`
+
 	Slot   Slot       `json:"slot"`
 	Result CallResult `json:"result"`
 

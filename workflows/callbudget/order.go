@@ -58,9 +58,9 @@ func (s *State) suspicion(want Want) int {
 	return 0
 }
 
-// maxServed bounds the batches that are remembered for their turns. It is more than the
-// asks that wait name at a time, or some would never get one.
-const maxServed = 400
+// maxServed bounds the batches that are remembered for their turns: as many as the asks
+// that wait can name, or some would never get one.
+const maxServed = maxPending * maxWants
 
 // served takes over that a want got the latest slot. So batches take turns, and one that
 // is new or comes back does not make up for the past.

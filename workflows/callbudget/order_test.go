@@ -2,6 +2,7 @@ package callbudget
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,10 +120,10 @@ func TestWorkersOfTwoBatchesShareTheSlots(t *testing.T) {
 func TestEachOfManyBatchesGetsItsTurn(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	var wants []Want
-	for i := range 350 { // Seven workers name fifty wants each.
+	for i := range maxPending * maxWants {
 		wants = append(wants, Want{BotID: "a", Level: 8, Batch: fmt.Sprint(i)})
 	}
-	order := servedInTurn(&s, 700, wants...)
+	order := servedInTurn(&s, 2*len(wants), wants...)
 	for i := range wants {
 		require.Equal(t, 2, count(order, fmt.Sprint(i)))
 	}
@@ -223,6 +224,13 @@ func TestAskIsChecked(t *testing.T) {
 		func(a *Ask) { a.Worker = "" },
 		func(a *Ask) { a.Wants = nil },
 		func(a *Ask) { a.Patience = 0 },
+		func(a *Ask) { a.Patience = maxPatience + 1 },
+		func(a *Ask) { a.Worker = strings.Repeat("x", maxNameBytes+1) },
+		func(a *Ask) { a.Wants = make([]Want, maxWants+1) },
+		func(a *Ask) { a.Wants = []Want{{Level: FrontLevel - 1}} },
+		func(a *Ask) { a.Wants = []Want{{Level: LastLevel + 1}} },
+		func(a *Ask) { a.Wants = []Want{{Level: 1, BotID: strings.Repeat("x", maxNameBytes+1)}} },
+		func(a *Ask) { a.Wants = []Want{{Level: 1, Batch: strings.Repeat("x", maxNameBytes+1)}} },
 	} {
 		bad := good
 		change(&bad)
@@ -235,24 +243,24 @@ func TestAskIsChecked(t *testing.T) {
 func TestWorkerThatStartedLastDecidesOnTheLimits(t *testing.T) {
 	b := testBudget("60/1m")
 	ask := Ask{Configured: windows("30/1m"), ConfiguredAt: start.Add(-time.Second)}
-	b.adopt(ask, start)
+	b.adopt(ask, start.Add(time.Hour))
 	require.Equal(t, windows("60/1m"), b.state.Configured, "it started before")
 	ask.ConfiguredAt = start.Add(time.Second)
-	b.adopt(ask, start)
+	b.adopt(ask, start.Add(time.Hour))
 	require.Equal(t, windows("30/1m"), b.state.Configured)
 	require.Equal(t, 30, b.state.Windows[0].Calls)
 	require.Contains(t, b.state.Changes[0].Text, "30/1m")
 
 	for _, bad := range [][]string{{}, {"1/1m", "2/1m"}} {
 		ask.ConfiguredAt, ask.Configured = ask.ConfiguredAt.Add(time.Second), windows(bad...)
-		b.adopt(ask, start)
+		b.adopt(ask, start.Add(time.Hour))
 		require.Equal(t, windows("30/1m"), b.state.Configured)
 	}
 
 	b.state.Set = windows("10/1m")
 	b.state.configure(b.state.Set)
 	ask.ConfiguredAt, ask.Configured = ask.ConfiguredAt.Add(time.Second), windows("40/1m")
-	b.adopt(ask, start)
+	b.adopt(ask, start.Add(time.Hour))
 	require.Equal(t, windows("40/1m"), b.state.Configured)
 	require.Equal(t, 10, b.state.Windows[0].Calls, "what an operator set holds")
 }

@@ -44,7 +44,7 @@ func (s *State) pace() (even, least, credit time.Duration) {
 		}
 	}
 	for _, w := range s.Windows {
-		if w.Span < credit {
+		if w.Span < credit && w.Calls+w.Learned > 0 {
 			least = max(least, w.pace())
 		}
 	}
@@ -111,6 +111,13 @@ func (s *State) handOut(at time.Time) Slot {
 	s.Handed++
 	s.Notice = max(minNotice, s.Notice-s.Notice/noticeDecay)
 	return Slot{Budget: s.Name, At: at.UTC(), Within: within}
+}
+
+// catchUpFrom forgets how far ahead the pace of other limits was.
+func (s *State) catchUpFrom(now time.Time) {
+	if s.Line.After(now) {
+		s.Line = now
+	}
 }
 
 // late takes over that a slot came too late, by so much, to the worker that was to use

@@ -101,6 +101,12 @@ type window struct {
 	// Learned is the lower limit that refusals show; 0 if none.
 	Learned int `json:"learned,omitempty"`
 
+	// Doubts counts refusals that taught nothing, the last one at DoubtAt, without an
+	// accepted call since. Doubt is its level, if it has to come there twice.
+	Doubt   int       `json:"doubt,omitempty"`
+	DoubtAt time.Time `json:"doubtAt,omitzero"`
+	Doubts  int       `json:"doubts,omitempty"`
+
 	// EvidenceFrom is when the slots begin that say something about the limit: the
 	// end of the last stop.
 	EvidenceFrom time.Time `json:"evidenceFrom,omitzero"`

@@ -18,7 +18,7 @@ func TestStateSurvivesItsJSON(t *testing.T) {
 	s.run(3 * time.Hour)
 	state := s.budget.state
 	state.unused(s.now)
-	state.blockBot("st-1", reason, Slot{}, s.now)
+	state.blockBot(CallReport{BotID: "st-1", Reason: reason, Slot: Slot{}, SessionID: nextSession()}, s.now)
 	state.Probing = s.now
 	state.Paused = &pause{Reason: "audit", Since: s.now}
 	state.Waiting = map[string]map[int]int{"st-1": {1: 2, 5: 3}}

@@ -27,8 +27,9 @@ var startTime = time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)
 // harness runs the workflow with skipped time. What a test does, it does at times
 // after the start.
 type harness struct {
-	t   *testing.T
-	env *testsuite.TestWorkflowEnvironment
+	t        *testing.T
+	env      *testsuite.TestWorkflowEnvironment
+	reported int
 }
 
 func newHarness(t *testing.T) *harness {
@@ -36,7 +37,7 @@ func newHarness(t *testing.T) *harness {
 	env := suite.NewTestWorkflowEnvironment()
 	env.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
 	env.SetStartTime(startTime)
-	return &harness{t, env}
+	return &harness{t: t, env: env}
 }
 
 func callWindows(t *testing.T, texts ...string) []workflows.CallWindow {
@@ -74,7 +75,10 @@ func (h *harness) runInput(d time.Duration, input callbudget.Input) callbudget.I
 
 func (h *harness) at(d time.Duration, do func()) { h.env.RegisterDelayedCallback(do, d) }
 
+// Each report is of another session.
 func (h *harness) report(report callbudget.CallReport) {
+	h.reported++
+	report.SessionID = fmt.Sprint(h.reported)
 	h.env.SignalWorkflow(callbudget.SignalReportCall, report)
 }
 
@@ -108,7 +112,7 @@ func (h *harness) update(name string, args ...any) *result {
 
 func (h *harness) ask(worker string, level int) *result {
 	return h.update(callbudget.UpdateTakeSlot, callbudget.Ask{
-		Worker: worker, Wants: []callbudget.Want{{BotID: bot, Level: level}}, Patience: time.Hour,
+		Worker: worker, Wants: []callbudget.Want{{BotID: bot, Level: level}}, Patience: 10 * time.Minute,
 		Waiting: map[string]map[int]int{bot: {5: 12}},
 	})
 }

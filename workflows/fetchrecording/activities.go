@@ -70,8 +70,11 @@ type MintTokenInput struct {
 	// BatchID is the batch that the fetch belongs to, if any.
 	BatchID string `json:"batchId,omitempty"`
 
-	// Blocked: the fetch waits because its last call needed operator action.
-	Blocked bool `json:"blocked,omitempty"`
+	// Suspect: the fetch's last call needed operator action or was refused by rate.
+	Suspect bool `json:"suspect,omitempty"`
+
+	// Front: somebody asked for this call, by checkNow.
+	Front bool `json:"front,omitempty"`
 }
 
 // MintTokenResult is a token, sealed for the workflow that asked for it.

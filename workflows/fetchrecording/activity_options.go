@@ -29,11 +29,16 @@ func untilItSucceeds() *temporal.RetryPolicy {
 // that its bot is not served.
 const unservedAfter = time.Minute
 
+// takenAfter is how long work of an account waits for one of its workers before the
+// fetch finds out whether the account has another name now.
+const takenAfter = time.Hour
+
 // findOptions suit the first step, on the queue of the bot: if no worker serves it,
 // the step waits there, and the fetch is blocked once that is known.
 func findOptions(botID string, knownUnserved bool) workflow.ActivityOptions {
 	options := archiveOptions("", "look for a manifest")
 	options.TaskQueue = BotTaskQueue(botID)
+	options.ScheduleToStartTimeout = 0
 	if !knownUnserved {
 		options.ScheduleToStartTimeout = unservedAfter
 	}
@@ -47,10 +52,11 @@ func archiveOptions(account, summary string) workflow.ActivityOptions {
 		queue = ArchiveTaskQueue(account)
 	}
 	return workflow.ActivityOptions{
-		TaskQueue:           queue,
-		StartToCloseTimeout: time.Minute,
-		Summary:             summary,
-		RetryPolicy:         untilItSucceeds(),
+		TaskQueue:              queue,
+		ScheduleToStartTimeout: takenAfter,
+		StartToCloseTimeout:    time.Minute,
+		Summary:                summary,
+		RetryPolicy:            untilItSucceeds(),
 	}
 }
 
@@ -87,11 +93,12 @@ func transferOptions(account, summary string) workflow.ActivityOptions {
 	retries := untilItSucceeds()
 	retries.MaximumAttempts = 6
 	return workflow.ActivityOptions{
-		TaskQueue:           TransferTaskQueue(account),
-		StartToCloseTimeout: 12 * time.Hour,
-		HeartbeatTimeout:    timing.HeartbeatTimeout,
-		WaitForCancellation: true,
-		Summary:             summary,
-		RetryPolicy:         retries,
+		TaskQueue:              TransferTaskQueue(account),
+		ScheduleToStartTimeout: takenAfter,
+		StartToCloseTimeout:    12 * time.Hour,
+		HeartbeatTimeout:       timing.HeartbeatTimeout,
+		WaitForCancellation:    true,
+		Summary:                summary,
+		RetryPolicy:            retries,
 	}
 }

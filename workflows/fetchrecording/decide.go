@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/failure"
@@ -195,6 +196,12 @@ func classify(err error) (kind failure.Kind, text string, retryAfter time.Durati
 		detail.RetryAfter = 0
 	}
 	return failure.Kind(failed.Type()), failed.Message(), detail.RetryAfter
+}
+
+// isNotStarted reports whether no worker took an activity in time.
+func isNotStarted(err error) bool {
+	var timeout *temporal.TimeoutError
+	return errors.As(err, &timeout) && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START
 }
 
 func isTimeout(err error) bool {

@@ -42,10 +42,15 @@ func (s situation) afterDownload(progress bool, errs ...error) next {
 		n := s.blocked(download, text)
 		n.onCheckNow = check
 		return n
+	case failure.BotNotServed: // Another worker of the account may serve it.
+		return s.blocked(find, text)
 	case failure.Blocked:
 		// The URL itself is the obstacle: only a new check returns another.
 		return s.blocked(check, text)
 	case "":
+		if s.placed && isNotStarted(err) {
+			return s.transient(find, "no worker of the account took the download in time", 0)
+		}
 		if !isTimeout(err) {
 			return s.fail(err)
 		}

@@ -104,6 +104,9 @@ func (s situation) afterWrite(written *workflows.FetchResult, err error) next {
 	if err == nil {
 		return next{state: s.state, result: written}
 	}
+	if s.placed && isNotStarted(err) {
+		return s.transient(find, "no worker of the account took the manifest in time", 0)
+	}
 	kind, text, _ := classify(err)
 	if kind == failure.AlreadyArchived { // But not as its manifest says: the first step repairs it.
 		return s.transient(find, text, 0)

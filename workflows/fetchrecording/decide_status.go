@@ -64,7 +64,7 @@ func (s *situation) answered(response *CheckStatusResult) {
 	}
 	s.state.LastStatus = response.Status
 	s.state.AnsweredAt = s.now.UTC()
-	s.state.TransientFailures = 0
+	s.state.TransientFailures, s.state.Refused = 0, false
 	if response.Action != status.Download { // A download may be blocked still.
 		s.unblock()
 	}
@@ -133,11 +133,15 @@ func (s situation) seen(name string) status.Evidence {
 
 // afterCheckFailure is the decision when a status check failed.
 func (s situation) afterCheckFailure(err error) next {
-	if isTimeout(err) {
+	switch {
+	case s.placed && isNotStarted(err): // The account may have another name now.
+		return s.transient(find, "no worker of the account took the status check in time", 0)
+	case isTimeout(err):
 		return s.transient(check, "the worker did not respond in time", 0)
 	}
 	kind, text, retryAfter := classify(err)
 	if kind == failure.RateLimited && s.placed {
+		s.state.Refused = true
 		retryAfter = 0 // The budget's workflow waits, for all.
 	}
 	switch kind {

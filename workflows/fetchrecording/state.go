@@ -35,6 +35,9 @@ type State struct {
 	// the next answer; the clock of giveUpAfter stands still meanwhile.
 	BlockedSince time.Time `json:"blockedSince,omitzero"`
 
+	// Refused: the last call was refused by rate.
+	Refused bool `json:"refused,omitempty"`
+
 	// Front: somebody has asked for the next check, by checkNow.
 	Front bool `json:"front,omitempty"`
 

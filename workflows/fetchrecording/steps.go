@@ -90,7 +90,7 @@ func (f *fetch) mintToken(ctx workflow.Context) (*MintTokenResult, error) {
 		err := workflow.ExecuteActivity(
 			workflow.WithActivityOptions(waiting, callSlotOptions(queue)),
 			MintToken,
-			MintTokenInput{BotID: f.input.BotID, Level: level, BatchID: f.input.BatchID, Blocked: f.state.BlockedWaits > 0},
+			MintTokenInput{BotID: f.input.BotID, Level: level, BatchID: f.input.BatchID, Suspect: f.state.BlockedWaits > 0 || f.state.Refused, Front: f.state.Front},
 		).Get(ctx, slot)
 		f.jumpQueue = nil
 		if level == callbudget.FrontLevel || !f.state.Front || !temporal.IsCanceledError(err) || ctx.Err() != nil {
