@@ -27,6 +27,7 @@ type CheckStatus struct {
 func (a *CheckStatus) Execute(ctx context.Context, input fetchrecording.CheckStatusInput) (*fetchrecording.CheckStatusResult, error) {
 	served, err := a.Served.Of(input.BotID)
 	if err != nil {
+		a.report(ctx, input, errWithdrawn)
 		return nil, activityError(err)
 	}
 	workflowID := activity.GetInfo(ctx).WorkflowExecution.ID

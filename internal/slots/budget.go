@@ -24,9 +24,6 @@ const (
 	// used.
 	spareNotice = 250 * time.Millisecond
 
-	// maxWants bounds what one request names.
-	maxWants = 50
-
 	// firstPause and lastPause bound the backoff after a request that failed, without
 	// jitter of the same length. One that failed because others came first is soon
 	// repeated.
@@ -79,7 +76,7 @@ func (b *budget) join(w *waiter) {
 	if b.spare != nil && b.spareOf == w.want.BotID {
 		spare := *b.spare
 		b.spare = nil
-		if time.Until(spare.at) > spareNotice && !spare.slot.Probe {
+		if time.Until(spare.at) > spareNotice {
 			w.granted <- spare
 			return
 		}
@@ -187,11 +184,11 @@ func (b *budget) wants() ([]callbudget.Want, <-chan struct{}) {
 			wants = append(wants, w.want)
 		}
 	}
-	slices.SortStableFunc(wants, func(a, b callbudget.Want) int { return cmp.Compare(a.Level, b.Level) })
-	wants = wants[:min(len(wants), maxWants)]
+	slices.SortStableFunc(wants, compareWants)
+	wants = inTurns(wants)
 	b.asked = callbudget.LastLevel + 1
-	if len(wants) > 0 {
-		b.asked = wants[0].Level
+	for _, want := range wants {
+		b.asked = min(b.asked, want.Level)
 	}
 	return wants, b.better
 }
@@ -228,6 +225,36 @@ func (b *budget) held() map[string]map[int]int {
 		held[w.want.BotID][callbudget.Priority(w.want.Level)]++
 	}
 	return held
+}
+
+// compareWants puts the most urgent first, and last what was refused before.
+func compareWants(a, b callbudget.Want) int {
+	suspect := func(w callbudget.Want) int {
+		if w.Suspect {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(suspect(a), suspect(b)), cmp.Compare(a.Level, b.Level))
+}
+
+// inTurns cuts sorted wants to callbudget.MaxWants, so that every bot keeps its first: many wants of
+// blocked bots must not hide those of others.
+func inTurns(wants []callbudget.Want) []callbudget.Want {
+	if len(wants) <= callbudget.MaxWants {
+		return wants
+	}
+	seen := make(map[string]bool)
+	var first, rest []callbudget.Want
+	for _, want := range wants {
+		if seen[want.BotID] {
+			rest = append(rest, want)
+		} else {
+			seen[want.BotID] = true
+			first = append(first, want)
+		}
+	}
+	return append(first, rest...)[:callbudget.MaxWants]
 }
 
 // ask sends one request, gives the slot to the call that it is for, and waits until it
@@ -269,6 +296,10 @@ func (b *budget) give(want callbudget.Want, got grant) {
 		if w.want.BotID == want.BotID && (best == nil || fit(w, want) < fit(best, want)) {
 			best = w
 		}
+	}
+	if best == nil && got.slot.Probe {
+		go b.client.Report(context.Background(), callbudget.CallReport{BotID: want.BotID, Slot: *got.slot, Result: callbudget.Unused})
+		return
 	}
 	if best == nil {
 		b.spare, b.spareOf = &got, want.BotID

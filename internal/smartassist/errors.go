@@ -65,7 +65,7 @@ func (e *Error) RetryAfter() time.Duration { return e.Wait }
 func responseError(got answer, header http.Header, now time.Time) *Error {
 	code, wait := got.rules, retryafter.Parse(header, now, maxRetryAfter)
 	if got.isRateLimit() {
-		return &Error{Kind: failure.RateLimited, Status: got.status, Wait: budgetWait(wait, got.text), Asked: wait > 0, Window: windowOf(got.text),
+		return &Error{Kind: failure.RateLimited, Status: got.status, Wait: budgetWait(wait, got.text), Asked: wait > 0, Window: got.window(),
 			Text: got.said + ": the call budget is spent"}
 	}
 	if code == http.StatusUnauthorized {
@@ -108,15 +108,23 @@ func budgetWait(asked time.Duration, text string) time.Duration {
 	return minuteWait
 }
 
-// windowOf returns the window that a refusal by rate names; 0 if it names none.
-func windowOf(text string) time.Duration {
+// The vendor's texts say "per-minute" and "hourly"; the others are inferred.
+var (
+	minutePattern = anyOf(`\bper[- ]minute`, `\bminute(ly|'s)?\b`)
+	hourPattern   = anyOf(`\bper[- ]hour`, `\bhourly\b`)
+)
+
+// window returns the window that a refusal by rate names in the API's own form; 0 if it
+// names none, or both.
+func (a answer) window() time.Duration {
+	minute, hour := minutePattern.MatchString(a.text), hourPattern.MatchString(a.text)
 	switch {
-	case strings.Contains(text, "hour"):
-		return time.Hour
-	case strings.Contains(text, "minute"):
-		return time.Minute
-	default:
+	case a.error.form == noEnvelope || minute == hour:
 		return 0
+	case hour:
+		return time.Hour
+	default:
+		return time.Minute
 	}
 }
 

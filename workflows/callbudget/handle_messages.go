@@ -50,8 +50,8 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 		}
 	}
 	switch {
-	case len(ask.Wants) == 0 || len(ask.Wants) > maxWants || ask.Worker == "" || len(ask.Worker) > maxNameBytes ||
-		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > maxWants || !areValid(ask.Wants):
+	case len(ask.Wants) == 0 || len(ask.Wants) > MaxWants || ask.Worker == "" || len(ask.Worker) > maxNameBytes ||
+		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > MaxWants || !areValid(ask.Wants):
 		return errors.New("an ask needs a worker, 1 to 100 wants with levels from 1 to 10, and how long it waits, at most 10 minutes")
 	case b.closing:
 		return temporal.NewApplicationError("the budget continues as new: ask again", ErrorTypeBusy)
@@ -61,9 +61,11 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 	return nil
 }
 
-// Bounds of an ask.
+// MaxWants bounds the wants of an ask.
+const MaxWants = 100
+
+// Other bounds of an ask.
 const (
-	maxWants     = 100
 	maxNameBytes = 128
 	maxPatience  = 10 * time.Minute
 )

@@ -60,7 +60,7 @@ func (s *State) suspicion(want Want) int {
 
 // maxServed bounds the batches that are remembered for their turns: as many as the asks
 // that wait can name, or some would never get one.
-const maxServed = maxPending * maxWants
+const maxServed = maxPending * MaxWants
 
 // served takes over that a want got the latest slot. So batches take turns, and one that
 // is new or comes back does not make up for the past.

@@ -120,7 +120,7 @@ func TestWorkersOfTwoBatchesShareTheSlots(t *testing.T) {
 func TestEachOfManyBatchesGetsItsTurn(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
 	var wants []Want
-	for i := range maxPending * maxWants {
+	for i := range maxPending * MaxWants {
 		wants = append(wants, Want{BotID: "a", Level: 8, Batch: fmt.Sprint(i)})
 	}
 	order := servedInTurn(&s, 2*len(wants), wants...)
@@ -226,7 +226,7 @@ func TestAskIsChecked(t *testing.T) {
 		func(a *Ask) { a.Patience = 0 },
 		func(a *Ask) { a.Patience = maxPatience + 1 },
 		func(a *Ask) { a.Worker = strings.Repeat("x", maxNameBytes+1) },
-		func(a *Ask) { a.Wants = make([]Want, maxWants+1) },
+		func(a *Ask) { a.Wants = make([]Want, MaxWants+1) },
 		func(a *Ask) { a.Wants = []Want{{Level: FrontLevel - 1}} },
 		func(a *Ask) { a.Wants = []Want{{Level: LastLevel + 1}} },
 		func(a *Ask) { a.Wants = []Want{{Level: 1, BotID: strings.Repeat("x", maxNameBytes+1)}} },
