@@ -39,6 +39,9 @@ fuzz: ## run every fuzz target for FUZZTIME (20s)
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . ./...
 
+bench-budget: ## measure the call budget with three workers and a real Temporal server; takes an hour and a half
+	go test ./dev/internal/bench -run '^$$' -bench . -benchtime 1x -timeout 2h
+
 mutation: ## run mutation tests on the packages that decide, download, store and call; takes an hour
 	@for package in workflows/fetchrecording internal/media internal/audio internal/archive internal/smartassist internal/status; do \
 	  echo "== $$package"; \
@@ -58,4 +61,4 @@ histories: ## save workflow histories for the replay tests, before a release
 check: ## run what CI runs
 	bash .ci/run
 
-.PHONY: help demo up build test race lint fuzz bench mutation soak interop histories check
+.PHONY: help demo up build test race lint fuzz bench bench-budget mutation soak interop histories check

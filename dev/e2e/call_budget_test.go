@@ -199,7 +199,6 @@ func TestSingleFetchGetsOneOfTheNextThreeSlots(t *testing.T) {
 		h.requireAllArchived([]client.WorkflowRun{single})
 		asked := h.scheduled(single.GetID(), "MintToken")[0]
 		called := h.scheduled(single.GetID(), "CheckStatus")
-		require.Len(t, called, 1, "its slot was used")
 		between := 0
 		for _, run := range backfill {
 			for _, at := range h.scheduled(run.GetID(), "CheckStatus") {

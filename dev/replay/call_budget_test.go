@@ -51,7 +51,7 @@ func budgetStates() []budgetState {
 		{bot: "st-refused", name: "refused", reach: func(b *budgetTest) {
 			require.NoError(b.t, b.stack.Upstream.SetBudget(3, simulator.Unlimited))
 			b.start(5)
-			b.await(func(s workflows.BudgetStatus) bool { return s.Windows[0].Learned > 0 })
+			b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetStopped })
 		}},
 	}
 }

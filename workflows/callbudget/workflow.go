@@ -19,9 +19,10 @@ type Input struct {
 }
 
 const (
-	// maxAsks is how many asks a run takes before it continues as new: a Temporal
-	// server takes 2,000 updates of one run by default.
-	maxAsks = 1_500
+	// maxAsks is how many asks a run takes before it continues as new. When its worker
+	// is killed another one reads the history again, and nothing is handed out meanwhile.
+	// (A Temporal server takes 2,000 updates of one run by default.)
+	maxAsks = 250
 
 	// maxHistoryEvents is when a run continues as new if the server has not
 	// suggested it before.

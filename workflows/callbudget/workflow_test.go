@@ -509,7 +509,7 @@ func TestRunEndsBeforeTheServerRefusesItsUpdates(t *testing.T) {
 	h.env.ExecuteWorkflow(workflows.CallBudgetWorkflowName, callbudget.Input{Name: "account", Configured: callWindows(t, "60/1m"), ConfiguredAt: startTime})
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, h.env.GetWorkflowError(), &next)
-	require.InDelta(t, 1500, asks, 2)
+	require.InDelta(t, 250, asks, 2)
 }
 
 func TestBudgetWithoutWindowsIsRefused(t *testing.T) {
