@@ -2,7 +2,6 @@ package replay_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -24,8 +23,8 @@ var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked",
 type budgetState struct {
 	bot, name string
 	reach     func(b *budgetTest)
-	// first exports the first run, which has continued as new.
-	first bool
+	// continued: the run that is exported continues an earlier one.
+	continued bool
 }
 
 func budgetStates() []budgetState {
@@ -47,7 +46,7 @@ func budgetStates() []budgetState {
 			b.update(workflows.UpdateResume, workflows.BudgetChange{Reason: "granted"})
 			b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetOpen })
 		}},
-		{bot: "st-continued", name: "continued_as_new", first: true, reach: func(b *budgetTest) { b.archive(260) }},
+		{bot: "st-continued", name: "continued_as_new", continued: true, reach: func(b *budgetTest) { b.archive(260) }},
 		{bot: "st-refused", name: "refused", reach: func(b *budgetTest) {
 			require.NoError(b.t, b.stack.Upstream.SetBudget(3, simulator.Unlimited))
 			b.start(5)
@@ -128,17 +127,12 @@ func TestTodaysHistoriesOfCallBudgetsReplay(t *testing.T) {
 		t.Run(state.name, func(t *testing.T) {
 			state.reach(&budgetTest{t: t, ctx: ctx, stack: s, client: c, bot: state.bot})
 			id := workflows.CallBudgetWorkflowID(state.bot)
-			run := ""
-			if state.first {
-				described, err := c.DescribeWorkflowExecution(ctx, id, "")
-				require.NoError(t, err)
-				run = described.GetWorkflowExecutionInfo().GetFirstRunId()
-				require.NotEqual(t, described.GetWorkflowExecutionInfo().GetExecution().GetRunId(), run, "it has continued as new")
-			}
-			history := export(ctx, t, c, id, run)
+			history := export(ctx, t, c, id, "")
+			started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+			require.Equal(t, state.continued, started.GetContinuedExecutionRunId() != "")
 			keep(t, "callbudget", state.name, history)
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
-			t.Log(fmt.Sprintf("%d events", len(history.GetEvents())))
+			t.Logf("%d events", len(history.GetEvents()))
 		})
 	}
 }
