@@ -102,3 +102,37 @@ func (l *load) backlog(ctx context.Context, queue string) (int, time.Duration) {
 	stats := described.GetStats()
 	return int(stats.GetApproximateBacklogCount()), stats.GetApproximateBacklogAge().AsDuration()
 }
+
+// waiting returns what waits in the queues, if it was counted since the last request,
+// and has it counted again when it is time.
+func (b *budget) waiting() map[string]map[int]int {
+	held := b.held()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	counts := b.counts
+	b.counts = nil
+	if time.Since(b.counted) >= waitingInterval {
+		b.counted = time.Now()
+		go func() {
+			b.load.count(held)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.counts = held
+		}()
+	}
+	return counts
+}
+
+// held counts the calls that wait here, by bot and priority.
+func (b *budget) held() map[string]map[int]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	held := make(map[string]map[int]int)
+	for _, w := range b.waiters {
+		if held[w.want.BotID] == nil {
+			held[w.want.BotID] = make(map[int]int)
+		}
+		held[w.want.BotID][callbudget.Priority(w.want.Level)]++
+	}
+	return held
+}
