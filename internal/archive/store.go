@@ -121,8 +121,11 @@ func (s *Store) EnsureBucket(ctx context.Context) error {
 		return nil
 	}
 	err = s.client.MakeBucket(ctx, s.bucket, minio.MakeBucketOptions{Region: s.region})
-	if code := minio.ToErrorResponse(err).Code; code == "BucketAlreadyOwnedByYou" {
-		return nil // Another worker has created it.
+	if err == nil || minio.ToErrorResponse(err).Code == "BucketAlreadyOwnedByYou" {
+		return nil
+	}
+	if created, _ := s.client.BucketExists(ctx, s.bucket); created {
+		return nil // Another worker has created it, and the store said so in another way.
 	}
 	return s.storeError("create", "", err)
 }

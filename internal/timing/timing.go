@@ -33,9 +33,9 @@ const (
 	MaxTokenLife = time.Hour
 )
 
-// BudgetTakeover is how long the workflow of a call budget stands still, at most, when
-// the worker that ran it is killed.
-const BudgetTakeover = time.Second
+// Takeover is how long a workflow stands still, at most, when the worker that ran it is
+// killed: a fetch may have a call slot, and a budget is waited for by all.
+const Takeover = time.Second
 
 // One call of the vendor's API.
 const (

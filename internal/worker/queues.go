@@ -98,6 +98,7 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 	fetches := q.add(workflows.TaskQueue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize:     lightActivities,
 		MaxConcurrentWorkflowTaskExecutionSize: workflowTasks,
+		StickyScheduleToStartTimeout:           timing.Takeover,
 		Interceptors:                           []interceptor.WorkerInterceptor{blocks},
 	})
 	fetches.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
@@ -107,8 +108,7 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 	budgets := q.add(workflows.CallBudgetTaskQueue, sdkworker.Options{
 		MaxConcurrentWorkflowTaskExecutionSize: budgetTasks,
 		LocalActivityWorkerOnly:                true,
-		// When its worker is killed, another one takes a budget over after this time.
-		StickyScheduleToStartTimeout: timing.BudgetTakeover,
+		StickyScheduleToStartTimeout:           timing.Takeover,
 	})
 	budgets.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
 }

@@ -1,0 +1,133 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.temporal.io/server/common/dynamicconfig"
+
+	"github.com/callvault/callvault/dev/internal/objectstore"
+	"github.com/callvault/callvault/dev/internal/ports"
+	"github.com/callvault/callvault/dev/internal/temporalserver"
+)
+
+const (
+	// setupTimeout bounds the build, which is slow with an empty build cache, and the
+	// start of the servers.
+	setupTimeout = 15 * time.Minute
+
+	accessKey = "callvault-bench"
+	secretKey = "callvault-bench-secret"
+	region    = "us-east-1"
+)
+
+var (
+	sessions = flag.Int("sessions", 2000, "how many sessions are fetched")
+	waiting  = flag.Int("waiting", 2000, "how many fetches of a backfill wait while single ones are started")
+	speed    = flag.Int("speed", 5, "how much faster the vendor's clock is")
+	worker   = flag.String("worker", "", "the worker's binary; it is built if none is named")
+	keepLogs = flag.String("logs", "", "folder in which the workers' output is kept")
+)
+
+// The servers that all benchmarks share. Each has its own namespace, bucket and
+// simulator.
+var (
+	temporal *temporalserver.Server
+	store    *objectstore.Store
+)
+
+// workerBinary is the binary under test.
+var workerBinary string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() == "" {
+		os.Exit(m.Run()) // The other tests need no servers.
+	}
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+	defer cancel()
+	folder, err := os.MkdirTemp("", "callvault-bench-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	// Before the servers start: the store changes the working directory.
+	if *worker != "" {
+		workerBinary, err = filepath.Abs(*worker)
+	} else {
+		err = build(ctx, folder)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if *keepLogs != "" {
+		if *keepLogs, err = filepath.Abs(*keepLogs); err != nil {
+			return 0, err
+		}
+		if err := os.MkdirAll(*keepLogs, 0o700); err != nil {
+			return 0, err
+		}
+	}
+	store, err = objectstore.Start(ctx, objectstore.Options{
+		Dir:       filepath.Join(folder, "store"),
+		AccessKey: accessKey, SecretKey: secretKey, Region: region, Port: ports.Any,
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Stop()) }()
+	temporal, err = temporalserver.Start(ctx, temporalserver.Options{
+		DataDir: filepath.Join(folder, "temporal"), FrontendPort: ports.Any, UIPort: ports.Any,
+		DynamicConfig: serverDefaults(),
+		Logger:        slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, temporal.Stop()) }()
+	code = m.Run()
+	printTable(os.Stdout)
+	return code, nil
+}
+
+// serverDefaults undoes what package temporalserver changes of the server's defaults.
+func serverDefaults() map[string]any {
+	return map[string]any{
+		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key().String():           4,
+		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key().String():          4,
+		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key().String(): 10,
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key().String():                 128_000,
+	}
+}
+
+func build(ctx context.Context, folder string) error {
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	if err != nil {
+		return err
+	}
+	workerBinary = filepath.Join(folder, "worker")
+	command := exec.CommandContext(ctx, "go", "build", "-o", workerBinary, "./worker")
+	command.Dir = root
+	command.Env = append(os.Environ(), "GOWORK=off")
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the worker: %w\n%s", err, output)
+	}
+	return nil
+}
