@@ -40,7 +40,7 @@ type server struct {
 
 	mu      sync.Mutex
 	signals []any
-	backlog map[string]*taskqueuepb.TaskQueueStats // by queue
+	waiting map[string]*taskqueuepb.TaskQueueStats // by queue
 }
 
 type ask struct {
@@ -50,7 +50,7 @@ type ask struct {
 }
 
 func newServer() *server {
-	return &server{asks: make(chan ask), backlog: make(map[string]*taskqueuepb.TaskQueueStats)}
+	return &server{asks: make(chan ask), waiting: make(map[string]*taskqueuepb.TaskQueueStats)}
 }
 
 func (s *server) UpdateWorkflow(ctx context.Context, options client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
@@ -91,13 +91,13 @@ type service struct {
 func (s service) DescribeTaskQueue(_ context.Context, request *workflowservice.DescribeTaskQueueRequest, _ ...grpc.CallOption) (*workflowservice.DescribeTaskQueueResponse, error) {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
-	return &workflowservice.DescribeTaskQueueResponse{Stats: s.server.backlog[request.GetTaskQueue().GetName()]}, nil
+	return &workflowservice.DescribeTaskQueueResponse{Stats: s.server.waiting[request.GetTaskQueue().GetName()]}, nil
 }
 
-func (s *server) setBacklog(queue string, count int64, age time.Duration) {
+func (s *server) setWaiting(queue string, count int64, age time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.backlog[queue] = &taskqueuepb.TaskQueueStats{ApproximateBacklogCount: count, ApproximateBacklogAge: durationpb.New(age)}
+	s.waiting[queue] = &taskqueuepb.TaskQueueStats{ApproximateBacklogCount: count, ApproximateBacklogAge: durationpb.New(age)}
 }
 
 // next waits for the next ask.
@@ -324,11 +324,11 @@ func TestNoCallIsMadeWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, time.Minute, account.PerBot)
-			h.setBacklog("callvault-transfer/acme", row.count, row.age)
+			h.setWaiting("callvault-transfer/acme", row.count, row.age)
 			done := h.take(t, want(botA, 4))
 			if row.waits {
 				h.requireSilence(t)
-				h.setBacklog("callvault-transfer/acme", 0, 0)
+				h.setWaiting("callvault-transfer/acme", 0, 0)
 			}
 			h.next(t).answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 4)}
 			require.NoError(t, (<-done).err)
@@ -338,9 +338,9 @@ func TestNoCallIsMadeWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 
 func TestAskTellsWhatWaitsInTheQueues(t *testing.T) {
 	h := newHarness(t, time.Minute, account.PerBot)
-	h.setBacklog("callvault-slot/"+botA+"/4", 3, 0)
-	h.setBacklog("callvault-slot/"+botA+"/7", 10, 0)
-	h.setBacklog("callvault-slot/"+botA+"/8/2", 1000, 0)
+	h.setWaiting("callvault-slot/"+botA+"/4", 3, 0)
+	h.setWaiting("callvault-slot/"+botA+"/7", 10, 0)
+	h.setWaiting("callvault-slot/"+botA+"/8/2", 1000, 0)
 	h.take(t, want(botA, 4))
 	got := h.next(t)
 	for got.Waiting == nil { // They are counted meanwhile.

@@ -104,10 +104,15 @@ func (s *State) unblockBot(botID string, now time.Time) {
 	if b.isSure() {
 		s.note(now, "no longer blocked after %s (bot %s)", now.Sub(b.Since).Round(time.Second), botID)
 	}
-	for _, other := range s.suspected() {
-		blocked := s.Blocks[other]
+	s.probeAll(now)
+}
+
+// probeAll has every suspected bot tried at once, one after the other.
+func (s *State) probeAll(now time.Time) {
+	for _, botID := range s.suspected() {
+		blocked := s.Blocks[botID]
 		blocked.ProbeAt = now
-		s.Blocks[other] = blocked
+		s.Blocks[botID] = blocked
 	}
 }
 

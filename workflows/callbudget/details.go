@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/markdown"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -70,13 +71,13 @@ func (b *budget) details(now time.Time) string {
 		fmt.Fprintf(&text, "- %s\n", windowText(w))
 	}
 	if status.LimitsReason != "" {
-		fmt.Fprintf(&text, "- These limits were set while running: %s\n", markdownText(status.LimitsReason))
+		fmt.Fprintf(&text, "- These limits were set while running: %s\n", markdown.Escape(status.LimitsReason))
 	}
 	fmt.Fprintf(&text, "- Waiting, by priority: %s\n", waitingText(status.Waiting))
 	fmt.Fprintf(&text, "- Slots handed out: %d, refused by rate: %d\n", status.Slots, status.Refusals)
 	fmt.Fprintf(&text, "- As of %s\n", status.AsOf.Format(time.RFC3339))
 	for _, change := range status.Changes {
-		fmt.Fprintf(&text, "- %s %s\n", change.At.Format(time.RFC3339), markdownText(change.Text))
+		fmt.Fprintf(&text, "- %s %s\n", change.At.Format(time.RFC3339), markdown.Escape(change.Text))
 	}
 	return text.String()
 }
@@ -93,7 +94,7 @@ func headline(status workflows.BudgetStatus) string {
 	default:
 		line = "Handing out call slots"
 	}
-	return markdownText(line)
+	return markdown.Escape(line)
 }
 
 func windowText(w workflows.BudgetWindow) string {
@@ -127,9 +128,4 @@ func windowsText(windows []workflows.CallWindow) string {
 		parts = append(parts, w.String())
 	}
 	return strings.Join(parts, ", ")
-}
-
-// markdownText keeps a text from being read as Markdown.
-func markdownText(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "\n", " ", "\r", " ", "`", "'", "*", `\*`, "_", `\_`, "[", `\[`, "<", "&lt;").Replace(text)
 }

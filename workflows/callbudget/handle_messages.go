@@ -204,17 +204,13 @@ func (b *budget) pause(ctx workflow.Context, change workflows.BudgetChange) (wor
 	return b.status(now), nil
 }
 
-// resume also ends a stop and tries the bots that are blocked, since whoever sends it has usually
-// mended something.
+// resume also ends a stop and tries the bots that are blocked, since whoever sends it
+// has usually fixed something.
 func (b *budget) resume(ctx workflow.Context, change workflows.BudgetChange) (workflows.BudgetStatus, error) {
 	now := workflow.Now(ctx)
 	b.state.Paused = nil
 	b.state.StoppedUntil = time.Time{}
-	for _, botID := range b.state.suspected() {
-		blocked := b.state.Blocks[botID]
-		blocked.ProbeAt = now
-		b.state.Blocks[botID] = blocked
-	}
+	b.state.probeAll(now)
 	b.state.note(now, "resumed: %s", change.Reason)
 	b.changed = true
 	return b.status(now), nil

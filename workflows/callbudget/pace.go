@@ -25,9 +25,9 @@ const (
 
 	// minNotice is how long after an ask its slot is at least, so that the call has
 	// some time to get from the worker that asked to the one that makes it. An idle
-	// budget has more time, idleNotice, after idlePaces without a slot. If slots come too late all the same, because
-	// workers or the Temporal server are overloaded, the notice grows up to maxNotice;
-	// noticeDecay is in how many slots it shrinks again.
+	// budget has more time, idleNotice, after idlePaces without a slot. If slots come
+	// too late all the same, because workers or the Temporal server are overloaded, the
+	// notice grows up to maxNotice; noticeDecay is in how many slots it shrinks again.
 	minNotice   = 500 * time.Millisecond
 	idleNotice  = time.Second
 	idlePaces   = 5

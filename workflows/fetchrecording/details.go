@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/markdown"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -93,7 +94,7 @@ func (f *fetch) details() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n", f.headline())
 	if f.reason != "" {
-		fmt.Fprintf(&b, "%s\n\n", markdownText(f.reason))
+		fmt.Fprintf(&b, "%s\n\n", markdown.Escape(f.reason))
 	}
 	fmt.Fprintf(&b, "- Call: session `%s` of bot `%s`, %s\n", f.input.SessionID, f.input.BotID, f.callTime.Format(time.RFC3339))
 	fmt.Fprintf(&b, "- Last status: %s, after %d check(s)\n", orDash(f.state.LastStatus), f.state.StatusChecks)
@@ -112,7 +113,7 @@ func (f *fetch) details() string {
 		fmt.Fprintf(&b, "- Archived: `%s`, %d bytes\n", done.Key, done.Bytes)
 	}
 	for _, note := range f.notes {
-		fmt.Fprintf(&b, "- Note: %s\n", markdownText(note))
+		fmt.Fprintf(&b, "- Note: %s\n", markdown.Escape(note))
 	}
 	return b.String()
 }
@@ -136,11 +137,6 @@ func (f *fetch) headline() string {
 	default:
 		return "Done: " + string(f.phase)
 	}
-}
-
-// markdownText keeps a vendor's text from being read as Markdown.
-func markdownText(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "\n", " ", "`", "'", "*", `\*`, "_", `\_`, "[", `\[`, "<", "&lt;").Replace(text)
 }
 
 func orDash(text string) string {
