@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
@@ -58,7 +59,7 @@ func (a *CheckStatus) awaitSlot(ctx context.Context, slot *callbudget.Slot) erro
 }
 
 // report tells the call budget what concerns all its calls.
-func (a *CheckStatus) report(ctx context.Context, input fetchrecording.CheckStatusInput, err error) {
+func (a *CheckStatus) report(ctx context.Context, served *account.Account, input fetchrecording.CheckStatusInput, err error) {
 	if input.Slot == nil {
 		return
 	}
@@ -88,6 +89,6 @@ func (a *CheckStatus) report(ctx context.Context, input fetchrecording.CheckStat
 		report.Result = callbudget.Unused
 	}
 	if input.Slot.Probe || report.Result == callbudget.Late || report.Result == callbudget.Refused || report.Result == callbudget.Blocked {
-		a.Slots.Report(context.WithoutCancel(ctx), report) // Also if the worker is stopping.
+		a.Slots.Report(context.WithoutCancel(ctx), served, report) // Also if the worker is stopping.
 	}
 }

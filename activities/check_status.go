@@ -27,21 +27,21 @@ type CheckStatus struct {
 func (a *CheckStatus) Execute(ctx context.Context, input fetchrecording.CheckStatusInput) (*fetchrecording.CheckStatusResult, error) {
 	served, err := a.Served.Of(input.BotID)
 	if err != nil {
-		a.report(ctx, input, errWithdrawn)
+		a.report(ctx, nil, input, errWithdrawn)
 		return nil, activityError(err)
 	}
 	workflowID := activity.GetInfo(ctx).WorkflowExecution.ID
 	token, err := served.Sealer.Open(seal.Token, workflowID, string(input.Token), time.Now())
 	if err != nil {
-		a.report(ctx, input, err)
+		a.report(ctx, served, input, err)
 		return nil, sealError(err, failure.TokenStale)
 	}
 	if err := a.awaitSlot(ctx, input.Slot); err != nil {
-		a.report(ctx, input, err)
+		a.report(ctx, served, input, err)
 		return nil, activityError(err)
 	}
 	response, err := served.Client.FetchRecordings(ctx, token, input.Session, input.UserID)
-	a.report(ctx, input, err)
+	a.report(ctx, served, input, err)
 	if err != nil {
 		return nil, activityError(err)
 	}

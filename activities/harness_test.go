@@ -222,6 +222,6 @@ func (c *callSlots) Take(_ context.Context, _ *account.Account, want callbudget.
 
 func (c *callSlots) IsVoid(callbudget.Slot) bool { return c.void }
 
-func (c *callSlots) Report(_ context.Context, report callbudget.CallReport) {
+func (c *callSlots) Report(_ context.Context, _ *account.Account, report callbudget.CallReport) {
 	c.reports = append(c.reports, report)
 }

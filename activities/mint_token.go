@@ -30,8 +30,9 @@ type CallSlots interface {
 	// IsVoid reports whether a slot was withdrawn.
 	IsVoid(slot callbudget.Slot) bool
 
-	// Report tells how a call ended that was refused, or that was a probe.
-	Report(ctx context.Context, report callbudget.CallReport)
+	// Report tells how a call of the account ended that was refused, or that was a probe.
+	// The account is nil if it is not served any more.
+	Report(ctx context.Context, served *account.Account, report callbudget.CallReport)
 }
 
 // Execute waits for the slot, mints the token and seals it for the calling workflow.

@@ -13,30 +13,46 @@ import (
 	"github.com/callvault/callvault/workflows/callbudget"
 )
 
-func workflowID(budget string) string { return workflows.CallBudgetWorkflowID(budget) }
-
-// takeSlot sends a request to the budget's workflow, and starts that if it does not run.
-func (c *Client) takeSlot(ctx context.Context, b *budget, ask callbudget.Ask) (callbudget.Answer, error) {
+// ask sends a request to the workflow of a budget, and starts that if it does not run. It
+// returns once the request has reached a stage: completed, or accepted.
+func (c *Client) ask(ctx context.Context, budget string, ask callbudget.Ask, stage client.WorkflowUpdateStage) (client.WorkflowUpdateHandle, error) {
 	update := client.UpdateWorkflowOptions{
-		WorkflowID:   workflowID(b.name),
+		WorkflowID:   workflows.CallBudgetWorkflowID(budget),
 		UpdateName:   callbudget.UpdateTakeSlot,
 		Args:         []any{ask},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
+		WaitForStage: stage,
 	}
 	handle, err := c.options.Temporal.UpdateWorkflow(ctx, update)
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
 		handle, err = c.options.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-			StartWorkflowOperation: c.options.Temporal.NewWithStartWorkflowOperation(callbudget.StartOptions(b.name),
-				workflows.CallBudgetWorkflowName, callbudget.Input{Name: b.name, Configured: ask.Configured, ConfiguredAt: ask.ConfiguredAt}),
+			StartWorkflowOperation: c.options.Temporal.NewWithStartWorkflowOperation(callbudget.StartOptions(budget),
+				workflows.CallBudgetWorkflowName, callbudget.Input{Name: budget, Configured: ask.Configured, ConfiguredAt: ask.ConfiguredAt}),
 			UpdateOptions: update,
 		})
 	}
 	if err != nil {
-		return callbudget.Answer{}, err
+		return nil, err
 	}
-	var answer callbudget.Answer
-	return answer, handle.Get(ctx, &answer)
+	return handle, rejection(ctx, handle)
+}
+
+// rejection returns why a request was rejected, or nil. A rejected one has an outcome
+// already, which needs no connection to the server.
+func rejection(ctx context.Context, handle client.WorkflowUpdateHandle) error {
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	var rejected *temporal.ApplicationError
+	if err := handle.Get(ended, nil); errors.As(err, &rejected) {
+		return err
+	}
+	return nil
+}
+
+// isGivenBack reports whether a slot was taken too late.
+func isGivenBack(err error) bool {
+	var rejected *temporal.ApplicationError
+	return errors.As(err, &rejected) && rejected.Type() == callbudget.ErrorTypeGivenBack
 }
 
 // isBusy reports whether a request failed only because others came first, or because

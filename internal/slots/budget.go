@@ -1,6 +1,7 @@
 package slots
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -9,9 +10,6 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/workflows/callbudget"
 )
-
-// spareNotice is how long before its time a slot that was left over can still be used.
-const spareNotice = 250 * time.Millisecond
 
 // budget is one call budget as this process sees it: the calls that wait here, and the
 // requests for them. While calls wait, one goroutine asks for their slots.
@@ -26,8 +24,7 @@ type budget struct {
 	running bool
 	better  chan struct{} // closed when a call waits that no request names as well
 	asked   int           // the best level that the running request names
-	spare   *grant        // a slot that nobody waited for yet,
-	spareOf string        // for this bot
+	number  int           // of the last request
 	void    time.Time     // slots up to then are withdrawn
 
 	counts  map[string]map[int]int // what waits, not told yet
@@ -38,6 +35,7 @@ type budget struct {
 type waiter struct {
 	want    callbudget.Want
 	granted chan grant
+	gone    bool // it does not wait any more
 }
 
 // grant is a slot and when it is to be used, by this machine's clock.
@@ -54,14 +52,11 @@ func newBudget(c *Client, name string, served *account.Account, load *load) *bud
 func (b *budget) join(w *waiter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.spare != nil && b.spareOf == w.want.BotID {
-		spare := *b.spare
-		b.spare = nil
-		if time.Until(spare.at) > spareNotice {
-			w.granted <- spare
-			return
-		}
-	}
+	b.await(w)
+}
+
+// await lets a call wait, and has it asked for.
+func (b *budget) await(w *waiter) {
 	b.waiters = append(b.waiters, w)
 	if !b.running {
 		b.running = true
@@ -77,6 +72,7 @@ func (b *budget) join(w *waiter) {
 func (b *budget) leave(w *waiter) (grant, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	w.gone = true
 	b.waiters = slices.DeleteFunc(b.waiters, func(other *waiter) bool { return other == w })
 	select {
 	case got := <-w.granted:
@@ -86,34 +82,79 @@ func (b *budget) leave(w *waiter) (grant, bool) {
 	}
 }
 
-// give gives a slot to a call: the wanted one, else another one of the bot.
-func (b *budget) give(want callbudget.Want, got grant) {
+// reservation is a slot that was offered to the process, and the call that is to have it
+// once it is taken.
+type reservation struct {
+	grant
+	waiter *waiter
+	want   callbudget.Want // that the slot was handed out for
+}
+
+// reserve reserves a slot that was offered at a time for a call: for a more urgent one of
+// the bot if there is one now, the wanted one, or another one. It returns nil if none is
+// left.
+func (b *budget) reserve(answer callbudget.Answer, offered time.Time) *reservation {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	best := b.fitting(answer.Want)
+	if best == nil {
+		return nil
+	}
+	return &reservation{grant{answer.Slot, offered.Add(answer.In)}, best, answer.Want}
+}
+
+// fitting returns the call that fits a want best, and lets it wait no longer.
+func (b *budget) fitting(want callbudget.Want) *waiter {
 	var best *waiter
 	for _, w := range b.waiters {
-		if w.want.BotID == want.BotID && (best == nil || fit(w, want) < fit(best, want)) {
+		if w.want.BotID == want.BotID && (best == nil || compareFit(w, best, want) < 0) {
 			best = w
 		}
 	}
-	if best == nil && got.slot.Probe {
-		go b.client.Report(context.Background(), callbudget.CallReport{BotID: want.BotID, Slot: *got.slot, Result: callbudget.Unused})
-		return
-	}
-	if best == nil {
-		b.spare, b.spareOf = &got, want.BotID
-		return
-	}
 	b.waiters = slices.DeleteFunc(b.waiters, func(w *waiter) bool { return w == best })
-	best.granted <- got
+	return best
 }
 
-// fit is lower the better a call fits a want.
-func fit(w *waiter, want callbudget.Want) int {
-	if w.want == want {
-		return 0
+// settle gives a slot to its call if it was taken. Otherwise the call waits again.
+func (b *budget) settle(r *reservation, failed error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := r.waiter
+	if failed != nil {
+		if !w.gone {
+			b.await(w)
+		}
+		return
 	}
-	return w.want.Level
+	if w.gone {
+		w = b.fitting(r.want)
+	}
+	if w == nil {
+		b.decline(callbudget.Answer{Slot: r.slot, Want: r.want})
+		return
+	}
+	w.granted <- r.grant
+}
+
+// decline gives a slot back that no call waits for.
+func (b *budget) decline(answer callbudget.Answer) {
+	go b.client.Report(context.Background(), b.served, callbudget.CallReport{BotID: answer.Want.BotID, Slot: *answer.Slot, Result: callbudget.Unused})
+}
+
+// compareFit puts the call first that fits a slot for a want better: first one whose
+// refusal would tell as much, then the more urgent one, then the wanted one.
+func compareFit(a, b *waiter, want callbudget.Want) int {
+	differs := func(is bool) int {
+		if is {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(
+		cmp.Compare(differs(a.want.Suspect == want.Suspect), differs(b.want.Suspect == want.Suspect)),
+		cmp.Compare(a.want.Level, b.want.Level),
+		cmp.Compare(differs(a.want == want), differs(b.want == want)),
+	)
 }
 
 func (b *budget) isAsking() bool {

@@ -1,6 +1,7 @@
 // Package slots gets call slots for one worker process. The calls that wait in the
-// process share one request to the workflow of their call budget, so that at most one
-// slot is lost if the process is killed.
+// process share one request to the workflow of their call budget, and no slot is used
+// before the workflow knows: one that is handed out to a process that was killed goes to
+// another call.
 package slots
 
 import (
@@ -16,6 +17,7 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/timing"
+	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/callbudget"
 )
 
@@ -118,25 +120,12 @@ func (c *Client) Close(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, name := range asking {
 		all.Go(func() {
-			if err := c.options.Temporal.SignalWorkflow(ctx, workflowID(name), "", callbudget.SignalLeave, callbudget.Leave{Worker: c.worker}); err != nil {
+			if err := c.options.Temporal.SignalWorkflow(ctx, workflows.CallBudgetWorkflowID(name), "", callbudget.SignalLeave, callbudget.Leave{Worker: c.worker}); err != nil {
 				c.options.Logger.Warn("a request for a call slot could not be taken back: the slot may be lost", "budget", name, "error", err)
 			}
 		})
 	}
 	all.Wait()
-}
-
-// reportTimeout bounds how long a call's result is held back by its report.
-const reportTimeout = 10 * time.Second
-
-// Report tells the budget how a call ended. A report that does not arrive is logged:
-// the next refusal tells the same.
-func (c *Client) Report(ctx context.Context, report callbudget.CallReport) {
-	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
-	defer cancel()
-	if err := c.options.Temporal.SignalWorkflow(ctx, workflowID(report.Slot.Budget), "", callbudget.SignalReportCall, report); err != nil {
-		c.options.Logger.Warn("the call budget could not be told how a call ended", "budget", report.Slot.Budget, "result", string(report.Result), "error", err)
-	}
 }
 
 // budget returns the budget of a bot's calls.

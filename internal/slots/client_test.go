@@ -38,15 +38,17 @@ type server struct {
 	client.Client
 	asks chan ask
 
-	mu      sync.Mutex
-	signals []any
-	waiting map[string]*taskqueuepb.TaskQueueStats // by queue
+	mu        sync.Mutex
+	rejects   error // by which an ask that takes a slot is rejected; nil if it is accepted
+	signals   []any
+	signalled []string                               // the workflows that got them
+	waiting   map[string]*taskqueuepb.TaskQueueStats // by queue
 }
 
 type ask struct {
 	callbudget.Ask
 	workflowID string
-	answer     chan<- any // a callbudget.Answer or an error
+	answer     chan<- any // a callbudget.Answer, or an error with which it fails
 }
 
 func newServer() *server {
@@ -55,25 +57,50 @@ func newServer() *server {
 
 func (s *server) UpdateWorkflow(ctx context.Context, options client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
 	answer := make(chan any, 1)
+	s.mu.Lock()
+	rejected := s.rejects
+	s.mu.Unlock()
 	select {
 	case s.asks <- ask{options.Args[0].(callbudget.Ask), options.WorkflowID, answer}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+	if options.WaitForStage == client.WorkflowUpdateStageAccepted {
+		return handle{answers: answer, rejected: rejected}, nil
 	}
 	select {
 	case got := <-answer:
 		if err, failed := got.(error); failed {
 			return nil, err
 		}
-		return handle{answer: got.(callbudget.Answer)}, nil
+		answer <- got
+		return handle{answers: answer}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-func (s *server) SignalWorkflow(_ context.Context, _, _, _ string, signal any) error {
+func (s *server) rejectWith(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.rejects = err
+}
+
+// signal waits for the first signal.
+func (s *server) signal(t *testing.T) any {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.signals) > 0
+	}, time.Minute, time.Millisecond, "a backstop")
+	return s.signals[0]
+}
+
+func (s *server) SignalWorkflow(_ context.Context, workflowID, _, _ string, signal any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signalled = append(s.signalled, workflowID)
 	s.signals = append(s.signals, signal)
 	return nil
 }
@@ -113,14 +140,25 @@ func (s *server) next(t *testing.T) ask {
 	return ask{}
 }
 
+// handle is an update that was accepted or rejected. Like that of the SDK it needs no
+// connection, and so no time, to tell that it was rejected.
 type handle struct {
 	client.WorkflowUpdateHandle
-	answer callbudget.Answer
+	answers  <-chan any
+	rejected error
 }
 
-func (h handle) Get(_ context.Context, into any) error {
-	*into.(*callbudget.Answer) = h.answer
-	return nil
+func (h handle) Get(ctx context.Context, into any) error {
+	if h.rejected != nil || ctx.Err() != nil {
+		return errors.Join(h.rejected, ctx.Err())
+	}
+	select {
+	case got := <-h.answers:
+		*into.(*callbudget.Answer) = got.(callbudget.Answer)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func openAccount(t *testing.T, scope account.Scope) *account.Account {
@@ -166,6 +204,16 @@ func (h *harness) take(t *testing.T, want callbudget.Want) <-chan taken {
 	return done
 }
 
+// give answers an ask with a slot, and returns the ask that takes it.
+func (h *harness) give(t *testing.T, got ask, slot *callbudget.Slot, to callbudget.Want) ask {
+	t.Helper()
+	got.answer <- callbudget.Answer{Slot: slot, Want: to, In: time.Until(slot.At)}
+	taking := h.next(t)
+	require.Equal(t, slot.At, taking.Took)
+	require.True(t, taking.Takes)
+	return taking
+}
+
 func slotAt(at time.Time) *callbudget.Slot {
 	return &callbudget.Slot{Budget: botA, At: at, Within: time.Minute}
 }
@@ -185,7 +233,9 @@ func TestCallGetsTheSlotThatTheBudgetAnswersWith(t *testing.T) {
 	require.Positive(t, got.Patience)
 
 	slot := slotAt(time.Now().Add(3 * time.Second))
-	got.answer <- callbudget.Answer{Slot: slot, Want: want(botA, 4), In: 3 * time.Second}
+	require.Zero(t, got.Took)
+	taking := h.give(t, got, slot, want(botA, 4))
+	require.Empty(t, taking.Wants, "no other call waits")
 	result := <-done
 	require.NoError(t, result.err)
 	require.Equal(t, slot, result.slot)
@@ -198,26 +248,25 @@ func TestBotsOfAnAccountMayShareABudget(t *testing.T) {
 	require.Equal(t, "call-budget/acme", h.next(t).workflowID)
 }
 
-// However many calls wait in the process, one ask names them all: a process that is
-// killed loses one slot.
+// However many calls wait in the process, one ask names them all, and takes the slot of
+// the one before.
 func TestProcessAsksOnceForAllItsCalls(t *testing.T) {
 	h := newHarness(t, time.Minute, account.PerAccount)
 	first := h.take(t, want(botA, 8))
 	got := h.next(t)
 	second, third := h.take(t, want(botA, 10)), h.take(t, want(botB, 8))
 	h.requireSilence(t)
-	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 8)}
+	got = h.give(t, got, slotAt(time.Now()), want(botA, 8))
 	require.NoError(t, (<-first).err)
 
-	got = h.next(t)
 	require.ElementsMatch(t, []callbudget.Want{want(botA, 10), want(botB, 8)}, got.Wants)
 	require.Equal(t, 8, got.Wants[0].Level, "the most urgent one first")
-	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botB, 8)}
+	got = h.give(t, got, slotAt(time.Now()), want(botB, 8))
 	require.NoError(t, (<-third).err)
-	got = h.next(t)
 	require.Equal(t, []callbudget.Want{want(botA, 10)}, got.Wants)
-	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 10)}
+	got = h.give(t, got, slotAt(time.Now()), want(botA, 10))
 	require.NoError(t, (<-second).err)
+	require.Empty(t, got.Wants)
 }
 
 // requireSilence checks that nothing is asked for while the calls that were started
@@ -240,11 +289,10 @@ func TestMoreUrgentCallAsksAtOnce(t *testing.T) {
 	require.Equal(t, []callbudget.Want{want(botA, 1), want(botA, 8)}, now.Wants)
 	require.Equal(t, before.Worker, now.Worker, "the budget forgets the first ask of the process")
 	before.answer <- callbudget.Answer{}
-	now.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 1)}
+	got := h.give(t, now, slotAt(time.Now()), want(botA, 1))
 	require.NoError(t, (<-urgent).err)
-	got := h.next(t)
 	require.Equal(t, []callbudget.Want{want(botA, 8)}, got.Wants)
-	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 8)}
+	h.give(t, got, slotAt(time.Now()), want(botA, 8))
 	require.NoError(t, (<-later).err)
 }
 
@@ -257,28 +305,70 @@ func TestCallThatIsHeldForLongIsGivenBack(t *testing.T) {
 	require.Nil(t, result.slot)
 }
 
-// The slot that its call no longer waits for is not lost if another call comes in time.
-func TestSlotThatNobodyWaitsForGoesToTheNextCall(t *testing.T) {
+func TestSlotThatNobodyWaitsForIsGivenBack(t *testing.T) {
 	h := newHarness(t, 10*time.Millisecond, account.PerBot)
 	gone := h.take(t, want(botA, 4))
 	got := h.next(t)
 	require.Error(t, (<-gone).err)
 	slot := slotAt(time.Now().Add(time.Minute))
 	got.answer <- callbudget.Answer{Slot: slot, Want: want(botA, 4), In: time.Minute}
-	require.Eventually(t, func() bool {
-		result := <-h.take(t, want(botA, 6))
-		return result.err == nil && result.slot == slot
-	}, 10*time.Second, time.Millisecond)
+	require.Equal(t, callbudget.CallReport{BotID: botA, Slot: *slot, Result: callbudget.Unused}, h.signal(t))
 }
 
-func TestProbeGoesToACallOfItsBot(t *testing.T) {
+func TestSlotThatItsCallDoesNotWaitForGoesToAnotherCallOfTheBot(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerAccount)
+	gone, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, _, err := h.client.Take(gone, h.account, want(botA, 4))
+		failed <- err
+	}()
+	got := h.next(t)
+	other := h.take(t, want(botA, 6))
+	h.requireSilence(t)
+	cancel()
+	require.ErrorIs(t, <-failed, context.Canceled)
+	slot := slotAt(time.Now())
+	h.give(t, got, slot, want(botA, 4))
+	require.Equal(t, slot, (<-other).slot)
+}
+
+func TestSlotOfOneBotGoesToNoCallOfAnother(t *testing.T) {
 	h := newHarness(t, 200*time.Millisecond, account.PerAccount)
 	other := h.take(t, want(botB, 1))
 	got := h.next(t)
-	probe := slotAt(time.Now())
-	probe.Probe = true
-	got.answer <- callbudget.Answer{Slot: probe, Want: want(botA, 4)}
-	require.Error(t, (<-other).err, "it tells nothing of another bot")
+	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 4)}
+	require.Equal(t, callbudget.Unused, h.signal(t).(callbudget.CallReport).Result)
+	require.Error(t, (<-other).err)
+}
+
+// A slot is used only if the budget knows that it is: one that was taken too late may
+// have gone to another call.
+func TestSlotThatIsTakenTooLateIsNotUsed(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	done := h.take(t, want(botA, 4))
+	h.rejectWith(temporal.NewApplicationError("too late", callbudget.ErrorTypeGivenBack))
+	h.give(t, h.next(t), slotAt(time.Now()), want(botA, 4))
+	got := h.next(t)
+	require.Equal(t, []callbudget.Want{want(botA, 4)}, got.Wants, "the call waits for the next one")
+	require.Zero(t, got.Took)
+	h.rejectWith(nil)
+	slot := slotAt(time.Now().Add(time.Second))
+	h.give(t, got, slot, want(botA, 4))
+	require.Equal(t, slot, (<-done).slot)
+}
+
+// While the budget's workflow continues as new it takes no requests.
+func TestTakingASlotIsRepeatedWhileTheBudgetIsBusy(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	done := h.take(t, want(botA, 4))
+	h.rejectWith(temporal.NewApplicationError("continues as new", callbudget.ErrorTypeBusy))
+	slot := slotAt(time.Now().Add(time.Minute))
+	h.give(t, h.next(t), slot, want(botA, 4))
+	require.Equal(t, slot.At, h.next(t).Took)
+	h.rejectWith(nil)
+	require.Equal(t, slot.At, h.next(t).Took)
+	require.Equal(t, slot, (<-done).slot)
 }
 
 func TestAskIsRepeatedAfterAFailure(t *testing.T) {
@@ -290,7 +380,7 @@ func TestAskIsRepeatedAfterAFailure(t *testing.T) {
 			h := newHarness(t, time.Minute, account.PerBot)
 			done := h.take(t, want(botA, 4))
 			h.next(t).answer <- err
-			h.next(t).answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 4)}
+			h.give(t, h.next(t), slotAt(time.Now()), want(botA, 4))
 			require.NoError(t, (<-done).err)
 		})
 	}
@@ -306,7 +396,9 @@ func TestWithdrawnSlotIsVoid(t *testing.T) {
 	require.True(t, h.client.IsVoid(*slotAt(at)))
 	require.True(t, h.client.IsVoid(*slotAt(at.Add(-time.Second))))
 	require.False(t, h.client.IsVoid(*slotAt(at.Add(time.Millisecond))))
-	got.answer <- callbudget.Answer{Slot: slotAt(at.Add(time.Second)), Want: want(botA, 4), VoidThrough: at.Add(-time.Hour)}
+	later := slotAt(at.Add(time.Second))
+	got.answer <- callbudget.Answer{Slot: later, Want: want(botA, 4), VoidThrough: at.Add(-time.Hour)}
+	require.Equal(t, later.At, h.next(t).Took)
 	require.NoError(t, (<-done).err)
 	require.True(t, h.client.IsVoid(*slotAt(at)), "an earlier time takes nothing back")
 }
@@ -330,7 +422,7 @@ func TestNoCallIsMadeWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 				h.requireSilence(t)
 				h.setWaiting("callvault-transfer/acme", 0, 0)
 			}
-			h.next(t).answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 4)}
+			h.give(t, h.next(t), slotAt(time.Now()), want(botA, 4))
 			require.NoError(t, (<-done).err)
 		})
 	}
@@ -363,6 +455,48 @@ func TestProcessThatStopsTakesItsAskBack(t *testing.T) {
 func TestReportGoesToTheSlotsBudget(t *testing.T) {
 	h := newHarness(t, time.Minute, account.PerBot)
 	report := callbudget.CallReport{BotID: botA, Slot: *slotAt(time.Now()), Result: callbudget.Refused}
-	h.client.Report(t.Context(), report)
+	h.client.Report(t.Context(), h.account, report)
 	require.Equal(t, []any{report}, h.signals)
+}
+
+// What may concern all bots of an account is told to all its budgets.
+func TestReportThatConcernsTheAccountGoesToItsOtherBudgets(t *testing.T) {
+	for name, row := range map[string]struct {
+		report callbudget.CallReport
+		told   callbudget.CallResult
+	}{
+		"a first failure":     {callbudget.CallReport{Result: callbudget.Blocked}, callbudget.Blocked},
+		"a probe that failed": {callbudget.CallReport{Result: callbudget.Blocked, Slot: callbudget.Slot{Probe: true, ForAccount: true}}, callbudget.Blocked},
+		"a probe's answer":    {callbudget.CallReport{Result: callbudget.Answered, Slot: callbudget.Slot{Probe: true, ForAccount: true}}, callbudget.Answered},
+		"a refusal by rate":   {callbudget.CallReport{Result: callbudget.Refused, Slot: callbudget.Slot{Probe: true, ForAccount: true}}, callbudget.Answered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, time.Minute, account.PerBot)
+			row.report.BotID, row.report.Slot.Budget = botA, botA
+			h.client.Report(t.Context(), h.account, row.report)
+			require.Equal(t, []string{"call-budget/" + botA, "call-budget/" + botB}, h.signalled)
+			require.Equal(t, row.report, h.signals[0])
+			elsewhere := row.report
+			elsewhere.Elsewhere, elsewhere.Result = true, row.told
+			require.Equal(t, elsewhere, h.signals[1])
+		})
+	}
+}
+
+func TestReportThatConcernsOneBudgetGoesToNoOther(t *testing.T) {
+	for name, row := range map[string]struct {
+		scope  account.Scope
+		report callbudget.CallReport
+	}{
+		"another probe of one bot": {account.PerBot, callbudget.CallReport{Result: callbudget.Blocked, Slot: callbudget.Slot{Probe: true}}},
+		"a late slot":              {account.PerBot, callbudget.CallReport{Result: callbudget.Late, Slot: callbudget.Slot{Probe: true, ForAccount: true}}},
+		"the account's budget":     {account.PerAccount, callbudget.CallReport{Result: callbudget.Blocked}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, time.Minute, row.scope)
+			row.report.BotID, row.report.Slot.Budget = botA, h.account.BudgetName(botA)
+			h.client.Report(t.Context(), h.account, row.report)
+			require.Equal(t, []any{row.report}, h.signals)
+		})
+	}
 }

@@ -3,6 +3,7 @@ package slots
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -41,7 +42,7 @@ type load struct {
 
 	mu           sync.Mutex
 	readyCounted time.Time
-	full         bool
+	full         atomic.Bool
 }
 
 func newLoad(c *Client, served *account.Account) *load { return &load{client: c, served: served} }
@@ -57,18 +58,31 @@ func (l *load) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if time.Since(l.readyCounted) < readyInterval {
-		return l.full
+		return l.full.Load()
 	}
 	l.readyCounted = time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
 	defer cancel()
 	ready, age := l.backlog(ctx, fetchrecording.TransferTaskQueue(l.served.Name))
 	full := ready >= maxReady || ready > 0 && age >= maxReadyAge
-	if full != l.full {
+	if full != l.full.Load() {
 		l.client.options.Logger.Info("downloads wait: no status is asked for until they have started", "account", l.served.Name, "waiting", full, "files", ready, "oldest", age)
 	}
-	l.full = full
+	l.full.Store(full)
 	return full
+}
+
+// isKnownFull is isFull as it was found last, without a wait. They are counted again when
+// it is time.
+func (l *load) isKnownFull() bool {
+	if l.mu.TryLock() {
+		isOld := time.Since(l.readyCounted) >= readyInterval
+		l.mu.Unlock()
+		if isOld {
+			go l.isFull()
+		}
+	}
+	return l.full.Load()
 }
 
 // count adds to the calls that are held in the process those that wait in the queues of

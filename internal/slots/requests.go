@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/client"
+
 	"github.com/callvault/callvault/workflows/callbudget"
 )
 
@@ -26,50 +28,47 @@ const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 15 * time.Second
 	busyPause  = time.Second
+
+	// takePause is the wait before a slot is tried to be taken again, and takeNotice how
+	// long before the slot's time that is given up.
+	takePause  = 30 * time.Millisecond
+	takeNotice = 100 * time.Millisecond
 )
 
-// run asks for slots as long as calls wait. A request is repeated before it is answered
-// if a more urgent call comes: the budget's workflow then forgets the first one, and
-// answers it without a slot.
+// run asks for slots as long as calls wait. It asks again before it is answered if a more
+// urgent call comes: the budget's workflow then forgets the first request, and answers it
+// without a slot.
 func (b *budget) run() {
 	pause, underWay := firstPause, 0
-	answered := make(chan reply, maxRequests)
+	ended := make(chan error, maxRequests)
 	for {
 		b.load.awaitRoom()
-		wants, better := b.wants()
-		if len(wants) == 0 && underWay == 0 {
+		next, better := b.next()
+		if len(next.wants) == 0 && underWay == 0 {
 			if b.end() {
 				return
 			}
 			continue
 		}
-		if len(wants) > 0 && underWay < maxRequests {
+		if len(next.wants) > 0 && underWay < maxRequests {
 			underWay++
-			go func() { answered <- b.ask(wants) }()
+			go func() { ended <- b.ask(next) }()
 		}
 		for again := false; !again; {
 			select {
 			case <-better:
 				again = true
-			case got := <-answered:
+			case err := <-ended:
 				underWay--
-				// After a slot it is time for the next, also if another request waits.
-				again = got.slot || underWay == 0
-				if got.err == nil {
+				again = underWay == 0 // Otherwise another request waits.
+				if err == nil {
 					pause = firstPause
 				} else if again {
-					pause = b.backOff(got.err, pause, better)
+					pause = b.backOff(err, pause, better)
 				}
 			}
 		}
 	}
-}
-
-// reply is how a request ended: with a slot, and then not before it is time for the next
-// request, without one, or with an error.
-type reply struct {
-	slot bool
-	err  error
 }
 
 // backOff waits after a request that failed, and returns the next wait.
@@ -96,9 +95,9 @@ func (b *budget) end() bool {
 	return !b.running
 }
 
-// wants returns what waits, most urgent first, and a channel that is closed if
-// something more urgent comes.
-func (b *budget) wants() ([]callbudget.Want, <-chan struct{}) {
+// next returns what the next request asks for, most urgent first, its number, and a
+// channel that is closed if something more urgent comes.
+func (b *budget) next() (next wanted, better <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var wants []callbudget.Want
@@ -113,7 +112,14 @@ func (b *budget) wants() ([]callbudget.Want, <-chan struct{}) {
 	for _, want := range wants {
 		b.asked = min(b.asked, want.Level)
 	}
-	return wants, b.better
+	b.number++
+	return wanted{wants, b.number}, b.better
+}
+
+// wanted is what one request asks for.
+type wanted struct {
+	wants  []callbudget.Want
+	number int
 }
 
 // compareWants puts the most urgent first, and last what was refused before.
@@ -146,32 +152,75 @@ func inTurns(wants []callbudget.Want) []callbudget.Want {
 	return append(first, rest...)[:callbudget.MaxWants]
 }
 
-// ask sends one request, gives the slot to the call that it is for, and waits until it
-// is time for the next request.
-func (b *budget) ask(wants []callbudget.Want) reply {
+// ask sends a request, and the next one when that is answered with a slot, until one is
+// answered without. Each takes the slot of the one before, when it is time, for the call
+// that waits for it.
+func (b *budget) ask(next wanted) error {
+	var taking *reservation
+	for {
+		answer, err := b.exchange(next, taking)
+		if err != nil || answer.Slot == nil {
+			return err
+		}
+		received := time.Now()
+		time.Sleep(answer.TakeIn)
+		if taking = b.reserve(answer, received); taking == nil {
+			b.decline(answer)
+			return nil
+		}
+		next, _ = b.next()
+		if b.load.isKnownFull() {
+			next.wants = nil
+		}
+	}
+}
+
+// exchange sends one request, which takes a slot if one is reserved, and returns its
+// answer.
+func (b *budget) exchange(next wanted, taking *reservation) (answer callbudget.Answer, err error) {
 	// Longer than the workflow waits, so that no answer is missed.
 	ctx, cancel := context.WithTimeout(context.Background(), patience+margin)
 	defer cancel()
-	answer, err := b.client.takeSlot(ctx, b, callbudget.Ask{
+	ask := callbudget.Ask{
 		Worker:       b.client.worker,
-		Wants:        wants,
+		Number:       next.number,
+		Wants:        next.wants,
+		Takes:        true,
 		Patience:     patience,
 		Configured:   b.served.Budget.Windows,
 		ConfiguredAt: b.client.started,
 		VoidKnown:    b.voidThrough(),
 		Waiting:      b.waiting(),
-	})
-	switch {
-	case ctx.Err() != nil:
-		return reply{} // There was no slot.
-	case err != nil:
-		return reply{err: err}
+	}
+	var asked client.WorkflowUpdateHandle
+	if taking == nil {
+		asked, err = b.client.ask(ctx, b.name, ask, client.WorkflowUpdateStageCompleted)
+	} else {
+		ask.Took = taking.slot.At
+		asked, err = b.take(ctx, ask, taking.at)
+		b.settle(taking, err)
+		if isGivenBack(err) {
+			return answer, nil // The call waits again.
+		}
+	}
+	if err == nil {
+		err = asked.Get(ctx, &answer)
+	}
+	if ctx.Err() != nil {
+		return callbudget.Answer{}, nil // There was no slot.
 	}
 	b.takeVoid(answer.VoidThrough)
-	if answer.Slot == nil {
-		return reply{}
+	return answer, err
+}
+
+// take sends a request that takes a slot, and returns once it was taken. While the
+// budget's workflow continues as new it is repeated, as long as it makes sense.
+func (b *budget) take(ctx context.Context, ask callbudget.Ask, at time.Time) (client.WorkflowUpdateHandle, error) {
+	for {
+		asked, err := b.client.ask(ctx, b.name, ask, client.WorkflowUpdateStageAccepted)
+		if err == nil || !isBusy(err) || time.Until(at) < takeNotice {
+			return asked, err
+		}
+		time.Sleep(takePause)
 	}
-	b.give(answer.Want, grant{answer.Slot, time.Now().Add(answer.In)})
-	time.Sleep(answer.AskIn)
-	return reply{slot: true}
 }

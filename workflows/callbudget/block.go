@@ -93,6 +93,12 @@ func (b block) wait() time.Duration {
 	return min(wait, lastBlockWait)
 }
 
+// answered takes over that a probe was answered.
+func (s *State) answered(report CallReport, now time.Time) {
+	s.unblockBot(report.BotID, now)
+	s.unblockAccount(now)
+}
+
 // unblockBot takes over that the bot can be called again.
 func (s *State) unblockBot(botID string, now time.Time) {
 	b, known := s.Blocks[botID]
@@ -109,6 +115,9 @@ func (s *State) unblockBot(botID string, now time.Time) {
 
 // probeAll has every suspected bot tried at once, one after the other.
 func (s *State) probeAll(now time.Time) {
+	if s.Account != nil {
+		s.Account.ProbeAt = now
+	}
 	for _, botID := range s.suspected() {
 		blocked := s.Blocks[botID]
 		blocked.ProbeAt = now
@@ -118,6 +127,9 @@ func (s *State) probeAll(now time.Time) {
 
 // probeUnused takes over that a probe told nothing: another one follows at once.
 func (s *State) probeUnused(botID string, now time.Time) {
+	if s.Account != nil {
+		s.Probing, s.Account.ProbeAt = time.Time{}, now
+	}
 	if b, known := s.Blocks[botID]; known {
 		s.Probing, b.ProbeAt = time.Time{}, now
 		s.Blocks[botID] = b
@@ -127,16 +139,22 @@ func (s *State) probeUnused(botID string, now time.Time) {
 // probeUnknown takes over that a probe had no response: the next one follows as if
 // it had failed.
 func (s *State) probeUnknown(botID string, now time.Time) {
+	if s.Account != nil {
+		s.Probing, s.Account.ProbeAt = time.Time{}, now.Add(max(s.Account.wait(), firstBlockWait))
+	}
 	if b, known := s.Blocks[botID]; known {
 		s.Probing, b.ProbeAt = time.Time{}, now.Add(max(b.wait(), firstBlockWait))
 		s.Blocks[botID] = b
 	}
 }
 
-// probeDue returns when a call of a want may be made for a blocked bot. ok is false if
-// the bot is not blocked. A call that somebody sent to the front is tried at once.
+// probeDue returns when a call of a want may be made for a blocked bot or account. ok is
+// false if neither is blocked. A call that somebody sent to the front is tried at once.
 func (s *State) probeDue(want Want) (at time.Time, ok bool) {
 	b, blocked := s.Blocks[want.BotID]
+	if s.Account != nil {
+		b, blocked = *s.Account, true
+	}
 	if !blocked {
 		return time.Time{}, false
 	}
@@ -148,6 +166,11 @@ func (s *State) probeDue(want Want) (at time.Time, ok bool) {
 		at = latest(at, s.Probing.Add(probeTimeout))
 	}
 	return at, true
+}
+
+// isBlocked reports whether a bot needs operator action for all that is known.
+func (s *State) isBlocked() bool {
+	return s.Account != nil && s.Account.isSure() || len(s.blocked()) > 0
 }
 
 // blocked returns the bots that are surely blocked, the one that is blocked longest

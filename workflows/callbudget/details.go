@@ -20,7 +20,7 @@ func (b *budget) status(now time.Time) workflows.BudgetStatus {
 		AsOf:         now.UTC(),
 		LimitsReason: s.SetReason,
 		Waiting:      b.waiting(),
-		Slots:        s.Handed,
+		Slots:        s.Handed - s.GivenBack,
 		Refusals:     s.Refusals,
 		LastSlotAt:   s.Slots.last(),
 		Changes:      s.Changes,
@@ -29,6 +29,9 @@ func (b *budget) status(now time.Time) workflows.BudgetStatus {
 	switch {
 	case s.Paused != nil:
 		status.State, status.Reason, status.Since = workflows.BudgetPaused, s.Paused.Reason, s.Paused.Since
+	case s.Account != nil && s.Account.isSure():
+		status.State, status.Since, status.Until = workflows.BudgetBlocked, s.Account.Since, s.Account.ProbeAt.UTC()
+		status.Reason = s.Account.Reason + " (all bots of the account)"
 	case len(blocked) > 0:
 		first := s.Blocks[blocked[0]]
 		status.State, status.Since, status.Until = workflows.BudgetBlocked, first.Since, first.ProbeAt.UTC()

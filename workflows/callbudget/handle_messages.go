@@ -50,9 +50,13 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 		}
 	}
 	switch {
-	case len(ask.Wants) == 0 || len(ask.Wants) > MaxWants || ask.Worker == "" || len(ask.Worker) > maxNameBytes ||
+	case len(ask.Wants) == 0 && ask.Took.IsZero() || len(ask.Wants) > MaxWants || ask.Worker == "" || len(ask.Worker) > maxNameBytes ||
 		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > MaxWants || !areValid(ask.Wants):
 		return errors.New("an ask needs a worker, 1 to 100 wants with levels from 1 to 10, and how long it waits, at most 10 minutes")
+	case !ask.Took.IsZero():
+		if !b.state.isOffered(ask.Worker, ask.Took) {
+			return temporal.NewApplicationError("the slot was taken too late: it was given back", ErrorTypeGivenBack)
+		}
 	case b.closing:
 		return temporal.NewApplicationError("the budget continues as new: ask again", ErrorTypeBusy)
 	case len(rivals) >= maxPending && worst(rivals, ask.best()) == nil:
@@ -89,13 +93,17 @@ func (b *budget) takeSlot(ctx workflow.Context, ask Ask) (Answer, error) {
 // waited for long enough, or of a worse one.
 func (b *budget) enter(ask Ask, now time.Time) *pending {
 	b.arrivals++
+	b.state.take(ask.Worker, ask.Took)
+	overtaken := false
 	for _, other := range b.asks {
-		if other.Worker == ask.Worker || !now.Before(other.until) {
+		if other.Worker == ask.Worker && other.Number > ask.Number {
+			overtaken = true
+		} else if other.Worker == ask.Worker || !now.Before(other.until) {
 			other.answer = &Answer{}
 		}
 	}
 	b.dropAnswered()
-	if len(b.asks) >= maxPending {
+	if len(b.asks) >= maxPending && len(ask.Wants) > 0 && !overtaken {
 		if given := worst(b.asks, ask.best()); given != nil {
 			given.answer = &Answer{}
 			b.dropAnswered()
@@ -103,6 +111,10 @@ func (b *budget) enter(ask Ask, now time.Time) *pending {
 	}
 	b.adopt(ask, now)
 	waiting := &pending{Ask: ask, number: b.arrivals, until: now.Add(ask.Patience)}
+	if overtaken || len(ask.Wants) == 0 || b.closing || len(b.asks) >= maxPending { // It only takes a slot.
+		waiting.answer = &Answer{VoidThrough: b.state.VoidThrough}
+		return waiting
+	}
 	if b.state.VoidThrough.After(now) && ask.VoidKnown.Before(b.state.VoidThrough) {
 		// It may hold slots that were withdrawn when it did not wait for an answer.
 		waiting.answer = &Answer{VoidThrough: b.state.VoidThrough}
@@ -170,22 +182,26 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 		b.state.refused(report.Slot, report.Span, report.RetryAfter, now)
 		b.withdraw(now)
 		if report.Slot.Probe {
-			b.state.unblockBot(report.BotID, now)
+			b.state.answered(report, now)
 		}
 	case Blocked:
-		if b.state.blockBot(report, now) {
+		news := !report.Elsewhere && b.state.blockBot(report, now)
+		if b.state.blockAccount(report, now) || news {
 			b.withdraw(now)
 		}
 	case Answered:
-		b.state.unblockBot(report.BotID, now)
+		b.state.answered(report, now)
 	case Late:
 		b.state.late(report.LateBy)
-		b.state.unused(report.Slot.At)
+		b.state.giveBack(report.Slot.At)
 		if report.Slot.Probe {
 			b.state.probeUnused(report.BotID, now)
 		}
 	case Unused:
-		b.state.probeUnused(report.BotID, now)
+		b.state.giveBack(report.Slot.At)
+		if report.Slot.Probe {
+			b.state.probeUnused(report.BotID, now)
+		}
 	case Unknown:
 		b.state.probeUnknown(report.BotID, now)
 	}

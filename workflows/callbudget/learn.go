@@ -41,6 +41,10 @@ const (
 	minDoubt   = 10 * time.Minute
 	doubtSpans = 3
 
+	// underWay is how long after a refusal calls are made whose slots were handed out
+	// before.
+	underWay = 10 * time.Second
+
 	// settled is when a call that was not reported as refused counts as accepted.
 	settled = time.Minute
 
@@ -106,6 +110,7 @@ func (w *window) learn(limit int, now time.Time) {
 	}
 	w.Learned, w.ProbeWait = limit, max(firstProbe, probeSpans*w.Span)
 	w.ProbeAt = now.Add(w.ProbeWait)
+	w.LearnedAt = now.UTC()
 }
 
 // longest is how long the vendor may ask to wait: for the longest window, or an hour.
@@ -190,6 +195,9 @@ func (s *State) grow(now time.Time) {
 		if w.Doubts > 0 && s.highest(*w, w.EvidenceFrom, now.Add(-settled)) > 0 {
 			w.Doubts = 0 // Calls are accepted again.
 		}
+		if !w.LearnedAt.IsZero() && now.Sub(w.LearnedAt) >= settled {
+			s.correct(w, now)
+		}
 		switch {
 		case w.Learned == 0 || now.Before(w.ProbeAt):
 		case w.Learned+1 >= w.Calls && w.Calls > 0:
@@ -202,4 +210,16 @@ func (s *State) grow(now time.Time) {
 			w.learn(0, now)
 		}
 	}
+}
+
+// correct takes over that calls which were under way when a limit was learned were
+// accepted: calls overtake each other, so that the one that was refused is not always the
+// first that was too much.
+func (s *State) correct(w *window, now time.Time) {
+	took := s.highest(*w, w.LearnedAt.Add(-w.Span), w.LearnedAt.Add(underWay))
+	if took > w.Learned {
+		s.note(now, "the vendor took %d calls in %s all the same", took, w.Span)
+		w.learn(took, w.LearnedAt)
+	}
+	w.LearnedAt = time.Time{}
 }

@@ -465,3 +465,21 @@ func TestLimitsMayChangeOnTheWay(t *testing.T) {
 	s.requireWithin("60/1m")
 	require.Greater(t, len(s.accepted(s.now.Add(-30*time.Minute))), 29*59, "without the hour the minute binds")
 }
+
+// Calls overtake each other: the one that is refused is not always the first that was
+// too much.
+func TestLimitThatWasLearnedTooLowIsCorrected(t *testing.T) {
+	s := newState("b", windows("60/1m"), start, start)
+	var made []Slot
+	for i := range 7 {
+		made = append(made, s.handOut(start.Add(time.Duration(i)*500*time.Millisecond)))
+	}
+	s.refused(made[4], time.Minute, 0, start.Add(4*time.Second))
+	s.refused(made[6], time.Minute, 0, start.Add(4*time.Second))
+	s.Windows[0].learn(4, start.Add(4*time.Second))
+	s.Windows[0].EvidenceFrom = start
+	s.grow(start.Add(30 * time.Second))
+	require.Equal(t, 4, s.Windows[0].Learned, "another one may still be reported as refused")
+	s.grow(start.Add(2 * time.Minute))
+	require.Equal(t, 5, s.Windows[0].Learned)
+}

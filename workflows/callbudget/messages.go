@@ -25,6 +25,10 @@ const (
 // many workers ask at once; a better one would have been taken.
 const ErrorTypeBusy = "Busy"
 
+// ErrorTypeGivenBack is the type of the error by which an ask is rejected that takes a
+// slot too late: it was given back, and another call may have it.
+const ErrorTypeGivenBack = "GivenBack"
+
 // Levels of urgency: 1 is served first. Each priority of a request has two, the
 // first of them for repeated checks and sessions that the vendor purges soon.
 const (
@@ -70,8 +74,21 @@ type Ask struct {
 	// Worker identifies the process.
 	Worker string `json:"worker"`
 
-	// Wants are the calls that wait in the worker, at least one.
+	// Number counts the process's asks, since they may overtake each other.
+	Number int `json:"number,omitempty"`
+
+	// Wants are the calls that wait in the worker: at least one, unless the ask takes
+	// a slot.
 	Wants []Want `json:"wants"`
+
+	// Takes: the worker uses no slot before an ask that takes it was accepted. A slot
+	// that is not taken in time, because the worker was killed, is given back.
+	// (Workers of v0.3.0 use every slot.)
+	Takes bool `json:"takes,omitempty"`
+
+	// Took is the time of the slot that the ask takes: the one of the last answer.
+	// Zero if there was none.
+	Took time.Time `json:"took,omitzero"`
 
 	// Patience is how long the worker waits for the answer.
 	Patience time.Duration `json:"patience"`
@@ -97,10 +114,10 @@ type Answer struct {
 	// Want is the one that the slot is for.
 	Want Want `json:"want,omitzero"`
 
-	// In is how long after the answer the slot is to be used, and AskIn when the
-	// worker is to ask for the next one: a little before.
-	In    time.Duration `json:"in,omitempty"`
-	AskIn time.Duration `json:"askIn,omitempty"`
+	// In is how long after the answer the slot is to be used, and TakeIn when the worker
+	// is to take it, by its next ask: a little before.
+	In     time.Duration `json:"in,omitempty"`
+	TakeIn time.Duration `json:"takeIn,omitempty"`
 
 	// VoidThrough withdraws the slots up to that time: nobody uses them any more.
 	VoidThrough time.Time `json:"voidThrough,omitzero"`
@@ -119,6 +136,9 @@ type Slot struct {
 	// Probe: the budget is blocked, and the call finds out whether it still has to
 	// be.
 	Probe bool `json:"probe,omitempty"`
+
+	// ForAccount: all bots of the account are blocked, and the probe tells of them all.
+	ForAccount bool `json:"forAccount,omitempty"`
 
 	// Suspect is that of the [Want] that the slot is for.
 	Suspect bool `json:"suspect,omitempty"`
@@ -142,7 +162,7 @@ const (
 	Answered CallResult = "answered"
 	// Late: it was not made, because its slot came too late.
 	Late CallResult = "late"
-	// Unused: it was not made, because its slot was withdrawn.
+	// Unused: it was not made, because its slot was withdrawn or no call was left for it.
 	Unused CallResult = "unused"
 	// Unknown: there was no response; reported for probes alone.
 	Unknown CallResult = "unknown"
@@ -157,6 +177,10 @@ type CallReport struct {
 
 	Slot   Slot       `json:"slot"`
 	Result CallResult `json:"result"`
+
+	// Elsewhere: the slot is of another budget of the bot's account. Told of calls that
+	// need operator action, and of probes for the account.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 
 	// Span is that of the window which refused the call, if the vendor said it.
 	Span time.Duration `json:"span,omitempty"`

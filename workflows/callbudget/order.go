@@ -50,12 +50,18 @@ func (s *State) candidates(asks []*pending, now time.Time) []candidate {
 	return all
 }
 
-// suspicion is higher for a want that is tried last.
+// suspicion is higher for a want that is tried last: of a bot whose calls failed already,
+// while all bots of the account are blocked, or of a fetch whose own call failed.
 func (s *State) suspicion(want Want) int {
-	if _, blocked := s.Blocks[want.BotID]; blocked && want.Suspect {
+	_, blocked := s.Blocks[want.BotID]
+	switch {
+	case blocked && want.Suspect:
+		return 2
+	case blocked && s.Account != nil:
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }
 
 // maxServed bounds the batches that are remembered for their turns: as many as the asks

@@ -23,12 +23,12 @@ const (
 	// maxAhead bounds how long before its time a slot is handed out, beside its notice.
 	maxAhead = 5 * time.Second
 
-	// minNotice is how long after an ask its slot is at least, so that the call has
-	// some time to get from the worker that asked to the one that makes it. An idle
+	// minNotice is how long after an ask its slot is at least, so that the worker can
+	// take it and the call gets to the worker that makes it. An idle
 	// budget has more time, idleNotice, after idlePaces without a slot. If slots come
 	// too late all the same, because workers or the Temporal server are overloaded, the
 	// notice grows up to maxNotice; noticeDecay is in how many slots it shrinks again.
-	minNotice   = 500 * time.Millisecond
+	minNotice   = 600 * time.Millisecond
 	idleNotice  = time.Second
 	idlePaces   = 5
 	maxNotice   = 3 * time.Second
@@ -62,6 +62,9 @@ func (w window) pace() time.Duration { return (w.Span + w.margin()) / time.Durat
 func (s *State) nextSlot(level int) time.Time {
 	_, least, _ := s.pace()
 	at := latest(s.Line, s.StoppedUntil)
+	if !s.VoidThrough.IsZero() {
+		at = latest(at, s.VoidThrough.Add(time.Millisecond))
+	}
 	if len(s.Slots) > 0 {
 		at = latest(at, s.Slots.last().Add(least))
 	}
@@ -135,19 +138,11 @@ func (s *State) notice(now time.Time) time.Duration {
 	return max(minNotice, s.Notice)
 }
 
-// ahead is how long before its time a slot is handed out, so that the call is ready
-// when the time comes: its notice, and one pace so that every slot is handed out when
-// the worker that got the one before asks for the next.
+// ahead is how long before its time a slot is handed out: its notice, and one pace, so
+// that the ask that takes a slot is answered with the next one and no timer is needed.
 func (s *State) ahead() time.Duration {
 	even, _, _ := s.pace()
 	return max(minNotice, s.Notice) + min(even, maxAhead)
-}
-
-// askIn is how long after now a worker asks for the next slot: when that is due to be
-// handed out. In is when its slot is to be used.
-func (s *State) askIn(in time.Duration) time.Duration {
-	even, _, _ := s.pace()
-	return max(0, in+min(even, maxAhead)-s.ahead())
 }
 
 func latest(a, b time.Time) time.Time {

@@ -44,6 +44,7 @@ var demands = map[string]func(*simulation){
 	"workers are killed": func(s *simulation) {
 		s.saturate(3)
 		s.every(3*time.Minute, func() { s.workers[s.random.IntN(3)].kills = true })
+		s.every(7*time.Minute, func() { s.workers[s.random.IntN(3)].killsLate = true })
 	},
 	"the network is slow": func(s *simulation) {
 		s.latency = time.Second
@@ -190,7 +191,7 @@ func TestNewBudgetBeginsWithAFewSlotsOnly(t *testing.T) {
 	s := simulate(t, 10, newVendor("60/1m", "1800/1h"), "60/1m", "1800/1h")
 	s.saturate(3)
 	s.run(time.Minute)
-	require.InDelta(t, 30+firstBurst, len(s.slots), 3, "nobody knows what was used before")
+	require.InDelta(t, 30+firstBurst, len(s.usedSlots), 3, "nobody knows what was used before")
 }
 
 func TestSlotsAreRememberedAsTheyAreHandedOut(t *testing.T) {

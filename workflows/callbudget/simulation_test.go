@@ -14,15 +14,13 @@ import (
 var start = time.Date(2026, 3, 5, 12, 0, 0, 123_456_789, time.UTC)
 
 // simulation runs a budget, workers and a vendor in virtual time. The workers do what
-// internal/slots and CheckStatus do: one request at a time, the next one AskIn after an
-// answer, a call at the time of its slot, unless the slot was withdrawn or comes too
+// internal/slots and CheckStatus do: one request at a time, which takes the slot of the
+// last answer, a call at the time of its slot, unless the slot was withdrawn or comes too
 // late, and a report of each refusal.
 type simulation struct {
 	t      testing.TB
 	random *rand.Rand
-	now    time.Time
-	events events
-	number int // of events
+	*timeline
 
 	budget  *budget
 	waiting []waitingAsk
@@ -31,6 +29,11 @@ type simulation struct {
 
 	vendor  *vendor
 	workers []*asker
+
+	// fails reports whether a bot's calls need operator action; nil if none does. siblings
+	// are the other budgets of its account.
+	fails    func(botID string) bool
+	siblings []*simulation
 
 	// latency is how long a message takes at most, and used how late a call is within
 	// what is allowed: a share from 0 to 1.
@@ -43,8 +46,8 @@ type simulation struct {
 	// way when its report came.
 	underWay int
 
-	slots []Slot // that were handed out
-	lost  int    // slots that were not used
+	usedSlots []Slot
+	lost      int // slots that were taken and neither used nor given back
 }
 
 // call is a call that reached the vendor.
@@ -53,6 +56,14 @@ type call struct {
 	slot    Slot
 	want    Want
 	refused refusal
+	failed  bool // it needs operator action
+}
+
+// timeline is the virtual time, which several budgets may share.
+type timeline struct {
+	now    time.Time
+	events events
+	number int // of events
 }
 
 // waitingAsk is an ask that waits in the workflow.
@@ -76,9 +87,13 @@ type asker struct {
 	asked   int // the best level of the last request
 	pause   time.Duration
 	void    time.Time
-	kills   bool // its next slot is not used
 	stopped bool
-	waits   []time.Duration // of its live calls
+
+	// kills and killsLate kill it when it gets its next slot: before it takes it, or
+	// after.
+	kills, killsLate bool
+
+	waits []time.Duration // of its live calls
 }
 
 type waitingCall struct {
@@ -112,7 +127,7 @@ func (e *events) Pop() any {
 func simulate(t testing.TB, seed uint64, v *vendor, configured ...string) *simulation {
 	t.Logf("seed %d", seed)
 	s := &simulation{
-		t: t, now: start, vendor: v, latency: 30 * time.Millisecond,
+		t: t, timeline: &timeline{now: start}, vendor: v, latency: 30 * time.Millisecond,
 		random: rand.New(rand.NewPCG(seed, 8)),
 	}
 	s.used = s.random.Float64
@@ -122,15 +137,15 @@ func simulate(t testing.TB, seed uint64, v *vendor, configured ...string) *simul
 	return s
 }
 
-func (s *simulation) after(d time.Duration, do func()) { s.at(s.now.Add(d), do) }
+func (s *timeline) after(d time.Duration, do func()) { s.at(s.now.Add(d), do) }
 
-func (s *simulation) at(at time.Time, do func()) {
+func (s *timeline) at(at time.Time, do func()) {
 	s.number++
 	heap.Push(&s.events, event{at, s.number, do})
 }
 
 // run runs what happens in a time.
-func (s *simulation) run(d time.Duration) {
+func (s *timeline) run(d time.Duration) {
 	until := s.now.Add(d)
 	for len(s.events) > 0 && !s.events[0].at.After(until) {
 		e := heap.Pop(&s.events).(event)
@@ -158,15 +173,13 @@ func (s *simulation) inWorkflow(do func()) {
 	do()
 	b := s.budget
 	b.state.forgetOld(s.now)
+	b.state.endOffers(s.now)
 	if due := b.answerDue(s.now); !due.IsZero() {
 		s.setTimer(b.wakeFor(s.now, due))
 	}
 	s.waiting = slices.DeleteFunc(s.waiting, func(w waitingAsk) bool {
 		if w.answer == nil {
 			return false
-		}
-		if w.answer.Slot != nil {
-			s.slots = append(s.slots, *w.answer.Slot)
 		}
 		s.after(s.delay(), func() { w.worker.take(w.number, *w.answer) })
 		return true
@@ -203,10 +216,14 @@ func (s *simulation) saturate(workers int) {
 
 // call has a worker wait for one call.
 func (w *asker) call(want Want) {
-	w.live = append(w.live, waitingCall{want, w.sim.now})
+	w.await(waitingCall{want, w.sim.now})
+}
+
+func (w *asker) await(call waitingCall) {
+	w.live = append(w.live, call)
 	if !w.running {
 		w.wake()
-	} else if want.Level < w.asked {
+	} else if call.want.Level < w.asked {
 		w.ask()
 	}
 }
@@ -229,21 +246,42 @@ func (w *asker) wants() []Want {
 	return wants
 }
 
-func (w *asker) ask() {
+func (w *asker) ask() { w.askFor(nil) }
+
+// grant is a slot that a worker was offered, and the live call that is to have it; nil if
+// it is for the backlog.
+type grant struct {
+	slot Slot
+	want Want
+	call *waitingCall
+}
+
+// askFor sends a request, which takes a slot if one was offered.
+func (w *asker) askFor(offered *grant) {
 	wants := w.wants()
-	if len(wants) == 0 || w.stopped {
+	if len(wants) == 0 && offered == nil || w.stopped {
 		w.running = false
 		return
 	}
 	w.asking++
-	number := w.asking
-	w.asked = wants[0].Level
-	ask := Ask{Worker: w.name, Wants: wants, Patience: time.Minute}
+	number, name := w.asking, w.name
+	ask := Ask{Worker: name, Number: number, Wants: wants, Patience: time.Minute, Takes: true}
+	w.asked = ask.best() + 1
+	if len(wants) > 0 {
+		w.asked = ask.best()
+	}
+	if offered != nil {
+		ask.Took = offered.slot.At
+	}
 	s := w.sim
-	s.after(time.Minute+2*time.Second, func() { w.goOn(number, 0) }) // No answer.
+	s.after(time.Minute+2*time.Second, func() { w.goOn(number) }) // No answer.
 	s.send(func() {
-		if err := s.budget.admit(ask, s.now); err != nil {
-			s.after(w.pause, func() { w.goOn(number, 0) })
+		err := s.budget.admit(ask, s.now)
+		if offered != nil {
+			s.after(s.delay(), func() { w.taken(*offered, err) })
+		}
+		if err != nil {
+			s.after(w.pause, func() { w.goOn(number) })
 			w.pause = min(2*w.pause, 15*time.Second)
 			return
 		}
@@ -252,48 +290,70 @@ func (w *asker) ask() {
 }
 
 // goOn sends the next request, if it follows the last one.
-func (w *asker) goOn(number int, wait time.Duration) {
-	if w.asking != number {
-		return
+func (w *asker) goOn(number int) {
+	if w.asking == number {
+		w.ask()
 	}
-	w.sim.after(wait, func() {
-		if w.asking == number {
-			w.ask()
-		}
-	})
 }
 
 // take takes the answer to a request.
 func (w *asker) take(number int, answer Answer) {
 	w.void = latest(w.void, answer.VoidThrough)
 	w.pause = 200 * time.Millisecond
-	if answer.Slot == nil {
-		w.goOn(number, 0)
-		return
+	switch {
+	case answer.Slot == nil:
+		w.goOn(number)
+	case w.kills:
+		w.kill()
+	default:
+		w.sim.after(answer.TakeIn, func() { w.askFor(&grant{*answer.Slot, answer.Want, w.reserve(answer.Want)}) })
 	}
-	w.use(answer)
-	w.goOn(number, answer.AskIn)
 }
 
-// use makes the call of a slot.
-func (w *asker) use(answer Answer) {
-	s, slot := w.sim, *answer.Slot
-	if w.kills {
-		w.kills, w.stopped = false, true
-		s.lost++
-		s.after(2*time.Second, func() {
-			w.name += "'"
-			w.stopped, w.running = false, false
-			w.wake()
-		})
-		return
-	}
+// reserve removes the live call from those that wait which is to have a slot: the most
+// urgent one, if it is as urgent as the want of the slot.
+func (w *asker) reserve(want Want) *waitingCall {
+	best := -1
 	for i, waiting := range w.live {
-		if waiting.want == answer.Want {
-			w.live = slices.Delete(w.live, i, i+1)
-			w.waits = append(w.waits, slot.At.Sub(waiting.since))
-			break
+		if waiting.want.Level <= want.Level && (best < 0 || waiting.want.Level < w.live[best].want.Level) {
+			best = i
 		}
+	}
+	if best < 0 {
+		return nil
+	}
+	reserved := w.live[best]
+	w.live = slices.Delete(w.live, best, best+1)
+	return &reserved
+}
+
+// kill kills the worker. Another one comes in its place.
+func (w *asker) kill() {
+	w.kills, w.killsLate, w.stopped = false, false, true
+	w.sim.after(2*time.Second, func() {
+		w.name += "'"
+		w.stopped, w.running = false, false
+		w.wake()
+	})
+}
+
+// taken makes the call of a slot, unless it was given back.
+func (w *asker) taken(got grant, err error) {
+	s, slot := w.sim, got.slot
+	switch {
+	case err != nil && got.call != nil:
+		w.await(*got.call)
+		return
+	case err != nil:
+		return
+	case w.stopped || w.killsLate:
+		s.lost++
+		if !w.stopped {
+			w.kill()
+		}
+		return
+	case got.call != nil:
+		w.waits = append(w.waits, slot.At.Sub(got.call.since))
 	}
 	ready := s.now.Add(s.delay()) // The call has to get to the worker that makes it.
 	late := time.Duration(s.used() * float64(slot.Within))
@@ -303,26 +363,40 @@ func (w *asker) use(answer Answer) {
 			return
 		}
 		if s.now.Sub(slot.At) > slot.Within {
-			s.lost++
-			s.report(CallReport{BotID: answer.Want.BotID, Slot: slot, Result: Late, LateBy: s.now.Sub(slot.At)})
+			s.report(CallReport{BotID: got.want.BotID, Slot: slot, Result: Late, LateBy: s.now.Sub(slot.At)})
 			return
 		}
+		s.usedSlots = append(s.usedSlots, slot)
 		network := time.Duration(s.used() * float64(slot.Within))
-		s.after(network, func() { w.reach(slot, answer.Want) })
+		s.after(network, func() { w.reach(slot, got.want) })
 	})
 }
 
 // reach has a call reach the vendor.
 func (w *asker) reach(slot Slot, want Want) {
 	s := w.sim
-	refused := s.vendor.take(s.now)
-	s.calls = append(s.calls, call{s.now, slot, want, refused})
-	if refused.span == 0 {
+	made := call{at: s.now, slot: slot, want: want, failed: s.fails != nil && s.fails(want.BotID)}
+	report := CallReport{BotID: want.BotID, SessionID: nextSession(), Slot: slot}
+	if made.failed {
+		report.Result, report.Reason = Blocked, reason
+	} else if made.refused = s.vendor.take(s.now); made.refused.span > 0 {
+		report.Result, report.Span, report.RetryAfter = Refused, made.refused.told, made.refused.retryAfter
+	} else if s.fails != nil && slot.Probe {
+		report.Result = Answered
+	}
+	s.calls = append(s.calls, made)
+	if report.Result == "" {
 		return
 	}
 	response := 50*time.Millisecond + time.Duration(s.random.Int64N(int64(250*time.Millisecond)))
 	s.after(response, func() {
-		s.report(CallReport{BotID: want.BotID, Slot: slot, Result: Refused, Span: refused.told, RetryAfter: refused.retryAfter})
+		s.report(report)
+		if slot.ForAccount || report.Result == Blocked && !slot.Probe {
+			report.Elsewhere = true
+			for _, other := range s.siblings {
+				other.report(report)
+			}
+		}
 	})
 }
 
@@ -354,7 +428,7 @@ func (s *simulation) every(d time.Duration, do func()) {
 func (s *simulation) accepted(since time.Time) []time.Time {
 	var times []time.Time
 	for _, c := range s.calls {
-		if c.refused.span == 0 && !c.at.Before(since) {
+		if c.refused.span == 0 && !c.failed && !c.at.Before(since) {
 			times = append(times, c.at)
 		}
 	}
@@ -386,7 +460,7 @@ func (s *simulation) share(window string, since time.Time) float64 {
 func (s *simulation) requireWithin(limits ...string) {
 	s.t.Helper()
 	var slots, calls []time.Time
-	for _, slot := range s.slots {
+	for _, slot := range s.usedSlots {
 		slots = append(slots, slot.At)
 	}
 	for _, c := range s.calls {

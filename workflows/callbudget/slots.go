@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sort"
 	"time"
 )
@@ -35,6 +36,15 @@ func (s *slots) add(at time.Time) {
 func (s *slots) forget(before time.Time) {
 	keep := s.after(before.UnixMilli() - 1)
 	*s = append(slots(nil), (*s)[keep:]...)
+}
+
+// remove drops a slot, and reports whether there was one.
+func (s *slots) remove(at time.Time) bool {
+	i, found := slices.BinarySearch(*s, at.UnixMilli())
+	if found {
+		*s = slices.Delete(*s, i, i+1)
+	}
+	return found
 }
 
 // after returns the index of the first slot later than a time in milliseconds.

@@ -37,6 +37,13 @@ type State struct {
 	// in milliseconds: they were refused by rate, late or withdrawn.
 	Unused slots `json:"unused,omitempty"`
 
+	// Offers are the slots among them that no worker has taken yet.
+	Offers []offer `json:"offers,omitempty"`
+
+	// GivenBack counts the slots that were handed out and certainly not used. They are
+	// not among Slots.
+	GivenBack int `json:"givenBack,omitempty"`
+
 	// Notice is how long after an ask its slot is at least, if slots came too late.
 	Notice time.Duration `json:"notice,omitempty"`
 
@@ -52,6 +59,13 @@ type State struct {
 
 	// Blocks are the bots whose calls need operator action.
 	Blocks map[string]block `json:"blocks,omitempty"`
+
+	// Account is set while all bots of the account are blocked for one reason, and
+	// AccountFreeAt when that was over last. Elsewhere are the last failures of bots of
+	// the account that have other budgets.
+	Account       *block                `json:"account,omitempty"`
+	AccountFreeAt time.Time             `json:"accountFreeAt,omitzero"`
+	Elsewhere     map[string]failedCall `json:"elsewhere,omitempty"`
 
 	// Probing is when the last probe of a blocked bot was or is to be made; zero if its
 	// result is known.
@@ -100,6 +114,10 @@ type window struct {
 
 	// Learned is the lower limit that refusals show; 0 if none.
 	Learned int `json:"learned,omitempty"`
+
+	// LearnedAt is when a refusal showed Learned, while calls that were under way then
+	// may still show that it is more.
+	LearnedAt time.Time `json:"learnedAt,omitzero"`
 
 	// Doubts counts refusals that taught nothing, the last one at DoubtAt, without an
 	// accepted call since. Doubt is its level, if it has to come there twice.

@@ -80,7 +80,7 @@ func newBudget(ctx workflow.Context, input Input) (*budget, error) {
 	}
 	if input.Resume != nil {
 		b.state = *input.Resume
-		b.shown = len(b.state.blocked()) > 0
+		b.shown = b.state.isBlocked()
 	} else {
 		change := workflows.LimitsChange{Windows: input.Configured, Reason: "configured"}
 		if err := change.Validate(); err != nil || len(input.Configured) == 0 || input.Name == "" {
@@ -111,6 +111,7 @@ func (b *budget) awaitChange(ctx workflow.Context) error {
 func (b *budget) serve(ctx workflow.Context) {
 	now := workflow.Now(ctx)
 	b.state.forgetOld(now)
+	b.state.endOffers(now)
 	if due := b.answerDue(now); !due.IsZero() {
 		b.setTimer(ctx, now, b.wakeFor(now, due))
 	}
@@ -125,21 +126,36 @@ func (b *budget) answerDue(now time.Time) (due time.Time) {
 	for !b.closing {
 		candidates := b.state.candidates(b.asks, now)
 		chosen, at := b.state.choose(candidates, now)
-		if chosen == nil || at.After(now.Add(b.state.ahead())) {
+		if chosen == nil {
 			return at
 		}
-		slot := b.state.handOut(latest(at, now.Add(b.state.notice(now))))
-		slot.Suspect = chosen.want.Suspect
-		if _, blocked := b.state.Blocks[chosen.want.BotID]; blocked {
-			slot.Probe = true
-			b.state.Probing = slot.At
+		notice := b.state.notice(now)
+		slot, retracted := b.state.retract(*chosen, now.Add(notice))
+		if !retracted {
+			if at.After(now.Add(b.state.ahead())) {
+				return at
+			}
+			slot = b.state.handOut(latest(at, now.Add(notice)))
 		}
-		b.state.served(chosen.want)
-		b.state.countDown(chosen.want)
-		in := slot.At.Sub(now)
-		chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, AskIn: b.state.askIn(in), VoidThrough: b.state.VoidThrough}
+		b.answer(chosen, slot, now, notice)
 	}
 	return time.Time{}
+}
+
+// answer answers a candidate's ask with a slot.
+func (b *budget) answer(chosen *candidate, slot Slot, now time.Time, notice time.Duration) {
+	slot.Suspect = chosen.want.Suspect
+	if _, blocked := b.state.probeDue(chosen.want); blocked {
+		slot.Probe, slot.ForAccount = true, b.state.Account != nil
+		b.state.Probing = slot.At
+	}
+	b.state.served(chosen.want)
+	b.state.countDown(chosen.want)
+	if chosen.ask.Takes {
+		b.state.offer(chosen.ask.Worker, chosen.want, slot, notice)
+	}
+	in := slot.At.Sub(now)
+	chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, TakeIn: max(0, in-notice), VoidThrough: b.state.VoidThrough}
 }
 
 // wakeFor returns when to look after the asks if their next slot is due at a time: as
@@ -189,7 +205,8 @@ func (b *budget) dropAnswered() {
 // withdraw takes back the slots that were handed out and not used yet, as far as the
 // workers can be reached: those that wait for an answer.
 func (b *budget) withdraw(now time.Time) {
-	b.state.VoidThrough = b.state.Slots.last()
+	b.state.giveBackOffers(now)
+	b.state.VoidThrough = latest(b.state.VoidThrough, b.state.Slots.last())
 	for _, at := range b.state.Slots[b.state.Slots.after(now.UnixMilli()):] {
 		b.state.unused(time.UnixMilli(at))
 	}
@@ -198,7 +215,7 @@ func (b *budget) withdraw(now time.Time) {
 
 // showBlocked makes a blocked budget be found like a blocked fetch.
 func (b *budget) showBlocked(ctx workflow.Context) {
-	blocked := len(b.state.blocked()) > 0
+	blocked := b.state.isBlocked()
 	if blocked == b.shown {
 		return
 	}

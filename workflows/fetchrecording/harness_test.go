@@ -174,8 +174,8 @@ func (s slots) Take(_ context.Context, _ *account.Account, want callbudget.Want)
 	}
 	return nil, 0, nil
 }
-func (slots) IsVoid(callbudget.Slot) bool                   { return false }
-func (slots) Report(context.Context, callbudget.CallReport) {}
+func (slots) IsVoid(callbudget.Slot) bool                                     { return false }
+func (slots) Report(context.Context, *account.Account, callbudget.CallReport) {}
 
 func (h *harness) register(name string, execute any) {
 	h.env.RegisterActivityWithOptions(execute, activity.RegisterOptions{Name: name})

@@ -12,7 +12,7 @@ import (
 const kills = 5
 
 // BenchmarkKills is BenchmarkShare's first row with workers that are killed with SIGKILL
-// and restarted at once. A budget continues as new after 1,500 asks, so how often it does
+// and restarted at once. A budget continues as new after 250 asks, so how often it does
 // depends on -sessions; the number is reported as it is.
 func BenchmarkKills(b *testing.B) {
 	s := newSite(b, *speed, usualWindows, nil)

@@ -1,0 +1,64 @@
+package slots
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
+)
+
+// reportTimeout bounds how long a call's result is held back by its reports.
+const reportTimeout = 10 * time.Second
+
+// Report tells the budget how a call ended, and the account's other budgets if it may
+// concern them. A report that does not arrive is logged: the next refusal tells the same.
+func (c *Client) Report(ctx context.Context, served *account.Account, report callbudget.CallReport) {
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	c.signal(ctx, report.Slot.Budget, report)
+	if served != nil && concernsAccount(report) {
+		c.reportElsewhere(ctx, served, report)
+	}
+}
+
+// concernsAccount reports whether a call may tell of other bots of the account. A probe
+// of one bot does not: the call before it did.
+func concernsAccount(report callbudget.CallReport) bool {
+	switch report.Result {
+	case callbudget.Blocked:
+		return report.Slot.ForAccount || !report.Slot.Probe
+	case callbudget.Answered, callbudget.Refused:
+		return report.Slot.ForAccount
+	default:
+		return false
+	}
+}
+
+// reportElsewhere tells the budgets of the account's other bots how a call ended.
+func (c *Client) reportElsewhere(ctx context.Context, served *account.Account, report callbudget.CallReport) {
+	report.Elsewhere = true
+	if report.Result == callbudget.Refused { // That concerns the one budget.
+		report.Result = callbudget.Answered
+	}
+	told := map[string]bool{report.Slot.Budget: true}
+	for _, botID := range served.BotIDs {
+		if name := served.BudgetName(botID); !told[name] {
+			told[name] = true
+			c.signal(ctx, name, report)
+		}
+	}
+}
+
+// signal sends a report to a budget. One that does not run needs none.
+func (c *Client) signal(ctx context.Context, budget string, report callbudget.CallReport) {
+	err := c.options.Temporal.SignalWorkflow(ctx, workflows.CallBudgetWorkflowID(budget), "", callbudget.SignalReportCall, report)
+	var missing *serviceerror.NotFound
+	if err != nil && !errors.As(err, &missing) {
+		c.options.Logger.Warn("a call budget could not be told how a call ended", "budget", budget, "result", string(report.Result), "error", err)
+	}
+}

@@ -1,0 +1,93 @@
+package callbudget
+
+import (
+	"slices"
+	"time"
+)
+
+// A slot is an offer until the worker that asked for it takes it with its next ask. So
+// the slot of a worker that was killed while it waited is not lost: nobody takes it, and
+// the next call has its place in the windows.
+
+// lateShare is the share of a slot's notice that is left to the call when the slot can
+// no longer be taken: then it is given back.
+const lateShare = 3
+
+// offer is a slot that was handed out and is not taken yet.
+type offer struct {
+	Worker string    `json:"worker"`
+	Want   Want      `json:"want"`
+	Slot   Slot      `json:"slot"`
+	Until  time.Time `json:"until"`
+}
+
+// offer takes over that a slot was offered to a worker.
+func (s *State) offer(worker string, want Want, slot Slot, notice time.Duration) {
+	s.Offers = append(s.Offers, offer{Worker: worker, Want: want, Slot: slot, Until: slot.At.Add(-notice / lateShare)})
+}
+
+// retract takes back the first slot from a time on that was offered for a less urgent
+// call, for one that somebody waits for. ok is false if there is none, or if the worker
+// of that call has it: it gives its slots to its most urgent calls itself.
+func (s *State) retract(c candidate, from time.Time) (slot Slot, ok bool) {
+	if _, blocked := s.probeDue(c.want); blocked || c.want.Level > maxLiveLevel {
+		return Slot{}, false
+	}
+	i := slices.IndexFunc(s.Offers, func(o offer) bool {
+		return o.Want.Level > c.want.Level && !o.Slot.Probe && !o.Slot.At.Before(from)
+	})
+	if i < 0 || s.Offers[i].Worker == c.ask.Worker {
+		return Slot{}, false
+	}
+	slot = s.Offers[i].Slot
+	s.Offers = slices.Delete(s.Offers, i, i+1)
+	return slot, true
+}
+
+func (o offer) is(worker string, at time.Time) bool { return o.Worker == worker && o.Slot.At.Equal(at) }
+
+// isOffered reports whether a worker can take a slot.
+func (s *State) isOffered(worker string, at time.Time) bool {
+	return slices.ContainsFunc(s.Offers, func(o offer) bool { return o.is(worker, at) })
+}
+
+// take takes over that a worker uses a slot.
+func (s *State) take(worker string, at time.Time) {
+	s.Offers = slices.DeleteFunc(s.Offers, func(o offer) bool { return o.is(worker, at) })
+}
+
+// endOffers gives back what nobody has taken in time. If that is because messages are
+// slow, the next slots are handed out earlier.
+func (s *State) endOffers(now time.Time) {
+	s.Offers = slices.DeleteFunc(s.Offers, func(o offer) bool {
+		if now.Before(o.Until) {
+			return false
+		}
+		s.giveBack(o.Slot.At)
+		s.late(0)
+		if o.Slot.Probe {
+			s.probeUnused(o.Want.BotID, now)
+		}
+		return true
+	})
+}
+
+// giveBackOffers ends all offers.
+func (s *State) giveBackOffers(now time.Time) {
+	for i := range s.Offers {
+		s.Offers[i].Until = now
+	}
+	s.endOffers(now)
+}
+
+// giveBack takes over that the call of a slot is certainly not made: its place in the
+// windows is free again.
+func (s *State) giveBack(at time.Time) {
+	if !s.Slots.remove(at) {
+		return
+	}
+	s.Unused.remove(at)
+	s.GivenBack++
+	even, _, _ := s.pace()
+	s.Line = s.Line.Add(-even)
+}
