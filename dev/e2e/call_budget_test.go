@@ -266,7 +266,7 @@ func TestCallsStopWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 	runs := h.executeMany(200, nil)
 	h.await("the worker waits for the downloads", func() bool { return h.upstream.Counts().API >= transfers+maxReady })
 	worker := (*h.processes)[0]
-	worker.stderr.await(h.ctx, t, "no status is asked for until they have started")
+	worker.stderr.await(h.ctx, t, "no status is asked for while recordings cannot be downloaded")
 	require.Less(t, h.upstream.Counts().API, transfers+maxReady+underWay)
 	barrier.open()
 	h.requireAllArchived(runs)

@@ -57,6 +57,7 @@ func (s *Store) storeError(operation, key string, err error) error {
 	if isConflict(response) || isNotFound(err) {
 		return fmt.Errorf("%s: %w", where, ErrConflict)
 	}
+	s.health.failed()
 	if remedy := remedyFor(response.Code); remedy != "" {
 		return fmt.Errorf("%s: %w: %s (%s): %s", where, ErrBlocked, response.Code, response.Message, remedy)
 	}

@@ -60,6 +60,7 @@ type Store struct {
 	bucket string
 	region string
 	prefix string
+	health health
 }
 
 // Open returns the archive of config. It sends no request.
@@ -252,6 +253,7 @@ func (s *Store) label(ctx context.Context, key string, uploaded minio.UploadInfo
 		// deleted (Object Lock), it only costs space.
 		_ = s.client.RemoveObject(ctx, s.bucket, key, minio.RemoveObjectOptions{VersionID: uploaded.VersionID})
 	}
+	s.health.stored()
 	object := Object{Bytes: uploaded.Size, SHA256: sha256}
 	return object, s.Verify(ctx, key, object)
 }

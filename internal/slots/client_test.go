@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -167,10 +169,20 @@ func openAccount(t *testing.T, scope account.Scope) *account.Account {
 		Name: "acme", API: &url.URL{Scheme: "https", Host: "not-called.example.com"}, BotIDs: []string{botA, botB},
 		Credentials: smartassist.Credentials{ClientID: "cs-1", Key: secret.Value("secret")},
 		Budget:      account.Budget{Scope: scope, Windows: []workflows.CallWindow{{Calls: 60, Span: time.Minute}}},
-		Archive:     archive.Config{Endpoint: &url.URL{Scheme: "https", Host: "s3.example.com"}, Bucket: "recordings"},
+		Archive: archive.Config{
+			Endpoint: &url.URL{Scheme: "https", Host: "s3.example.com"}, Bucket: "recordings", Region: "us-east-1",
+			Credentials: credentials.NewStaticV4("key", "secret", ""), Transport: noStore{},
+		},
 	})
 	require.NoError(t, err)
 	return opened
+}
+
+// noStore stands for a store that does not respond.
+type noStore struct{}
+
+func (noStore) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("connection refused")
 }
 
 // taken is what came of a call that waits for a slot.
@@ -426,6 +438,14 @@ func TestNoCallIsMadeWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 			require.NoError(t, (<-done).err)
 		})
 	}
+}
+
+// Media URLs expire while the store is unavailable.
+func TestNoCallIsMadeWhileTheStoreFails(t *testing.T) {
+	h := newHarness(t, 200*time.Millisecond, account.PerBot)
+	require.Error(t, h.account.Store.EnsureBucket(t.Context()))
+	require.Error(t, (<-h.take(t, want(botA, 4))).err)
+	h.requireSilence(t)
 }
 
 func TestAskTellsWhatWaitsInTheQueues(t *testing.T) {

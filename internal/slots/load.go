@@ -64,9 +64,11 @@ func (l *load) isFull() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
 	defer cancel()
 	ready, age := l.backlog(ctx, fetchrecording.TransferTaskQueue(l.served.Name))
-	full := ready >= maxReady || ready > 0 && age >= maxReadyAge
+	failing := l.served.Store.IsFailing()
+	full := failing || ready >= maxReady || ready > 0 && age >= maxReadyAge
 	if full != l.full.Load() {
-		l.client.options.Logger.Info("downloads wait: no status is asked for until they have started", "account", l.served.Name, "waiting", full, "files", ready, "oldest", age)
+		l.client.options.Logger.Info("no status is asked for while recordings cannot be downloaded", "account", l.served.Name, "waiting", full,
+			"storeFails", failing, "files", ready, "oldest", age)
 	}
 	l.full.Store(full)
 	return full

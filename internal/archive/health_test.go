@@ -1,0 +1,61 @@
+package archive_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/archive/s3test"
+	"github.com/callvault/callvault/workflows"
+)
+
+func TestStoreIsFailingUntilSomethingIsWritten(t *testing.T) {
+	content := []byte("RIFF")
+	for name, row := range map[string]struct {
+		rule  s3test.Rule
+		fails bool
+	}{
+		"unavailable":            {s3test.Rule{Operation: s3test.PutObject, Status: 503, Code: "SlowDown"}, true},
+		"refuses":                {s3test.Rule{Operation: s3test.PutObject, Status: 403, Code: "QuotaExceeded"}, true},
+		"cannot be inspected":    {s3test.Rule{Operation: s3test.HeadObject, Status: 500}, true},
+		"another writer's write": {s3test.Rule{Operation: s3test.PutObject, Status: 412, Code: "PreconditionFailed"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, server := openStore(t)
+			require.False(t, store.IsFailing(), "nothing is known")
+			server.Add(row.rule)
+			_, err := store.Put(t.Context(), "a", recordingOf(content), int64(len(content)), attributes)
+			require.Error(t, err)
+			require.Equal(t, row.fails, store.IsFailing())
+			_, _, err = store.ReadManifest(t.Context(), session)
+			require.NoError(t, err)
+			require.Equal(t, row.fails, store.IsFailing(), "what can be read may still not be written")
+			_, err = store.Put(t.Context(), "a", recordingOf(content), int64(len(content)), attributes)
+			require.NoError(t, err)
+			require.False(t, store.IsFailing())
+		})
+	}
+}
+
+func TestManifestThatIsWrittenShowsThatTheStoreWorks(t *testing.T) {
+	store, server := openStore(t)
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Status: 503, Code: "SlowDown"})
+	m := manifestOf(workflows.OutcomeFailed, "1")
+	_, err := store.WriteManifest(t.Context(), m, "")
+	requireUnavailable(t, err)
+	require.True(t, store.IsFailing())
+	_, err = store.WriteManifest(t.Context(), m, "")
+	require.NoError(t, err)
+	require.False(t, store.IsFailing())
+}
+
+func TestInvalidManifestTellsNothingOfTheStore(t *testing.T) {
+	store, server := openStore(t)
+	key, err := store.ManifestKey(session)
+	require.NoError(t, err)
+	server.Set(bucket, key, s3test.Object{Body: []byte("{")})
+	_, _, err = store.ReadManifest(t.Context(), session)
+	require.ErrorIs(t, err, archive.ErrBlocked)
+	require.False(t, store.IsFailing())
+}
