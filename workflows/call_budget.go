@@ -88,19 +88,11 @@ func (c *LimitsChange) UnmarshalJSON(data []byte) error {
 
 // Validate reports everything that is wrong with the change.
 func (c LimitsChange) Validate() error {
-	errs := []error{validateReason(c.Reason)}
-	if len(c.Windows) > MaxWindows {
-		errs = append(errs, fmt.Errorf("there are %d windows, more than %d", len(c.Windows), MaxWindows))
+	err := validateReason(c.Reason)
+	if len(c.Windows) > 0 { // Otherwise the configured ones hold again.
+		err = errors.Join(err, ValidateCallWindows(c.Windows))
 	}
-	spans := make(map[time.Duration]bool)
-	for _, window := range c.Windows {
-		errs = append(errs, window.Validate())
-		if spans[window.Span] {
-			errs = append(errs, fmt.Errorf("two windows have the span %s: remove one", window.Span))
-		}
-		spans[window.Span] = true
-	}
-	return errors.Join(errs...)
+	return err
 }
 
 // BudgetStatus is the state of a call budget. Times are in UTC.

@@ -62,7 +62,7 @@ func TestEveryFaultOfALimitsChangeIsNamed(t *testing.T) {
 	err := workflows.LimitsChange{Windows: []workflows.CallWindow{
 		{Calls: 0, Span: time.Minute}, {Calls: 1, Span: time.Minute}, {Calls: 1, Span: 48 * time.Hour}, {Calls: 1, Span: time.Hour}, {Calls: 1, Span: 2 * time.Hour},
 	}}.Validate()
-	for _, want := range []string{"reason is empty", "there are 5 windows, more than 4", "0/1m is out of bounds", "two windows have the span 1m0s", "1/48h is out of bounds"} {
+	for _, want := range []string{"reason is empty", "a call budget has 1 to 4 call windows, not 5", "0/1m is out of bounds", "two windows have the span 1m0s", "1/48h is out of bounds"} {
 		require.ErrorContains(t, err, want)
 	}
 	four := workflows.LimitsChange{Reason: "x", Windows: []workflows.CallWindow{

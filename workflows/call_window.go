@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -53,6 +54,24 @@ func (w CallWindow) Validate() error {
 		return fmt.Errorf("the call window %s is out of bounds: want 1 to %d calls in %s to %s", w, MaxWindowCalls, MinWindowSpan, MaxWindowSpan)
 	}
 	return nil
+}
+
+// ValidateCallWindows reports everything that is wrong with the windows of a budget: there
+// are 1 to MaxWindows, each within its bounds and of another span.
+func ValidateCallWindows(windows []CallWindow) error {
+	var errs []error
+	if len(windows) == 0 || len(windows) > MaxWindows {
+		errs = append(errs, fmt.Errorf("a call budget has 1 to %d call windows, not %d", MaxWindows, len(windows)))
+	}
+	spans := make(map[time.Duration]bool)
+	for _, window := range windows {
+		errs = append(errs, window.Validate())
+		if spans[window.Span] {
+			errs = append(errs, fmt.Errorf("two windows have the span %s: remove one", window.Span))
+		}
+		spans[window.Span] = true
+	}
+	return errors.Join(errs...)
 }
 
 // String returns the window's text: "60/1m", "1800/1h", "60/1m30s".

@@ -1,8 +1,6 @@
 package account
 
 import (
-	"fmt"
-
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -27,13 +25,5 @@ type Budget struct {
 }
 
 func (b Budget) validate() error {
-	if len(b.Windows) == 0 || len(b.Windows) > workflows.MaxWindows {
-		return fmt.Errorf("the account needs 1 to %d call windows, and has %d", workflows.MaxWindows, len(b.Windows))
-	}
-	for _, window := range b.Windows {
-		if err := window.Validate(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return workflows.ValidateCallWindows(b.Windows)
 }

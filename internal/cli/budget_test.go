@@ -350,7 +350,7 @@ func TestWrongUsageOfABudgetIsRefusedBeforeTheCall(t *testing.T) {
 		"a window of no calls":   {[]string{"set", "st-1", "--window", "0/1m", "--reason", "r"}, []string{"0/1m is out of bounds"}},
 		"two of one span":        {[]string{"set", "st-1", "--window", "60/1m", "--window", "30/60s", "--reason", "r"}, []string{"two windows have the span 1m0s"}},
 		"five windows": {[]string{"set", "st-1", "--window", "1/1m", "--window", "2/2m", "--window", "3/3m", "--window", "4/4m", "--window", "5/5m", "--reason", "r"},
-			[]string{"there are 5 windows, more than 4"}},
+			[]string{"a call budget has 1 to 4 call windows, not 5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := run(t.Context(), append([]string{"budget"}, row.args...)...)

@@ -141,8 +141,7 @@ func (b *budget) adopt(ask Ask, now time.Time) {
 		return
 	}
 	b.state.ConfiguredAt = startedAt
-	change := workflows.LimitsChange{Windows: ask.Configured, Reason: "configured"}
-	if slices.Equal(ask.Configured, b.state.Configured) || len(ask.Configured) == 0 || change.Validate() != nil {
+	if slices.Equal(ask.Configured, b.state.Configured) || workflows.ValidateCallWindows(ask.Configured) != nil {
 		return
 	}
 	b.state.Configured = ask.Configured

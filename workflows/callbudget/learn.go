@@ -113,27 +113,16 @@ func (w *window) learn(limit int, now time.Time) {
 	w.LearnedAt = now.UTC()
 }
 
-// longest is how long the vendor may ask to wait: for the longest window, or an hour.
-func (s *State) longest() time.Duration {
-	longest := time.Hour
-	for _, w := range s.Windows {
-		longest = max(longest, w.Span)
-	}
-	return longest
-}
-
 // windowOf returns the window that refused a call: the one of the span that the
 // vendor names, or the one that is fullest.
 func (s *State) windowOf(span time.Duration, slot time.Time) *window {
 	if span >= workflows.MinWindowSpan && span <= workflows.MaxWindowSpan {
-		i := slices.IndexFunc(s.Windows, func(w window) bool { return w.Span == span })
-		if i >= 0 {
-			return &s.Windows[i]
+		isNamed := func(w window) bool { return w.Span == span }
+		if !slices.ContainsFunc(s.Windows, isNamed) {
+			s.Windows = append(s.Windows, window{Span: span})
+			s.sortWindows()
 		}
-		s.Windows = append(s.Windows, window{Span: span})
-		s.sortWindows()
-		i = slices.IndexFunc(s.Windows, func(w window) bool { return w.Span == span })
-		return &s.Windows[i]
+		return &s.Windows[slices.IndexFunc(s.Windows, isNamed)]
 	}
 	fullest := &s.Windows[0]
 	use := func(w window) float64 { return float64(s.levelAt(w, slot)) / float64(w.limit()) }

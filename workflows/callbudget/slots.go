@@ -8,10 +8,13 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/callvault/callvault/workflows"
 )
 
-// maxSlots bounds the slots that are remembered; the oldest are forgotten first.
-const maxSlots = 36_000
+// maxSlots bounds the slots that are remembered, those of the largest window; the oldest
+// are forgotten first.
+const maxSlots = workflows.MaxWindowCalls
 
 // slots are the times of the slots that were handed out, oldest first, to the
 // millisecond. In JSON they take about two bytes each.

@@ -85,7 +85,7 @@ func TestSlotsAreCounted(t *testing.T) {
 }
 
 func TestOldSlotsAreForgotten(t *testing.T) {
-	for limit, kept := range map[string]time.Duration{"60/1m": memory, "1000/3h": 3*time.Hour + time.Second} {
+	for limit, kept := range map[string]time.Duration{"60/1m": time.Hour + time.Second, "1000/3h": 3*time.Hour + time.Second} {
 		s := newState("b", windows(limit), start, start)
 		for i := range 1000 {
 			at := start.Add(time.Duration(i) * time.Minute)

@@ -9,10 +9,6 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-// memory is how long slots are remembered at least: a window of the vendor that
-// nobody configured may be an hour long.
-const memory = time.Hour
-
 // State is what a budget knows and decides by. It survives a new run.
 type State struct {
 	// Name is the budget's: a bot's stream id, or an account's name.
@@ -154,7 +150,9 @@ func (w window) limit() int {
 
 // slack is how late calls reach the vendor, at most: half of it is until they are
 // made, the rest is for the network.
-func (w window) slack() time.Duration { return min(time.Second, w.Span/60) }
+func (w window) slack() time.Duration { return min(maxSlack, w.Span/60) }
+
+const maxSlack = time.Second
 
 // margin is how much longer than its span a window is taken to be, because calls reach
 // the vendor later than their slots. A probe would fill no window with it.
@@ -204,12 +202,18 @@ func (s *State) note(now time.Time, format string, args ...any) {
 	s.Changes = append([]workflows.BudgetEvent{event}, s.Changes[:min(len(s.Changes), maxChanges-1)]...)
 }
 
+// longest is the longest window that the vendor may have: one that is known, or an hour.
+func (s *State) longest() time.Duration {
+	longest := time.Hour
+	for _, w := range s.Windows {
+		longest = max(longest, w.Span)
+	}
+	return longest
+}
+
 // forgetOld drops what no decision needs any more.
 func (s *State) forgetOld(now time.Time) {
-	longest := memory
-	for _, w := range s.Windows {
-		longest = max(longest, w.Span+w.margin())
-	}
+	longest := s.longest() + maxSlack
 	// Seldom, because it copies what is left.
 	if len(s.Slots) == 0 || now.Sub(time.UnixMilli(s.Slots[0])) < longest+longest/10 {
 		return

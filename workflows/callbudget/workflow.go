@@ -82,8 +82,7 @@ func newBudget(ctx workflow.Context, input Input) (*budget, error) {
 		b.state = *input.Resume
 		b.shown = b.state.isBlocked()
 	} else {
-		change := workflows.LimitsChange{Windows: input.Configured, Reason: "configured"}
-		if err := change.Validate(); err != nil || len(input.Configured) == 0 || input.Name == "" {
+		if err := workflows.ValidateCallWindows(input.Configured); err != nil || input.Name == "" {
 			return nil, temporal.NewNonRetryableApplicationError("a call budget needs a name and call windows; workers start it, nobody else has to", workflows.ErrorTypeInvalidInput, err)
 		}
 		b.state = newState(input.Name, input.Configured, input.ConfiguredAt, now)

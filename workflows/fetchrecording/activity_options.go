@@ -7,7 +7,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/timing"
-	"github.com/callvault/callvault/workflows"
 )
 
 // How the activities are run: their queues, timeouts and retries, each with
@@ -47,12 +46,8 @@ func findOptions(botID string, knownUnserved bool) workflow.ActivityOptions {
 
 // archiveOptions suit short requests to the store, which are safe to repeat.
 func archiveOptions(account, summary string) workflow.ActivityOptions {
-	queue := workflows.TaskQueue
-	if account != "" {
-		queue = ArchiveTaskQueue(account)
-	}
 	return workflow.ActivityOptions{
-		TaskQueue:              queue,
+		TaskQueue:              ArchiveTaskQueue(account),
 		ScheduleToStartTimeout: takenAfter,
 		StartToCloseTimeout:    time.Minute,
 		Summary:                summary,

@@ -48,6 +48,9 @@ func CheckTaskQueue(account string) string { return ofAccount(checkQueue, accoun
 
 // ArchiveTaskQueue is the queue of an account's manifests.
 func ArchiveTaskQueue(account string) string {
+	if account == "" { // Their queue was that of the workflows.
+		return workflows.TaskQueue
+	}
 	return ofAccount(workflows.TaskQueue+"-archive", account)
 }
 
