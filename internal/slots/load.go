@@ -40,6 +40,7 @@ type load struct {
 	client *Client
 	served *account.Account
 
+	first        sync.Once // the first count is waited for
 	mu           sync.Mutex
 	readyCounted time.Time
 	full         atomic.Bool
@@ -49,7 +50,8 @@ func newLoad(c *Client, served *account.Account) *load { return &load{client: c,
 
 // awaitRoom waits until the files that are ready could be downloaded in time.
 func (l *load) awaitRoom() {
-	for l.isFull() {
+	l.first.Do(func() { l.isFull() })
+	for l.isKnownFull() {
 		time.Sleep(readyInterval)
 	}
 }
