@@ -1,6 +1,7 @@
 package seal_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -77,4 +78,44 @@ func FuzzOpenRefusesWhatWasNotSealed(f *testing.F) {
 			require.Empty(t, text)
 		}
 	})
+}
+
+// replaced is a secret that a test replaces.
+type replaced struct {
+	text string
+	err  error
+}
+
+func (r *replaced) Read() (string, error) { return r.text, r.err }
+
+// Texts that were sealed before a secret was replaced are still on their way.
+func TestTextsAreOpenedWhileTheSecretIsReplaced(t *testing.T) {
+	secret := &replaced{text: "first"}
+	sealer := seal.New(secret)
+	open := func(text string) error {
+		_, err := sealer.Open(seal.Token, "workflow", text, time.Now())
+		return err
+	}
+	sealUp := func() string {
+		text, err := sealer.Seal(seal.Token, "workflow", "token", time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		return text
+	}
+	first := sealUp()
+	secret.text, secret.err = "", errors.New("the file is empty")
+	require.NoError(t, open(first), "the last secret is good enough")
+	require.NoError(t, open(sealUp()))
+	secret.text, secret.err = "second", nil
+	second := sealUp()
+	require.NoError(t, open(first))
+	require.NoError(t, open(second))
+	secret.text = "third"
+	require.NoError(t, open(second))
+	require.ErrorIs(t, open(first), seal.ErrNotOurs, "two secrets are known")
+}
+
+func TestNothingIsSealedWithoutASecret(t *testing.T) {
+	missing := errors.New("the file is missing")
+	_, err := seal.New(&replaced{err: missing}).Seal(seal.Token, "workflow", "token", time.Now().Add(time.Hour))
+	require.ErrorIs(t, err, missing)
 }

@@ -3,9 +3,11 @@ package slots_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -438,6 +440,31 @@ func TestNoCallIsMadeWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 			require.NoError(t, (<-done).err)
 		})
 	}
+}
+
+// However many calls of one bot wait, the others' are asked for.
+func TestAskNamesACallOfEachBot(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerAccount)
+	h.take(t, want(botA, 1))
+	got := h.next(t)
+	for i := range 2 * callbudget.MaxWants {
+		h.take(t, callbudget.Want{BotID: botA, Level: 8, Batch: fmt.Sprint(i)})
+	}
+	h.take(t, want(botB, 10))
+	require.Eventually(t, func() bool {
+		got.answer <- callbudget.Answer{}
+		got = h.next(t)
+		return len(got.Wants) == callbudget.MaxWants
+	}, time.Minute, time.Millisecond, "a backstop")
+	require.Eventually(t, func() bool {
+		if slices.Contains(got.Wants, want(botB, 10)) {
+			return true
+		}
+		got.answer <- callbudget.Answer{}
+		got = h.next(t)
+		return false
+	}, time.Minute, time.Millisecond, "a backstop")
+	require.Contains(t, got.Wants, want(botA, 1))
 }
 
 // Media URLs expire while the store is unavailable.

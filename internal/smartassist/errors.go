@@ -102,7 +102,7 @@ func budgetWait(asked time.Duration, text string) time.Duration {
 	if asked > 0 {
 		return asked
 	}
-	if strings.Contains(text, "hour") {
+	if hourPattern.MatchString(text) {
 		return hourWait
 	}
 	return minuteWait

@@ -98,6 +98,26 @@ func TestContentTypeIsNamedInTheError(t *testing.T) {
 	require.Contains(t, requireFailure(t, serve(t, responding(200, "", "Content-Type", "a b; c"))).Text, "no valid Content-Type")
 }
 
+// A word in a text that says something else must not teach a limit.
+func TestWindowIsOnlyWhatTheRefusalNames(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"You've exceeded the per-minute rate limit. Please wait for sometime before retrying.": time.Minute,
+		"You've exceeded the hourly rate limit. Please wait for sometime before retrying.":     time.Hour,
+		"60 requests per minute are allowed":                                                   time.Minute,
+		"the limit per hour has been reached":                                                  time.Hour,
+		"Rate limit for this API has been reached. Please try again later":                     0,
+		"not available during office hours":                                                    0,
+		"try again in 24 hours":                                                                0,
+		"60 per minute or 1800 per hour are allowed":                                           0,
+		"this endpoint was moved to hourlyreports.example.com":                                 0,
+	} {
+		require.Equal(t, want, requireFailure(t, serve(t, responding(429, envelope(429, text)))).Window, text)
+	}
+	page := requireFailure(t, serve(t, responding(429, "<html>one request per minute</html>")))
+	require.Zero(t, page.Window, "somebody else's page")
+	require.Equal(t, time.Minute, requireFailure(t, serve(t, responding(429, envelope(429, "not during office hours")))).Wait)
+}
+
 func TestMessageIsFoundInEveryEnvelope(t *testing.T) {
 	for _, body := range []string{
 		envelope(4002, "the message"),

@@ -293,6 +293,19 @@ func TestPauseStopsAllCallsAndResumeLetsThemGoOn(t *testing.T) {
 	h.requireSlot(resumed)
 }
 
+// A slow pace does not last longer than its limits.
+func TestRaisedLimitsHoldAtOnce(t *testing.T) {
+	h := newHarness(t)
+	var waiting *result
+	h.at(time.Minute, func() { h.ask("w", 8) })
+	h.at(3*time.Minute, func() {
+		h.update(workflows.UpdateSetLimits, workflows.LimitsChange{Windows: callWindows(t, "60/1m"), Reason: "more"})
+		waiting = h.ask("w", 8)
+	})
+	h.run(3*time.Minute+10*time.Second, "1/24h")
+	h.requireSlot(waiting)
+}
+
 func TestChangesNeedAReason(t *testing.T) {
 	h := newHarness(t)
 	h.at(time.Second, func() {
