@@ -125,6 +125,9 @@ func (e *events) Pop() any {
 }
 
 func simulate(t testing.TB, seed uint64, v *vendor, configured ...string) *simulation {
+	if isRace {
+		t.Skip("one goroutine has no race, and this one has much to do")
+	}
 	t.Logf("seed %d", seed)
 	s := &simulation{
 		t: t, timeline: &timeline{now: start}, vendor: v, latency: 30 * time.Millisecond,
