@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // budgetBots have a call budget each, one for each of its states.
-var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused"}
+var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused", "st-offered", "st-account", "st-sibling"}
 
 // budgetState is a state in which a later version may find a call budget.
 type budgetState struct {
@@ -51,6 +52,19 @@ func budgetStates() []budgetState {
 			require.NoError(b.t, b.stack.Upstream.SetBudget(3, simulator.Unlimited))
 			b.start(5)
 			b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetStopped })
+		}},
+		// Slots are offered and taken. (The histories before know only slots that are used.)
+		{bot: "st-offered", name: "offered", reach: func(b *budgetTest) { b.archive(3) }},
+		{bot: "st-account", name: "account_blocked", reach: func(b *budgetTest) {
+			b.archive(1)
+			sibling := *b
+			sibling.bot = "st-sibling"
+			sibling.archive(1)
+			b.stack.Upstream.SetScope(false)
+			b.t.Cleanup(func() { b.stack.Upstream.SetScope(true) })
+			sibling.start(3)
+			b.start(3)
+			b.await(func(s workflows.BudgetStatus) bool { return strings.Contains(s.Reason, "all bots of the account") })
 		}},
 	}
 }
