@@ -30,8 +30,9 @@ type CallSlots interface {
 	// IsVoid reports whether a slot was withdrawn.
 	IsVoid(slot callbudget.Slot) bool
 
-	// Report tells how a call of the account ended that was refused, or that was a probe.
-	// The account is nil if it is not served any more.
+	// Report tells how a call of the account ended that was refused, that needs operator
+	// action, that was a probe, or that was not made. The account is nil if it is not
+	// served any more.
 	Report(ctx context.Context, served *account.Account, report callbudget.CallReport)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -45,6 +46,12 @@ var blockedCodes = []struct {
 	{[]string{"InvalidRequest", "NotImplemented", "InvalidArgument"}, "see docs/architecture.md for what callvault needs of a store"},
 }
 
+// Operations that tell of the store as a whole if they fail.
+const (
+	opWrite = "write"
+	opCheck = "check"
+)
+
 // storeError adds the operation and the object to err, and maps it to the errors
 // above. A missing object is a conflict: it was there a request earlier. Any other
 // error, such as a store that is down or slow, can be retried.
@@ -57,7 +64,9 @@ func (s *Store) storeError(operation, key string, err error) error {
 	if isConflict(response) || isNotFound(err) {
 		return fmt.Errorf("%s: %w", where, ErrConflict)
 	}
-	s.health.failed()
+	if concernsStore(operation, response) {
+		s.health.failed(time.Now())
+	}
 	if remedy := remedyFor(response.Code); remedy != "" {
 		return fmt.Errorf("%s: %w: %s (%s): %s", where, ErrBlocked, response.Code, response.Message, remedy)
 	}

@@ -18,7 +18,8 @@ func TestStoreIsFailingUntilSomethingIsWritten(t *testing.T) {
 	}{
 		"unavailable":            {s3test.Rule{Operation: s3test.PutObject, Status: 503, Code: "SlowDown"}, true},
 		"refuses":                {s3test.Rule{Operation: s3test.PutObject, Status: 403, Code: "QuotaExceeded"}, true},
-		"cannot be inspected":    {s3test.Rule{Operation: s3test.HeadObject, Status: 500}, true},
+		"breaks the connection":  {s3test.Rule{Operation: s3test.PutObject, LoseResponse: true}, true},
+		"cannot be inspected":    {s3test.Rule{Operation: s3test.HeadObject, Status: 500}, false},
 		"another writer's write": {s3test.Rule{Operation: s3test.PutObject, Status: 412, Code: "PreconditionFailed"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

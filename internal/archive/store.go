@@ -116,7 +116,7 @@ func (s *Store) CheckCredentials() error {
 func (s *Store) EnsureBucket(ctx context.Context) error {
 	exists, err := s.client.BucketExists(ctx, s.bucket)
 	if err != nil {
-		return s.storeError("check", "", s.reasonFor(ctx, err))
+		return s.storeError(opCheck, "", s.reasonFor(ctx, err))
 	}
 	if exists {
 		return nil
@@ -200,7 +200,7 @@ func (s *Store) Put(ctx context.Context, key string, source Source, length int64
 	case failed != nil:
 		return Object{}, failed
 	case err != nil:
-		return Object{}, s.storeError("write", key, err)
+		return Object{}, s.storeError(opWrite, key, err)
 	case !whole:
 		return Object{}, fmt.Errorf("write s3://%s/%s: the store responded before it had the whole recording: %w", s.bucket, key, ErrMismatch)
 	}

@@ -114,7 +114,7 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 		options.SetMatchETag(etag)
 	}
 	if _, err := s.client.PutObject(ctx, s.bucket, key, bytes.NewReader(body), int64(len(body)), options); err != nil {
-		return nil, s.storeError("write", key, err)
+		return nil, s.storeError(opWrite, key, err)
 	}
 	s.health.stored()
 	return &written, nil

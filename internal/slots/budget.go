@@ -22,10 +22,10 @@ type budget struct {
 	mu      sync.Mutex
 	waiters []*waiter
 	running bool
-	better  chan struct{} // closed when a call waits that no request names as well
-	asked   int           // the best level that the running request names
-	number  int           // of the last request
-	void    time.Time     // slots up to then are withdrawn
+	better  chan struct{}  // closed when a call waits that no request names as well
+	asked   map[string]int // the best level of each bot that the last request names
+	number  int            // of the last request
+	void    time.Time      // slots up to then are withdrawn
 
 	counts  map[string]map[int]int // what waits, not told yet
 	counted time.Time
@@ -45,7 +45,7 @@ type grant struct {
 }
 
 func newBudget(c *Client, name string, served *account.Account, load *load) *budget {
-	return &budget{client: c, name: name, served: served, load: load, better: make(chan struct{})}
+	return &budget{client: c, name: name, served: served, load: load, better: make(chan struct{}), asked: make(map[string]int)}
 }
 
 // join lets a call wait for a slot.
@@ -61,8 +61,8 @@ func (b *budget) await(w *waiter) {
 	if !b.running {
 		b.running = true
 		go b.run()
-	} else if w.want.Level < b.asked {
-		b.asked = w.want.Level
+	} else if level, named := b.asked[w.want.BotID]; !named || w.want.Level < level {
+		b.asked[w.want.BotID] = w.want.Level
 		close(b.better)
 		b.better = make(chan struct{})
 	}
@@ -130,15 +130,10 @@ func (b *budget) settle(r *reservation, failed error) {
 		w = b.fitting(r.want)
 	}
 	if w == nil {
-		b.decline(callbudget.Answer{Slot: r.slot, Want: r.want})
+		go b.client.Report(context.Background(), b.served, callbudget.CallReport{BotID: r.want.BotID, Slot: *r.slot, Result: callbudget.Unused})
 		return
 	}
 	w.granted <- r.grant
-}
-
-// decline gives a slot back that no call waits for.
-func (b *budget) decline(answer callbudget.Answer) {
-	go b.client.Report(context.Background(), b.served, callbudget.CallReport{BotID: answer.Want.BotID, Slot: *answer.Slot, Result: callbudget.Unused})
 }
 
 // compareFit puts the call first that fits a slot for a want better: first one whose

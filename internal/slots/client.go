@@ -121,7 +121,7 @@ func (c *Client) Close(ctx context.Context) {
 	for _, name := range asking {
 		all.Go(func() {
 			if err := c.options.Temporal.SignalWorkflow(ctx, workflows.CallBudgetWorkflowID(name), "", callbudget.SignalLeave, callbudget.Leave{Worker: c.worker}); err != nil {
-				c.options.Logger.Warn("a request for a call slot could not be taken back: the slot may be lost", "budget", name, "error", err)
+				c.options.Logger.Warn("a request for a call slot could not be taken back: its slot will come a little later to another call", "budget", name, "error", err)
 			}
 		})
 	}

@@ -90,17 +90,6 @@ func (s *server) rejectWith(err error) {
 	s.rejects = err
 }
 
-// signal waits for the first signal.
-func (s *server) signal(t *testing.T) any {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.signals) > 0
-	}, time.Minute, time.Millisecond, "a backstop")
-	return s.signals[0]
-}
-
 func (s *server) SignalWorkflow(_ context.Context, workflowID, _, _ string, signal any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -268,19 +257,29 @@ func TestProcessAsksOnceForAllItsCalls(t *testing.T) {
 	h := newHarness(t, time.Minute, account.PerAccount)
 	first := h.take(t, want(botA, 8))
 	got := h.next(t)
-	second, third := h.take(t, want(botA, 10)), h.take(t, want(botB, 8))
+	second, third := h.take(t, want(botA, 10)), h.take(t, want(botA, 8))
 	h.requireSilence(t)
 	got = h.give(t, got, slotAt(time.Now()), want(botA, 8))
-	require.NoError(t, (<-first).err)
-
-	require.ElementsMatch(t, []callbudget.Want{want(botA, 10), want(botB, 8)}, got.Wants)
+	require.ElementsMatch(t, []callbudget.Want{want(botA, 10), want(botA, 8)}, got.Wants)
 	require.Equal(t, 8, got.Wants[0].Level, "the most urgent one first")
-	got = h.give(t, got, slotAt(time.Now()), want(botB, 8))
+	got = h.give(t, got, slotAt(time.Now()), want(botA, 8))
+	require.NoError(t, (<-first).err)
 	require.NoError(t, (<-third).err)
 	require.Equal(t, []callbudget.Want{want(botA, 10)}, got.Wants)
 	got = h.give(t, got, slotAt(time.Now()), want(botA, 10))
 	require.NoError(t, (<-second).err)
 	require.Empty(t, got.Wants)
+}
+
+// Another bot's call may get a slot while those of the first cannot.
+func TestCallOfAnotherBotIsAskedForAtOnce(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerAccount)
+	h.take(t, want(botA, 8))
+	first := h.next(t)
+	h.take(t, want(botB, 10))
+	second := h.next(t)
+	require.ElementsMatch(t, []callbudget.Want{want(botA, 8), want(botB, 10)}, second.Wants)
+	require.Greater(t, second.Number, first.Number)
 }
 
 // requireSilence checks that nothing is asked for while the calls that were started
@@ -319,14 +318,14 @@ func TestCallThatIsHeldForLongIsGivenBack(t *testing.T) {
 	require.Nil(t, result.slot)
 }
 
-func TestSlotThatNobodyWaitsForIsGivenBack(t *testing.T) {
+func TestSlotThatNobodyWaitsForIsNotTaken(t *testing.T) {
 	h := newHarness(t, 10*time.Millisecond, account.PerBot)
 	gone := h.take(t, want(botA, 4))
 	got := h.next(t)
 	require.Error(t, (<-gone).err)
-	slot := slotAt(time.Now().Add(time.Minute))
-	got.answer <- callbudget.Answer{Slot: slot, Want: want(botA, 4), In: time.Minute}
-	require.Equal(t, callbudget.CallReport{BotID: botA, Slot: *slot, Result: callbudget.Unused}, h.signal(t))
+	got.answer <- callbudget.Answer{Slot: slotAt(time.Now().Add(time.Minute)), Want: want(botA, 4), In: time.Minute}
+	h.requireSilence(t)
+	require.Empty(t, h.signals)
 }
 
 func TestSlotThatItsCallDoesNotWaitForGoesToAnotherCallOfTheBot(t *testing.T) {
@@ -352,7 +351,13 @@ func TestSlotOfOneBotGoesToNoCallOfAnother(t *testing.T) {
 	other := h.take(t, want(botB, 1))
 	got := h.next(t)
 	got.answer <- callbudget.Answer{Slot: slotAt(time.Now()), Want: want(botA, 4)}
-	require.Equal(t, callbudget.Unused, h.signal(t).(callbudget.CallReport).Result)
+	for range 3 { // It goes on asking for its own.
+		again := h.next(t)
+		require.Zero(t, again.Took)
+		require.Equal(t, []callbudget.Want{want(botB, 1)}, again.Wants)
+		again.answer <- callbudget.Answer{}
+	}
+	h.next(t)
 	require.Error(t, (<-other).err)
 }
 

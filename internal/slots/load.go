@@ -40,53 +40,61 @@ type load struct {
 	client *Client
 	served *account.Account
 
-	first        sync.Once // the first count is waited for
-	mu           sync.Mutex
-	readyCounted time.Time
-	full         atomic.Bool
+	first   sync.Once // the first count is waited for
+	mu      sync.Mutex
+	counted time.Time
+	tooMany atomic.Bool // files wait for their download, or one for too long
+	full    atomic.Bool // calls wait, as was logged last
 }
 
 func newLoad(c *Client, served *account.Account) *load { return &load{client: c, served: served} }
 
 // awaitRoom waits until the files that are ready could be downloaded in time.
 func (l *load) awaitRoom() {
-	l.first.Do(func() { l.isFull() })
-	for l.isKnownFull() {
+	l.first.Do(l.countReady)
+	for l.isFull() {
 		time.Sleep(readyInterval)
 	}
 }
 
+// isFull reports whether recordings cannot be downloaded for now, as far as is known. It
+// does not wait.
 func (l *load) isFull() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if time.Since(l.readyCounted) < readyInterval {
-		return l.full.Load()
+	if l.isOld() {
+		go l.countReady()
 	}
-	l.readyCounted = time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
-	defer cancel()
-	ready, age := l.backlog(ctx, fetchrecording.TransferTaskQueue(l.served.Name))
-	failing := l.served.Store.IsFailing()
-	full := failing || ready >= maxReady || ready > 0 && age >= maxReadyAge
-	if full != l.full.Load() {
-		l.client.options.Logger.Info("no status is asked for while recordings cannot be downloaded", "account", l.served.Name, "waiting", full,
-			"storeFails", failing, "files", ready, "oldest", age)
+	failing, tooMany := l.served.Store.IsFailing(), l.tooMany.Load()
+	full := failing || tooMany
+	switch was := l.full.Swap(full); {
+	case full && !was:
+		l.client.options.Logger.Info("no status is asked for while recordings cannot be downloaded", "account", l.served.Name, "storeFails", failing, "tooManyWait", tooMany)
+	case was && !full:
+		l.client.options.Logger.Info("status is asked for again: recordings can be downloaded", "account", l.served.Name)
 	}
-	l.full.Store(full)
 	return full
 }
 
-// isKnownFull is isFull as it was found last, without a wait. They are counted again when
-// it is time.
-func (l *load) isKnownFull() bool {
-	if l.mu.TryLock() {
-		isOld := time.Since(l.readyCounted) >= readyInterval
-		l.mu.Unlock()
-		if isOld {
-			go l.isFull()
-		}
+// isOld reports whether the files have to be counted again.
+func (l *load) isOld() bool {
+	if !l.mu.TryLock() {
+		return false // They are being counted.
 	}
-	return l.full.Load()
+	defer l.mu.Unlock()
+	return time.Since(l.counted) >= readyInterval
+}
+
+// countReady counts the files that wait for their download.
+func (l *load) countReady() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.counted) < readyInterval {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+	defer cancel()
+	files, age := l.backlog(ctx, fetchrecording.TransferTaskQueue(l.served.Name))
+	l.tooMany.Store(files >= maxReady || files > 0 && age >= maxReadyAge)
+	l.counted = time.Now()
 }
 
 // count adds to the calls that are held in the process those that wait in the queues of

@@ -3,6 +3,7 @@ package slots
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -14,6 +15,9 @@ import (
 
 // reportTimeout bounds how long a call's result is held back by its reports.
 const reportTimeout = 10 * time.Second
+
+// maxSignals bounds the reports that are sent at a time for one call.
+const maxSignals = 8
 
 // Report tells the budget how a call ended, and the account's other budgets if it may
 // concern them. A report that does not arrive is logged: the next refusal tells the same.
@@ -45,13 +49,22 @@ func (c *Client) reportElsewhere(ctx context.Context, served *account.Account, r
 	if report.Result == callbudget.Refused { // That concerns the one budget.
 		report.Result = callbudget.Answered
 	}
+	var all sync.WaitGroup
+	free := make(chan struct{}, maxSignals)
 	told := map[string]bool{report.Slot.Budget: true}
 	for _, botID := range served.BotIDs {
-		if name := served.BudgetName(botID); !told[name] {
-			told[name] = true
-			c.signal(ctx, name, report)
+		name := served.BudgetName(botID)
+		if told[name] {
+			continue
 		}
+		told[name] = true
+		free <- struct{}{}
+		all.Go(func() {
+			c.signal(ctx, name, report)
+			<-free
+		})
 	}
+	all.Wait()
 }
 
 // signal sends a report to a budget. One that does not run needs none.

@@ -108,9 +108,11 @@ func (b *budget) next() (next wanted, better <-chan struct{}) {
 	}
 	slices.SortStableFunc(wants, compareWants)
 	wants = inTurns(wants)
-	b.asked = callbudget.LastLevel + 1
+	clear(b.asked)
 	for _, want := range wants {
-		b.asked = min(b.asked, want.Level)
+		if level, named := b.asked[want.BotID]; !named || want.Level < level {
+			b.asked[want.BotID] = want.Level
+		}
 	}
 	b.number++
 	return wanted{wants, b.number}, b.better
@@ -165,11 +167,10 @@ func (b *budget) ask(next wanted) error {
 		received := time.Now()
 		time.Sleep(answer.TakeIn)
 		if taking = b.reserve(answer, received); taking == nil {
-			b.decline(answer)
-			return nil
+			return nil // A slot that nobody takes is given back.
 		}
 		next, _ = b.next()
-		if b.load.isKnownFull() {
+		if b.load.isFull() {
 			next.wants = nil
 		}
 	}

@@ -43,12 +43,16 @@ type block struct {
 
 	// ProbeAt is when the next call finds out whether it is over.
 	ProbeAt time.Time `json:"probeAt"`
+
+	// CountsAt is when the next failure counts. Of an account's budgets several may probe
+	// at once.
+	CountsAt time.Time `json:"countsAt,omitzero"`
 }
 
 // isSure reports whether the bot is blocked for all that is known.
 func (b block) isSure() bool { return b.Failures > 1 }
 
-// blockBot takes over that a call needs operator action, and reports whether that makes
+// blockBot records that a call needs operator action, and reports whether that makes
 // it sure that the bot is blocked: that takes the calls of two sessions. Calls that were
 // under way when it became sure tell nothing new.
 func (s *State) blockBot(report CallReport, now time.Time) (sure bool) {
@@ -57,9 +61,7 @@ func (s *State) blockBot(report CallReport, now time.Time) (sure bool) {
 	case known && b.isSure() && !report.Slot.Probe, !known && len(s.Blocks) >= maxBlocks:
 		return false
 	case known && !b.isSure() && b.Session == report.SessionID:
-		if report.Slot.Probe {
-			s.probeUnused(report.BotID, now)
-		}
+		s.probeUnused(report.BotID, report.Slot, now)
 		return false
 	case !known:
 		b.Since = now.UTC()
@@ -93,13 +95,15 @@ func (b block) wait() time.Duration {
 	return min(wait, lastBlockWait)
 }
 
-// answered takes over that a probe was answered.
+// answered records that a probe was answered.
 func (s *State) answered(report CallReport, now time.Time) {
 	s.unblockBot(report.BotID, now)
-	s.unblockAccount(now)
+	if s.Account != nil && (report.Slot.ForAccount || report.Slot.At.After(s.Account.FailedAt)) {
+		s.unblockAccount(now)
+	}
 }
 
-// unblockBot takes over that the bot can be called again.
+// unblockBot records that the bot can be called again.
 func (s *State) unblockBot(botID string, now time.Time) {
 	b, known := s.Blocks[botID]
 	if !known {
@@ -125,9 +129,13 @@ func (s *State) probeAll(now time.Time) {
 	}
 }
 
-// probeUnused takes over that a probe told nothing: another one follows at once.
-func (s *State) probeUnused(botID string, now time.Time) {
-	if s.Account != nil {
+// probeUnused records that a slot was not used: if it was a probe, another one follows
+// at once.
+func (s *State) probeUnused(botID string, slot Slot, now time.Time) {
+	if !slot.Probe {
+		return
+	}
+	if s.Account != nil && slot.ForAccount {
 		s.Probing, s.Account.ProbeAt = time.Time{}, now
 	}
 	if b, known := s.Blocks[botID]; known {
@@ -136,10 +144,10 @@ func (s *State) probeUnused(botID string, now time.Time) {
 	}
 }
 
-// probeUnknown takes over that a probe had no response: the next one follows as if
+// probeUnknown records that a probe had no response: the next one follows as if
 // it had failed.
-func (s *State) probeUnknown(botID string, now time.Time) {
-	if s.Account != nil {
+func (s *State) probeUnknown(botID string, slot Slot, now time.Time) {
+	if s.Account != nil && slot.ForAccount {
 		s.Probing, s.Account.ProbeAt = time.Time{}, now.Add(max(s.Account.wait(), firstBlockWait))
 	}
 	if b, known := s.Blocks[botID]; known {
@@ -149,23 +157,35 @@ func (s *State) probeUnknown(botID string, now time.Time) {
 }
 
 // probeDue returns when a call of a want may be made for a blocked bot or account. ok is
-// false if neither is blocked. A call that somebody sent to the front is tried at once.
+// false if neither is blocked.
 func (s *State) probeDue(want Want) (at time.Time, ok bool) {
 	b, blocked := s.Blocks[want.BotID]
 	if s.Account != nil {
-		b, blocked = *s.Account, true
+		return s.accountProbeDue(want, blocked), true
 	}
 	if !blocked {
 		return time.Time{}, false
 	}
-	at = b.ProbeAt
+	return s.afterProbe(b.due(want)), true
+}
+
+// afterProbe returns when a probe may be made that is due at a time: there is one at a
+// time.
+func (s *State) afterProbe(due time.Time) time.Time {
+	if s.Probing.IsZero() {
+		return due
+	}
+	return latest(due, s.Probing.Add(probeTimeout))
+}
+
+// due returns when a call of a want may be a probe. One that somebody sent to the front
+// is tried at once.
+func (b block) due(want Want) time.Time {
+	at := b.ProbeAt
 	if early := b.FailedAt.Add(frontWait); want.Front && early.Before(at) {
 		at = early
 	}
-	if !s.Probing.IsZero() { // One probe at a time.
-		at = latest(at, s.Probing.Add(probeTimeout))
-	}
-	return at, true
+	return at
 }
 
 // isBlocked reports whether a bot needs operator action for all that is known.

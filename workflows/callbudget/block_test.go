@@ -96,9 +96,9 @@ func TestProbeWithoutResponseIsRepeatedLater(t *testing.T) {
 	s := blockedState("a")
 	s.Probing = start
 	now := start.Add(20 * time.Second)
-	s.probeUnknown("a", now)
+	s.probeUnknown("a", Slot{Probe: true}, now)
 	require.Equal(t, now.Add(firstBlockWait).Sub(start), due(t, s, "a", LastLevel))
-	s.probeUnknown("unknown", now)
+	s.probeUnknown("unknown", Slot{Probe: true}, now)
 	require.Len(t, s.Blocks, 1)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -52,7 +53,7 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 	switch {
 	case len(ask.Wants) == 0 && ask.Took.IsZero() || len(ask.Wants) > MaxWants || ask.Worker == "" || len(ask.Worker) > maxNameBytes ||
 		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > MaxWants || !areValid(ask.Wants):
-		return errors.New("an ask needs a worker, 1 to 100 wants with levels from 1 to 10, and how long it waits, at most 10 minutes")
+		return errors.New("an ask needs a worker, up to 100 wants with levels from 1 to 10, none only if it takes a slot, and how long it waits, at most 10 minutes")
 	case !ask.Took.IsZero():
 		if !b.state.isOffered(ask.Worker, ask.Took) {
 			return temporal.NewApplicationError("the slot was taken too late: it was given back", ErrorTypeGivenBack)
@@ -68,10 +69,11 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 // MaxWants bounds the wants of an ask.
 const MaxWants = 100
 
-// Other bounds of an ask.
+// Other bounds of messages.
 const (
-	maxNameBytes = 128
-	maxPatience  = 10 * time.Minute
+	maxNameBytes   = 128
+	maxPatience    = 10 * time.Minute
+	maxReasonBytes = 500
 )
 
 func areValid(wants []Want) bool {
@@ -163,7 +165,7 @@ func (b *budget) takeReports(ctx workflow.Context) {
 }
 
 // takeLeaves forgets the asks of workers that stop.
-func (b *budget) takeLeaves() {
+func (b *budget) takeLeaves(now time.Time) {
 	var leave Leave
 	for b.leaves.ReceiveAsync(&leave) {
 		for _, ask := range b.asks {
@@ -171,11 +173,15 @@ func (b *budget) takeLeaves() {
 				ask.answer = &Answer{}
 			}
 		}
+		b.state.retractIf(now, func(o offer) bool { return o.Worker == leave.Worker })
 	}
 	b.dropAnswered()
 }
 
 func (b *budget) takeReport(report CallReport, now time.Time) {
+	if len(report.Reason) > maxReasonBytes {
+		report.Reason = strings.ToValidUTF8(report.Reason[:maxReasonBytes], "")
+	}
 	switch report.Result {
 	case Refused:
 		b.state.refused(report.Slot, report.Span, report.RetryAfter, now)
@@ -193,16 +199,12 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 	case Late:
 		b.state.late(report.LateBy)
 		b.state.giveBack(report.Slot.At)
-		if report.Slot.Probe {
-			b.state.probeUnused(report.BotID, now)
-		}
+		b.state.probeUnused(report.BotID, report.Slot, now)
 	case Unused:
 		b.state.giveBack(report.Slot.At)
-		if report.Slot.Probe {
-			b.state.probeUnused(report.BotID, now)
-		}
+		b.state.probeUnused(report.BotID, report.Slot, now)
 	case Unknown:
-		b.state.probeUnknown(report.BotID, now)
+		b.state.probeUnknown(report.BotID, report.Slot, now)
 	}
 	b.changed = true
 }

@@ -53,7 +53,7 @@ const (
 	maxUnused = 1000
 )
 
-// refused takes over that the call of a slot was refused by rate. span is that of the
+// refused records that the call of a slot was refused by rate. span is that of the
 // window, 0 if the vendor did not say which.
 func (s *State) refused(slot Slot, span, retryAfter time.Duration, now time.Time) {
 	s.Refusals++
@@ -102,7 +102,7 @@ func (w window) isRepeated(level int, now time.Time) bool {
 	return w.Doubt > 0 && now.Sub(w.DoubtAt) < max(minDoubt, doubtSpans*w.Span) && max(level-w.Doubt, w.Doubt-level) <= 1+w.Doubt/10
 }
 
-// learn takes over a limit.
+// learn records a limit.
 func (w *window) learn(limit int, now time.Time) {
 	*w = window{Span: w.Span, Calls: w.Calls, EvidenceFrom: w.EvidenceFrom}
 	if limit == 0 || w.Calls > 0 && limit >= w.Calls { // Calls came closer together than their slots.
@@ -134,7 +134,7 @@ func (s *State) windowOf(span time.Duration, slot time.Time) *window {
 	return fullest
 }
 
-// unused takes over that the vendor does not count the call of a slot.
+// unused records that the vendor does not count the call of a slot.
 func (s *State) unused(slot time.Time) {
 	at := slot.UnixMilli()
 	i, known := slices.BinarySearch(s.Unused, at)
@@ -201,7 +201,7 @@ func (s *State) grow(now time.Time) {
 	}
 }
 
-// correct takes over that calls which were under way when a limit was learned were
+// correct records that calls which were under way when a limit was learned were
 // accepted: calls overtake each other, so that the one that was refused is not always the
 // first that was too much.
 func (s *State) correct(w *window, now time.Time) {

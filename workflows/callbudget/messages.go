@@ -13,8 +13,8 @@ const (
 	// once there is one.
 	UpdateTakeSlot = "takeSlot"
 
-	// SignalReportCall reports a call that was refused or that was a probe: a
-	// [CallReport].
+	// SignalReportCall reports a call that was refused, that needs operator action, that
+	// was a probe, or that was not made: a [CallReport].
 	SignalReportCall = "reportCall"
 
 	// SignalLeave takes back the ask of a worker that stops: a [Leave].
@@ -83,7 +83,7 @@ type Ask struct {
 
 	// Takes: the worker uses no slot before an ask that takes it was accepted. A slot
 	// that is not taken in time, because the worker was killed, is given back.
-	// (Workers of v0.3.0 use every slot.)
+	// (Workers that know no offers use every slot.)
 	Takes bool `json:"takes,omitempty"`
 
 	// Took is the time of the slot that the ask takes: the one of the last answer.

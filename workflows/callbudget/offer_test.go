@@ -1,6 +1,7 @@
 package callbudget
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,54 @@ func TestSlotCannotBeTakenTwiceOrTooLateOrByAnother(t *testing.T) {
 	b, slot = offered(t)
 	b.state.endOffers(slot.At)
 	require.ErrorContains(t, b.admit(take("killed", slot), slot.At), "given back")
+}
+
+func TestWithdrawalAndLeavingAreNotLateness(t *testing.T) {
+	for name, end := range map[string]func(*budget){
+		"withdrawn": func(b *budget) { b.withdraw(start) },
+		"left":      func(b *budget) { b.state.retractIf(start, func(offer) bool { return true }) },
+	} {
+		b, _ := offered(t)
+		end(b)
+		require.Empty(t, b.state.Offers, name)
+		require.Equal(t, minNotice, max(minNotice, b.state.Notice), name)
+	}
+	b, slot := offered(t)
+	b.state.endOffers(slot.At)
+	require.Greater(t, b.state.Notice, minNotice, "messages may be slow")
+}
+
+// A slot that may be free soon is not waited for as long as for one of a full window.
+func TestEndOfAnOfferWakesTheWorkflow(t *testing.T) {
+	b := &budget{state: newState("b", windows("1/1h"), start, start)}
+	b.enter(takingAsk("killed", 8), start)
+	b.answerDue(start)
+	b.enter(takingAsk("alive", 8), start)
+	due := b.answerDue(start)
+	require.Greater(t, due, start.Add(time.Hour))
+	require.Less(t, b.wakeFor(start, due), start.Add(time.Minute))
+}
+
+// Each slot that was handed out counts until it was given back, and no other does.
+func TestOffersAreAmongTheSlots(t *testing.T) {
+	s := simulate(t, 15, newVendor("60/1m", "1800/1h"), "60/1m", "1800/1h")
+	s.saturate(5)
+	caller := s.workers[0]
+	s.every(7*time.Second, func() { caller.call(Want{BotID: "st-1", Level: 3}) })
+	s.every(31*time.Second, func() { s.workers[s.random.IntN(5)].kills = true })
+	s.every(3*time.Minute, func() { s.send(func() { s.budget.withdraw(s.now) }) })
+	checked := 0
+	s.every(100*time.Millisecond, func() {
+		for _, o := range s.budget.state.Offers {
+			_, found := slices.BinarySearch(s.budget.state.Slots, o.Slot.At.UnixMilli())
+			require.True(t, found)
+			checked++
+		}
+	})
+	s.run(time.Hour)
+	require.Greater(t, checked, 1000)
+	require.Zero(t, s.refusals(start))
+	s.requireWithin("60/1m", "1800/1h")
 }
 
 // A slot is taken even if the budget serves no more requests.
@@ -169,6 +218,21 @@ func TestOfferOfItsOwnWorkerIsNotRetracted(t *testing.T) {
 	require.NoError(t, b.admit(take("w", slot), start))
 	require.NotNil(t, live.answer, "it was caught up")
 	require.NotEqual(t, slot.At, live.answer.Slot.At)
+}
+
+func TestOfferOfItsOwnWorkerToAnotherBotIsPassedOver(t *testing.T) {
+	b := &budget{state: newState("b", windows("10/1m"), start, start)}
+	b.enter(takingAsk("w", 8), start)
+	b.answerDue(start)
+	b.enter(takingAsk("other", 8), start)
+	b.answerDue(start)
+	require.Len(t, b.state.Offers, 2)
+	another := b.state.Offers[1].Slot
+	ask := takingAsk("w", 1)
+	ask.Wants[0].BotID = "st-2"
+	live := b.enter(ask, start)
+	b.answerDue(start)
+	require.Equal(t, another.At, live.answer.Slot.At)
 }
 
 // Asks may overtake each other. The one that names the urgent call stays.

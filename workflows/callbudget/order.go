@@ -68,7 +68,7 @@ func (s *State) suspicion(want Want) int {
 // that wait can name, or some would never get one.
 const maxServed = maxPending * MaxWants
 
-// served takes over that a want got the latest slot. So batches take turns, and one that
+// served records that a want got the latest slot. So batches take turns, and one that
 // is new or comes back does not make up for the past.
 func (s *State) served(want Want) {
 	if s.Served == nil {

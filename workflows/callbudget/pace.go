@@ -31,7 +31,7 @@ const (
 	minNotice   = 600 * time.Millisecond
 	idleNotice  = time.Second
 	idlePaces   = 5
-	maxNotice   = 3 * time.Second
+	maxNotice   = 10 * time.Second
 	noticeDecay = 20
 )
 
@@ -123,7 +123,7 @@ func (s *State) catchUpFrom(now time.Time) {
 	}
 }
 
-// late takes over that a slot came too late, by so much, to the worker that was to use
+// late records that a slot came too late, by so much, to the worker that was to use
 // it: the next ones are handed out earlier.
 func (s *State) late(by time.Duration) {
 	needed := max(minNotice, s.Notice) + max(0, by)

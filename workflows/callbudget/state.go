@@ -30,7 +30,7 @@ type State struct {
 	Slots slots `json:"slots"`
 
 	// Unused are the slots among them that the vendor did not count, as far as is known,
-	// in milliseconds: they were refused by rate, late or withdrawn.
+	// in milliseconds: they were refused by rate or withdrawn.
 	Unused slots `json:"unused,omitempty"`
 
 	// Offers are the slots among them that no worker has taken yet.

@@ -49,7 +49,7 @@ func Workflow(ctx workflow.Context, input Input) error {
 		return err
 	}
 	b.takeReports(ctx)
-	b.takeLeaves()
+	b.takeLeaves(workflow.Now(ctx))
 	return workflow.NewContinueAsNewError(ctx, workflows.CallBudgetWorkflowName, Input{Name: b.state.Name, Resume: &b.state})
 }
 
@@ -101,7 +101,7 @@ func (b *budget) awaitChange(ctx workflow.Context) error {
 	err := workflow.Await(ctx, func() bool { return b.changed || b.reports.Len() > 0 || b.leaves.Len() > 0 })
 	b.changed = false
 	b.takeReports(ctx)
-	b.takeLeaves()
+	b.takeLeaves(workflow.Now(ctx))
 	return err
 }
 
@@ -158,8 +158,17 @@ func (b *budget) answer(chosen *candidate, slot Slot, now time.Time, notice time
 }
 
 // wakeFor returns when to look after the asks if their next slot is due at a time: as
-// late as the call allows, because the next ask usually does it before.
-func (b *budget) wakeFor(now, due time.Time) time.Time { return due.Add(-b.state.notice(now)) }
+// late as the call allows, because the next ask usually does it before. If the slot is
+// far away, an offer that nobody takes may make room for it.
+func (b *budget) wakeFor(now, due time.Time) time.Time {
+	wake := due.Add(-b.state.notice(now))
+	for _, o := range b.state.Offers {
+		if late := o.Until.Add(offerWake); late.Before(wake) {
+			wake = late
+		}
+	}
+	return wake
+}
 
 // setTimer sets a timer that looks after the asks, unless an earlier one runs.
 func (b *budget) setTimer(ctx workflow.Context, now, wake time.Time) {
@@ -204,7 +213,7 @@ func (b *budget) dropAnswered() {
 // withdraw takes back the slots that were handed out and not used yet, as far as the
 // workers can be reached: those that wait for an answer.
 func (b *budget) withdraw(now time.Time) {
-	b.state.giveBackOffers(now)
+	b.state.retractIf(now, func(offer) bool { return true })
 	b.state.VoidThrough = latest(b.state.VoidThrough, b.state.Slots.last())
 	for _, at := range b.state.Slots[b.state.Slots.after(now.UnixMilli()):] {
 		b.state.unused(time.UnixMilli(at))

@@ -54,7 +54,7 @@ func (s situation) afterStatus(response *CheckStatusResult) next {
 // maxRestarts bounds how many different statuses restart the backoff.
 const maxRestarts = 8
 
-// answered takes over that the vendor sent a status. A status that is new to
+// answered records that the vendor sent a status. A status that is new to
 // the fetch restarts the backoff; two that alternate do not.
 func (s *situation) answered(response *CheckStatusResult) {
 	var isNew bool
