@@ -107,7 +107,7 @@ func (s *State) handOut(at time.Time) Slot {
 		if w.pace() == even { // What the window held back itself is not caught up.
 			line = latest(line, s.leaves(w, w.limit()))
 		}
-		within = min(within, w.slack()/2)
+		within = min(within, w.slack()/lateParts)
 	}
 	s.Line = line.Add(even)
 	s.Slots.add(at)

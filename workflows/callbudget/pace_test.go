@@ -203,8 +203,8 @@ func TestSlotsAreRememberedAsTheyAreHandedOut(t *testing.T) {
 	}
 }
 
-func TestSlotHasToBeUsedWithinHalfTheMargin(t *testing.T) {
-	for limit, within := range map[string]time.Duration{"60/1m": 500 * time.Millisecond, "1800/1h": 500 * time.Millisecond, "6/12s": 100 * time.Millisecond} {
+func TestSlotHasToBeUsedWithinAQuarterOfTheMargin(t *testing.T) {
+	for limit, within := range map[string]time.Duration{"60/1m": 250 * time.Millisecond, "1800/1h": 250 * time.Millisecond, "6/12s": 50 * time.Millisecond} {
 		s := newState("b", windows(limit), start, start)
 		for range 10 { // However empty the window is: a late call is late for the next one too.
 			require.Equal(t, within, s.handOut(s.nextSlot(LastLevel)).Within)

@@ -370,7 +370,7 @@ func (w *asker) taken(got grant, err error) {
 			return
 		}
 		s.usedSlots = append(s.usedSlots, slot)
-		network := time.Duration(s.used() * float64(slot.Within))
+		network := time.Duration(s.used() * float64(slot.Within) * (lateParts - 1))
 		s.after(network, func() { w.reach(slot, got.want) })
 	})
 }

@@ -148,11 +148,14 @@ func (w window) limit() int {
 	}
 }
 
-// slack is how late calls reach the vendor, at most: half of it is until they are
-// made, the rest is for the network.
+// slack is how late calls reach the vendor, at most. One of lateParts of it is until they
+// are made, the rest is for the messages that start them and for the network.
 func (w window) slack() time.Duration { return min(maxSlack, w.Span/60) }
 
-const maxSlack = time.Second
+const (
+	maxSlack  = time.Second
+	lateParts = 4
+)
 
 // margin is how much longer than its span a window is taken to be, because calls reach
 // the vendor later than their slots. A probe would fill no window with it.
