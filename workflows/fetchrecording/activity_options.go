@@ -57,8 +57,11 @@ func archiveOptions(account, summary string) workflow.ActivityOptions {
 
 // callSlotOptions suit minting: it waits for hours in the queue, which costs
 // nothing, and then for some time in a worker that asks the budget for the next slot.
-func callSlotOptions(queue string) workflow.ActivityOptions {
+// Batches that share a queue take turns where the Temporal server has fairness; others
+// ignore the key.
+func callSlotOptions(queue, batchID string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
+		Priority:               temporal.Priority{FairnessKey: fairnessKey(batchID)},
 		TaskQueue:              queue,
 		ScheduleToCloseTimeout: callSlotWait,
 		StartToCloseTimeout:    timing.SlotTimeout,
@@ -97,3 +100,9 @@ func transferOptions(account, summary string) workflow.ActivityOptions {
 		RetryPolicy:            retries,
 	}
 }
+
+// maxFairnessKey is the longest key that a Temporal server takes, in bytes.
+const maxFairnessKey = 64
+
+// fairnessKey returns the key of a batch: its id, or a part of it.
+func fairnessKey(batchID string) string { return batchID[:min(len(batchID), maxFairnessKey)] }

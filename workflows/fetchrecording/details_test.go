@@ -63,9 +63,10 @@ func TestDetailsSayWhereTheFetchIs(t *testing.T) {
 }
 
 func TestActivityOptionsBoundEachAttempt(t *testing.T) {
-	slot, call, transfer, store := callSlotOptions("queue"), callOptions("acme", ""), transferOptions("acme", ""), archiveOptions("acme", "")
+	slot, call, transfer, store := callSlotOptions("queue", strings.Repeat("b", 100)), callOptions("acme", ""), transferOptions("acme", ""), archiveOptions("acme", "")
 	require.Equal(t, "queue", slot.TaskQueue)
 	require.Equal(t, 2*time.Minute, slot.StartToCloseTimeout)
+	require.Equal(t, strings.Repeat("b", 64), slot.Priority.FairnessKey)
 	require.Equal(t, day, slot.ScheduleToCloseTimeout, "then it finds out whether the bot is served")
 	require.Equal(t, "callvault-check/acme", call.TaskQueue)
 	require.Equal(t, 45*time.Second, call.ScheduleToStartTimeout, "a token is used soon or not at all")

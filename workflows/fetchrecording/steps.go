@@ -88,7 +88,7 @@ func (f *fetch) mintToken(ctx workflow.Context) (*MintTokenResult, error) {
 		}
 		slot := new(MintTokenResult)
 		err := workflow.ExecuteActivity(
-			workflow.WithActivityOptions(waiting, callSlotOptions(queue)),
+			workflow.WithActivityOptions(waiting, callSlotOptions(queue, f.input.BatchID)),
 			MintToken,
 			MintTokenInput{BotID: f.input.BotID, Level: level, BatchID: f.input.BatchID, Suspect: f.state.BlockedWaits > 0 || f.state.Refused, Front: f.state.Front},
 		).Get(ctx, slot)
