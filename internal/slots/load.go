@@ -54,6 +54,7 @@ func (l *load) awaitRoom() {
 	l.first.Do(l.countReady)
 	for l.isFull() {
 		time.Sleep(readyInterval)
+		l.countReady() // Nothing else is to be done meanwhile.
 	}
 }
 
