@@ -9,6 +9,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/callvault/callvault/dev/internal/bench"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -56,7 +57,7 @@ func TestTwoWorkersStayWithinTheSharedBudget(t *testing.T) {
 		}
 	}
 	require.Greater(t, calls[len(calls)-1].Sub(calls[0]), time.Minute, "the calls span more than one of the vendor's windows")
-	t.Logf("the vendor's busiest minute had %d of %d calls", mostWithin(time.Minute, calls), perMinute)
+	t.Logf("the vendor's busiest minute had %d of %d calls", bench.MostWithin(time.Minute, calls), perMinute)
 
 	identities := make(map[string]int)
 	for _, run := range runs {
@@ -67,16 +68,4 @@ func TestTwoWorkersStayWithinTheSharedBudget(t *testing.T) {
 		}
 	}
 	require.Len(t, identities, 2, "both workers ran activities: %v", identities)
-}
-
-// mostWithin returns how many of the sorted times are within one span, at most.
-func mostWithin(span time.Duration, times []time.Time) int {
-	most, first := 0, 0
-	for i, at := range times {
-		for at.Sub(times[first]) >= span {
-			first++
-		}
-		most = max(most, i-first+1)
-	}
-	return most
 }

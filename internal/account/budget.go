@@ -1,8 +1,6 @@
 package account
 
-import (
-	"github.com/callvault/callvault/workflows"
-)
+import "github.com/callvault/callvault/workflows"
 
 // Scope is who shares a call budget.
 type Scope string

@@ -22,7 +22,7 @@ const (
 type health struct {
 	mu       sync.Mutex
 	since    time.Time // of the first failure after the last success
-	failedAt time.Time // zero after a success
+	failedAt time.Time // of the last failure; zero after a success
 }
 
 // IsFailing reports whether nothing can be archived for now, as far as is known: lately
@@ -32,7 +32,7 @@ func (s *Store) IsFailing() bool { return s.health.isFailing(time.Now()) }
 func (h *health) isFailing(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.failedAt.IsZero() || now.Sub(h.failedAt) >= failureMemory {
+	if h.isForgotten(now) {
 		return false
 	}
 	lasted := now.Sub(h.since)
@@ -43,11 +43,14 @@ func (h *health) isFailing(now time.Time) bool {
 func (h *health) failed(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.failedAt.IsZero() || now.Sub(h.failedAt) >= failureMemory {
+	if h.isForgotten(now) {
 		h.since = now
 	}
 	h.failedAt = now
 }
+
+// isForgotten reports whether there was no failure lately.
+func (h *health) isForgotten(now time.Time) bool { return now.Sub(h.failedAt) >= failureMemory }
 
 // stored records that an object was written.
 func (h *health) stored() {

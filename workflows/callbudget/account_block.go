@@ -131,16 +131,12 @@ func (s *State) accountProbeDue(want Want, failed bool) time.Time {
 // spread is how much later than others this budget probes the account, less than longest.
 func (s *State) spread(longest time.Duration) time.Duration {
 	sum := fnv.New64a()
-	_, _ = sum.Write([]byte(s.Name)) // It never fails.
-
+	_, _ = sum.Write([]byte(s.Name))                    // It never fails.
 	return time.Duration(sum.Sum64() % uint64(longest)) //nolint:gosec // less than longest
 }
 
-// unblockAccount records that the account's bots can be called again.
+// unblockAccount records that the account, which was blocked, can be called again.
 func (s *State) unblockAccount(now time.Time) {
-	if s.Account == nil {
-		return
-	}
 	if s.Account.isSure() {
 		s.note(now, "no longer blocked after %s (all bots of the account)", now.Sub(s.Account.Since).Round(time.Second))
 	}

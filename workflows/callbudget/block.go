@@ -132,26 +132,24 @@ func (s *State) probeAll(now time.Time) {
 // probeUnused records that a slot was not used: if it was a probe, another one follows
 // at once.
 func (s *State) probeUnused(botID string, slot Slot, now time.Time) {
-	if !slot.Probe {
-		return
-	}
-	if s.Account != nil && slot.ForAccount {
-		s.Probing, s.Account.ProbeAt = time.Time{}, now
-	}
-	if b, known := s.Blocks[botID]; known {
-		s.Probing, b.ProbeAt = time.Time{}, now
-		s.Blocks[botID] = b
+	if slot.Probe {
+		s.probeAgain(botID, slot, func(block) time.Time { return now })
 	}
 }
 
 // probeUnknown records that a probe had no response: the next one follows as if
 // it had failed.
 func (s *State) probeUnknown(botID string, slot Slot, now time.Time) {
+	s.probeAgain(botID, slot, func(b block) time.Time { return now.Add(max(b.wait(), firstBlockWait)) })
+}
+
+// probeAgain has what the probe of a slot was for tried again at a time.
+func (s *State) probeAgain(botID string, slot Slot, at func(block) time.Time) {
 	if s.Account != nil && slot.ForAccount {
-		s.Probing, s.Account.ProbeAt = time.Time{}, now.Add(max(s.Account.wait(), firstBlockWait))
+		s.Probing, s.Account.ProbeAt = time.Time{}, at(*s.Account)
 	}
 	if b, known := s.Blocks[botID]; known {
-		s.Probing, b.ProbeAt = time.Time{}, now.Add(max(b.wait(), firstBlockWait))
+		s.Probing, b.ProbeAt = time.Time{}, at(b)
 		s.Blocks[botID] = b
 	}
 }

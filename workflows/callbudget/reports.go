@@ -7,7 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// takeReports takes over the calls that workers report.
+// takeReports records the calls that workers report.
 func (b *budget) takeReports(ctx workflow.Context) {
 	var report CallReport
 	for b.reports.ReceiveAsync(&report) {
@@ -48,11 +48,10 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 		}
 	case Answered:
 		b.state.answered(report, now)
-	case Late:
-		b.state.late(report.LateBy)
-		b.state.giveBack(report.Slot.At)
-		b.state.probeUnused(report.BotID, report.Slot, now)
-	case Unused:
+	case Late, Unused:
+		if report.Result == Late {
+			b.state.late(report.LateBy)
+		}
 		b.state.giveBack(report.Slot.At)
 		b.state.probeUnused(report.BotID, report.Slot, now)
 	case Unknown:

@@ -126,7 +126,7 @@ func (e *events) Pop() any {
 
 func simulate(t testing.TB, seed uint64, v *vendor, configured ...string) *simulation {
 	if isRace {
-		t.Skip("one goroutine has no race, and this one has much to do")
+		t.Skip("a simulation has one goroutine, and so no race: it runs without the detector")
 	}
 	t.Logf("seed %d", seed)
 	s := &simulation{

@@ -1,15 +1,9 @@
 package fetchrecording_test
 
 import (
-	"log/slog"
-	"path/filepath"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
-
+	"github.com/callvault/callvault/internal/replaytest"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -18,14 +12,5 @@ import (
 // history, this version must replay. A test that fails here needs
 // workflow.GetVersion in the code, not a new file in testdata.
 func TestHistoriesOfReleasedCodeReplay(t *testing.T) {
-	files, err := filepath.Glob("testdata/histories/*.json")
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(files), 8, "one for each state")
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			replayer := worker.NewWorkflowReplayer()
-			replayer.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
-			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), file))
-		})
-	}
+	replaytest.Histories(t, workflows.FetchRecordingWorkflowName, fetchrecording.Workflow, 8)
 }
