@@ -7,6 +7,7 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
@@ -14,6 +15,13 @@ import (
 // never fetched twice.
 type FindArchived struct {
 	Served *account.Served
+	Lanes  Lanes
+}
+
+// Lanes assigns queues to batches; see [slots.Client].
+type Lanes interface {
+	// Lane returns the lane of a batch's calls of one level, or 0 if it has none.
+	Lane(served *account.Account, request callbudget.LaneRequest) int
 }
 
 // Execute reads the manifest, checks each object that it names, and returns where the
@@ -28,6 +36,9 @@ func (a *FindArchived) Execute(ctx context.Context, input fetchrecording.FindArc
 		return nil, activityError(err)
 	}
 	found := &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: served.Name, Retention: served.Retention}}
+	if input.BatchID != "" {
+		found.Place.Lane = a.Lanes.Lane(served, callbudget.LaneRequest{BotID: input.BotID, Batch: input.BatchID, Level: input.Level})
+	}
 	if manifest == nil {
 		return found, nil
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
@@ -26,7 +27,7 @@ const audio = "the audio"
 
 func findArchived(t *testing.T, a *account.Served) (*fetchrecording.FindArchivedResult, error) {
 	t.Helper()
-	execute := (&activities.FindArchived{Served: a}).Execute
+	execute := (&activities.FindArchived{Served: a}).Execute // A fetch without a batch asks for no lane.
 	return run[fetchrecording.FindArchivedResult](t, execute, fetchrecording.FindArchivedInput{Session: session})
 }
 
@@ -119,6 +120,31 @@ func TestFindArchivedReturnsNilWithoutAManifest(t *testing.T) {
 	found, err := findArchived(t, a)
 	require.NoError(t, err)
 	require.Equal(t, &fetchrecording.FindArchivedResult{Place: place}, found)
+}
+
+// laneThree assigns lane 3 to every batch.
+type laneThree struct{ asked []callbudget.LaneRequest }
+
+func (l *laneThree) Lane(_ *account.Account, request callbudget.LaneRequest) int {
+	l.asked = append(l.asked, request)
+	return 3
+}
+
+func TestFindArchivedReturnsTheLaneOfTheBatch(t *testing.T) {
+	for name, isThere := range map[string]bool{"with a manifest": true, "without one": false} {
+		t.Run(name, func(t *testing.T) {
+			a, _ := openAccount(t, nil)
+			if isThere {
+				write(t, a, manifestOf(workflows.OutcomeFailed), "")
+			}
+			lanes := new(laneThree)
+			execute := (&activities.FindArchived{Served: a, Lanes: lanes}).Execute
+			found, err := run[fetchrecording.FindArchivedResult](t, execute, fetchrecording.FindArchivedInput{Session: session, BatchID: "july", Level: 8})
+			require.NoError(t, err)
+			require.Equal(t, 3, found.Place.Lane)
+			require.Equal(t, []callbudget.LaneRequest{{BotID: session.BotID, Batch: "july", Level: 8}}, lanes.asked)
+		})
+	}
 }
 
 func TestFindArchivedReturnsTheDamagedKeys(t *testing.T) {

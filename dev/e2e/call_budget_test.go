@@ -200,18 +200,58 @@ func TestSingleFetchGetsOneOfTheNextThreeSlots(t *testing.T) {
 		single := h.executeMany(1, nil)[0]
 		h.requireAllArchived([]client.WorkflowRun{single})
 		asked := h.scheduled(single.GetID(), "MintToken")[0]
-		called := h.scheduled(single.GetID(), "CheckStatus")
-		between := 0
-		for _, run := range backfill {
-			for _, at := range h.scheduled(run.GetID(), "CheckStatus") {
-				if at.After(asked) && at.Before(called[0]) {
-					between++
-				}
-			}
-		}
-		require.LessOrEqual(t, between, 2)
+		called := h.scheduled(single.GetID(), "CheckStatus")[0]
+		require.LessOrEqual(t, h.callsBetween(backfill, asked, called), 2)
 	}
 	require.Empty(t, h.upstream.Counts().Refused)
+}
+
+// callsBetween counts the calls of fetches between two times.
+func (h *harness) callsBetween(runs []client.WorkflowRun, from, to time.Time) int {
+	h.t.Helper()
+	calls := 0
+	for _, run := range runs {
+		for _, at := range h.scheduled(run.GetID(), "CheckStatus") {
+			if at.After(from) && at.Before(to) {
+				calls++
+			}
+		}
+	}
+	return calls
+}
+
+// A small batch is done long before a large one that came first, on a server that serves
+// a queue in the order of arrival.
+func TestBatchesTakeTurns(t *testing.T) {
+	t.Parallel()
+	const each = 5
+	for _, priority := range []int{4, 5} {
+		t.Run(fmt.Sprint("priority ", priority), func(t *testing.T) {
+			t.Parallel()
+			h, account := compressed(t, 6, 30, 30)
+			h.env = h.configured(account)
+			h.startWorker()
+			h.startWorker()
+			batch := func(n int, id string) []client.WorkflowRun {
+				return h.executeMany(n, func(r *workflows.FetchRequest) { r.BatchID, r.Priority = id, priority })
+			}
+			large := batch(80, "large")
+			h.await("the large batch is under way", func() bool { return h.upstream.Counts().API > 5 })
+			var small []client.WorkflowRun
+			for _, id := range []string{"a", "b", "c"} {
+				small = append(small, batch(each, id)...)
+			}
+			h.requireAllArchived(small)
+			var asked, called []time.Time
+			for _, run := range small {
+				asked = append(asked, h.scheduled(run.GetID(), "MintToken")...)
+				called = append(called, h.scheduled(run.GetID(), "CheckStatus")...)
+			}
+			const underWay = 3 // slots that were handed out before
+			between := h.callsBetween(large, slices.MaxFunc(asked, time.Time.Compare), slices.MaxFunc(called, time.Time.Compare))
+			require.LessOrEqual(t, between, each+underWay)
+		})
+	}
 }
 
 func TestHiddenLimitIsLearnedFromOneRefusal(t *testing.T) {

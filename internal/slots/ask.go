@@ -9,17 +9,18 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/callbudget"
 )
 
-// ask sends a request to the workflow of a budget, and starts that if it does not run. It
-// returns once the request has reached a stage: completed, or accepted.
-func (c *Client) ask(ctx context.Context, budget string, ask callbudget.Ask, stage client.WorkflowUpdateStage) (client.WorkflowUpdateHandle, error) {
+// update sends a request to the workflow of a budget, and starts that if it does not run.
+// It returns once the request has reached a stage: completed, or accepted.
+func (c *Client) update(ctx context.Context, served *account.Account, budget, name string, request any, stage client.WorkflowUpdateStage) (client.WorkflowUpdateHandle, error) {
 	update := client.UpdateWorkflowOptions{
 		WorkflowID:   workflows.CallBudgetWorkflowID(budget),
-		UpdateName:   callbudget.UpdateTakeSlot,
-		Args:         []any{ask},
+		UpdateName:   name,
+		Args:         []any{request},
 		WaitForStage: stage,
 	}
 	handle, err := c.options.Temporal.UpdateWorkflow(ctx, update)
@@ -27,7 +28,7 @@ func (c *Client) ask(ctx context.Context, budget string, ask callbudget.Ask, sta
 	if errors.As(err, &missing) {
 		handle, err = c.options.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: c.options.Temporal.NewWithStartWorkflowOperation(callbudget.StartOptions(budget),
-				workflows.CallBudgetWorkflowName, callbudget.Input{Name: budget, Configured: ask.Configured, ConfiguredAt: ask.ConfiguredAt}),
+				workflows.CallBudgetWorkflowName, callbudget.Input{Name: budget, Configured: served.Budget.Windows, ConfiguredAt: c.started}),
 			UpdateOptions: update,
 		})
 	}

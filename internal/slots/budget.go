@@ -27,8 +27,9 @@ type budget struct {
 	number  int            // of the last request
 	void    time.Time      // slots up to then are withdrawn
 
-	counts  map[string]map[int]int // what waits, not told yet
-	counted time.Time
+	counts     map[string]map[int]int // what waits, not told yet
+	laneCounts map[string][]int
+	counted    time.Time
 }
 
 // waiter is a call that waits.

@@ -43,6 +43,8 @@ type server struct {
 	asks chan ask
 
 	mu        sync.Mutex
+	lanes     func(callbudget.LaneRequest) (int, error)
+	laneAsks  []callbudget.LaneRequest
 	rejects   error // by which an ask that takes a slot is rejected; nil if it is accepted
 	signals   []any
 	signalled []string                               // the workflows that got them
@@ -60,6 +62,9 @@ func newServer() *server {
 }
 
 func (s *server) UpdateWorkflow(ctx context.Context, options client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	if request, ok := options.Args[0].(callbudget.LaneRequest); ok {
+		return s.assignLane(request)
+	}
 	answer := make(chan any, 1)
 	s.mu.Lock()
 	rejected := s.rejects
@@ -82,6 +87,27 @@ func (s *server) UpdateWorkflow(ctx context.Context, options client.UpdateWorkfl
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+func (s *server) assignLane(request callbudget.LaneRequest) (client.WorkflowUpdateHandle, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.laneAsks = append(s.laneAsks, request)
+	lane, err := s.lanes(request)
+	return laneHandle{lane: lane}, err
+}
+
+// laneHandle is a request for a lane that was answered.
+type laneHandle struct {
+	client.WorkflowUpdateHandle
+	lane int
+}
+
+func (h laneHandle) Get(_ context.Context, into any) error {
+	if lane, ok := into.(*int); ok {
+		*lane = h.lane
+	}
+	return nil
 }
 
 func (s *server) rejectWith(err error) {
@@ -484,14 +510,15 @@ func TestAskTellsWhatWaitsInTheQueues(t *testing.T) {
 	h := newHarness(t, time.Minute, account.PerBot)
 	h.setWaiting("callvault-slot/"+botA+"/4", 3, 0)
 	h.setWaiting("callvault-slot/"+botA+"/7", 10, 0)
-	h.setWaiting("callvault-slot/"+botA+"/8/2", 1000, 0)
+	h.setWaiting("callvault-slot/"+botA+"/batch/2", 1000, 0)
 	h.take(t, want(botA, 4))
 	got := h.next(t)
 	for got.Waiting == nil { // They are counted meanwhile.
 		got.answer <- callbudget.Answer{}
 		got = h.next(t)
 	}
-	require.Equal(t, map[string]map[int]int{botA: {2: 4, 4: 1010}}, got.Waiting)
+	require.Equal(t, map[string]map[int]int{botA: {2: 4, 4: 10}}, got.Waiting)
+	require.Equal(t, map[string][]int{botA: {0, 1000, 0, 0}}, got.WaitingInLanes)
 	got.answer <- callbudget.Answer{}
 	require.Nil(t, h.next(t).Waiting, "they are not counted at every ask")
 }

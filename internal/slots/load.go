@@ -99,19 +99,23 @@ func (l *load) countReady() {
 }
 
 // count adds to the calls that are held in the process those that wait in the queues of
-// their bots, by bot and priority.
-func (l *load) count(held map[string]map[int]int) {
+// their bots, by bot and priority, and returns those in their lanes.
+func (l *load) count(held map[string]map[int]int) (inLanes map[string][]int) {
 	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
 	defer cancel()
+	inLanes = make(map[string][]int)
 	for botID, counts := range held {
 		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
-			for lane := range fetchrecording.LanesOf(level) {
-				if n, _ := l.backlog(ctx, fetchrecording.SlotTaskQueue(botID, level, lane)); n > 0 {
-					counts[callbudget.Priority(level)] += n
-				}
+			if n, _ := l.backlog(ctx, fetchrecording.SlotTaskQueue(botID, level)); n > 0 {
+				counts[callbudget.Priority(level)] += n
 			}
 		}
+		for lane := 1; lane <= callbudget.Lanes; lane++ {
+			n, _ := l.backlog(ctx, fetchrecording.LaneTaskQueue(botID, lane))
+			inLanes[botID] = append(inLanes[botID], n)
+		}
 	}
+	return inLanes
 }
 
 // backlog returns how many activities wait in a queue, about, and how long the first
@@ -132,22 +136,22 @@ func (l *load) backlog(ctx context.Context, queue string) (int, time.Duration) {
 
 // waiting returns what waits in the queues, if it was counted since the last request,
 // and has it counted again when it is time.
-func (b *budget) waiting() map[string]map[int]int {
+func (b *budget) waiting() (byPriority map[string]map[int]int, inLanes map[string][]int) {
 	held := b.held()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	counts := b.counts
-	b.counts = nil
+	byPriority, inLanes = b.counts, b.laneCounts
+	b.counts, b.laneCounts = nil, nil
 	if time.Since(b.counted) >= waitingInterval {
 		b.counted = time.Now()
 		go func() {
-			b.load.count(held)
+			inLanes := b.load.count(held)
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.counts = held
+			b.counts, b.laneCounts = held, inLanes
 		}()
 	}
-	return counts
+	return byPriority, inLanes
 }
 
 // held counts the calls that wait here, by bot and priority.

@@ -182,6 +182,7 @@ func (b *budget) exchange(next wanted, taking *reservation) (answer callbudget.A
 	// Longer than the workflow waits, so that no answer is missed.
 	ctx, cancel := context.WithTimeout(context.Background(), patience+margin)
 	defer cancel()
+	waiting, inLanes := b.waiting()
 	ask := callbudget.Ask{
 		Worker:       b.client.worker,
 		Number:       next.number,
@@ -191,11 +192,11 @@ func (b *budget) exchange(next wanted, taking *reservation) (answer callbudget.A
 		Configured:   b.served.Budget.Windows,
 		ConfiguredAt: b.client.started,
 		VoidKnown:    b.voidThrough(),
-		Waiting:      b.waiting(),
+		Waiting:      waiting, WaitingInLanes: inLanes,
 	}
 	var asked client.WorkflowUpdateHandle
 	if taking == nil {
-		asked, err = b.client.ask(ctx, b.name, ask, client.WorkflowUpdateStageCompleted)
+		asked, err = b.client.update(ctx, b.served, b.name, callbudget.UpdateTakeSlot, ask, client.WorkflowUpdateStageCompleted)
 	} else {
 		ask.Took = taking.slot.At
 		asked, err = b.take(ctx, ask, taking.at)
@@ -218,7 +219,7 @@ func (b *budget) exchange(next wanted, taking *reservation) (answer callbudget.A
 // budget's workflow continues as new it is repeated, as long as it makes sense.
 func (b *budget) take(ctx context.Context, ask callbudget.Ask, at time.Time) (client.WorkflowUpdateHandle, error) {
 	for {
-		asked, err := b.client.ask(ctx, b.name, ask, client.WorkflowUpdateStageAccepted)
+		asked, err := b.client.update(ctx, b.served, b.name, callbudget.UpdateTakeSlot, ask, client.WorkflowUpdateStageAccepted)
 		if err == nil || !isBusy(err) || time.Until(at) < takeNotice {
 			return asked, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/callvault/callvault/activities"
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/slots"
 	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/callbudget"
@@ -68,10 +69,10 @@ type served struct {
 	write    activities.WriteManifest
 }
 
-func newServed(accounts *account.Served, calls activities.CallSlots, transferTiming activities.TransferTiming) *served {
+func newServed(accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming) *served {
 	return &served{
 		accounts: accounts,
-		find:     activities.FindArchived{Served: accounts},
+		find:     activities.FindArchived{Served: accounts, Lanes: calls},
 		mint:     activities.MintToken{Served: accounts, Slots: calls},
 		check:    activities.CheckStatus{Served: accounts, Slots: calls},
 		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming},
@@ -122,9 +123,10 @@ func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	for _, botID := range a.BotIDs {
 		register(q.addActivities(fetchrecording.BotTaskQueue(botID), lightActivities, 1, observed), fetchrecording.FindArchived, s.find.Execute)
 		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
-			for lane := range fetchrecording.LanesOf(level) {
-				register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level, lane)), fetchrecording.MintToken, s.mint.Execute)
-			}
+			register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level)), fetchrecording.MintToken, s.mint.Execute)
+		}
+		for lane := 1; lane <= callbudget.Lanes; lane++ {
+			register(q.addSlots(fetchrecording.LaneTaskQueue(botID, lane)), fetchrecording.MintToken, s.mint.Execute)
 		}
 	}
 }

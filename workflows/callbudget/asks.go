@@ -26,7 +26,7 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 	}
 	switch {
 	case len(ask.Wants) == 0 && ask.Took.IsZero() || len(ask.Wants) > MaxWants || ask.Worker == "" || len(ask.Worker) > maxNameBytes ||
-		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > MaxWants || !areValid(ask.Wants):
+		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > MaxWants || len(ask.WaitingInLanes) > MaxWants || !areValid(ask.Wants):
 		return errors.New("an ask needs a worker, up to 100 wants with levels from 1 to 10, none only if it takes a slot, and how long it waits, at most 10 minutes")
 	case !ask.Took.IsZero():
 		if !b.state.isOffered(ask.Worker, ask.Took) {
@@ -85,6 +85,7 @@ func (b *budget) enter(ask Ask, now time.Time) *pending {
 			b.dropAnswered()
 		}
 	}
+	b.state.keepLanes(ask.Wants, now)
 	b.adopt(ask, now)
 	waiting := &pending{Ask: ask, number: b.arrivals, until: now.Add(ask.Patience)}
 	if overtaken || len(ask.Wants) == 0 || b.closing || len(b.asks) >= maxPending { // It only takes a slot.
@@ -108,6 +109,7 @@ func (b *budget) adopt(ask Ask, now time.Time) {
 			b.state.Waiting = make(map[string]map[int]int)
 		}
 		b.state.Waiting[bot] = ask.Waiting[bot]
+		b.state.countLanes(bot, ask.WaitingInLanes[bot])
 	}
 	startedAt := ask.ConfiguredAt
 	if startedAt.After(now) { // Its clock is ahead.

@@ -18,6 +18,10 @@ func (b *budget) handleMessages(ctx workflow.Context) error {
 			Validator:   b.validateAsk,
 			Description: "Used by workers: waits for the next call slot.",
 		}),
+		workflow.SetUpdateHandlerWithOptions(ctx, UpdateAssignLane, b.assignLane, workflow.UpdateHandlerOptions{
+			Validator:   func(_ workflow.Context, request LaneRequest) error { return request.validate() },
+			Description: "Used by workers: returns the queue of a batch.",
+		}),
 		workflow.SetUpdateHandlerWithOptions(ctx, workflows.UpdatePause, b.pause, workflow.UpdateHandlerOptions{
 			Validator:   func(_ workflow.Context, change workflows.BudgetChange) error { return change.Validate() },
 			Description: `Stops all calls: {"reason": "…"}.`,

@@ -13,6 +13,10 @@ const (
 	// once there is one.
 	UpdateTakeSlot = "takeSlot"
 
+	// UpdateAssignLane asks for the lane of a batch: a [LaneRequest], answered by its
+	// number at once.
+	UpdateAssignLane = "assignLane"
+
 	// SignalReportCall reports a call that was refused, that needs operator action, that
 	// was a probe, or that was not made: a [CallReport].
 	SignalReportCall = "reportCall"
@@ -104,6 +108,16 @@ type Ask struct {
 	// Waiting counts the calls that wait in the task queues of some bots, by bot
 	// and priority, if the worker has counted them lately.
 	Waiting map[string]map[int]int `json:"waiting,omitempty"`
+
+	// WaitingInLanes counts those in the lanes of these bots, from lane 1.
+	WaitingInLanes map[string][]int `json:"waitingInLanes,omitempty"`
+}
+
+// LaneRequest names the calls that a lane is asked for: the first checks of a batch.
+type LaneRequest struct {
+	BotID string `json:"bot"`
+	Batch string `json:"batch"`
+	Level int    `json:"level"`
 }
 
 // Answer is what an ask gets: a slot, or none.

@@ -74,6 +74,9 @@ type State struct {
 	// batches take turns.
 	Served map[string]int `json:"served,omitempty"`
 
+	// Lanes are the queues that one batch alone has, by bot.
+	Lanes map[string][]lane `json:"lanes,omitempty"`
+
 	// Waiting counts the calls that wait in task queues, by bot and priority.
 	Waiting map[string]map[int]int `json:"waiting,omitempty"`
 

@@ -89,6 +89,7 @@ type result struct {
 	at       time.Time // when it was answered
 	answer   callbudget.Answer
 	status   workflows.BudgetStatus
+	lane     int
 	err      error
 }
 
@@ -104,6 +105,8 @@ func (h *harness) update(name string, args ...any) *result {
 				r.answer = value
 			case workflows.BudgetStatus:
 				r.status = value
+			case int:
+				r.lane = value
 			}
 		},
 	}, args...)
@@ -376,6 +379,30 @@ func TestQueryTellsWhatIsKnown(t *testing.T) {
 		require.Contains(t, h.details(), "- Waiting, by priority: 5: 12")
 	})
 	h.run(3*time.Minute, "60/1m", "1800/1h")
+}
+
+func TestBatchesGetLanesAtOnce(t *testing.T) {
+	h := newHarness(t)
+	laneFor := func(batch string) *result {
+		return h.update(callbudget.UpdateAssignLane, callbudget.LaneRequest{BotID: bot, Batch: batch, Level: 8})
+	}
+	var first, second, bad *result
+	h.at(time.Minute, func() { first, second, bad = laneFor("july"), laneFor("august"), laneFor("") })
+	h.at(2*time.Minute, func() {
+		h.update(callbudget.UpdateTakeSlot, callbudget.Ask{
+			Worker: "a", Wants: []callbudget.Want{{BotID: bot, Level: 8, Batch: "july"}}, Patience: time.Minute,
+			Waiting: map[string]map[int]int{bot: {2: 1}}, WaitingInLanes: map[string][]int{bot: {0, 30}},
+		})
+	})
+	h.at(3*time.Minute, func() {
+		require.Equal(t, map[int]int{2: 1, 4: 29}, h.status().Waiting, "the lane is of priority 4, and one of them got a slot")
+	})
+	resumed := h.run(4*time.Minute, "60/1m")
+	require.True(t, first.done)
+	require.Equal(t, 1, first.lane)
+	require.Equal(t, 2, second.lane)
+	require.ErrorContains(t, bad.err, "a lane is asked for by bot, batch and level")
+	require.Len(t, resumed.Resume.Lanes[bot], 2)
 }
 
 func TestRefusalStopsCallsAndWithdrawsSlots(t *testing.T) {

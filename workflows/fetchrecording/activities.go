@@ -31,6 +31,11 @@ type SealedText string
 // FindArchivedInput names the session to look up.
 type FindArchivedInput struct {
 	workflows.Session
+
+	// BatchID is the batch that the fetch belongs to, if any, and Level that of its first
+	// check. They tell the queue in which that waits.
+	BatchID string `json:"batchId,omitempty"`
+	Level   int    `json:"level,omitempty"`
 }
 
 // FindArchivedResult holds what the session's manifest says, or nil if it has

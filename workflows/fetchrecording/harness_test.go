@@ -61,10 +61,12 @@ type harness struct {
 	// download, if set, replaces DownloadRecording.
 	download func(fetchrecording.DownloadRecordingInput) (*workflows.Recording, error)
 	// found, if set, replaces FindArchived.
-	found func() (*fetchrecording.FindArchivedResult, error)
+	found func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error)
 	// take, if set, hands out the call slots that are wanted.
 	take  func(callbudget.Want) (*callbudget.Slot, time.Duration, error)
 	wants []callbudget.Want
+	// queues are those in which the calls waited.
+	queues []string
 	// unplaced: the fetch began before there were accounts.
 	unplaced  bool
 	retention time.Duration
@@ -129,9 +131,9 @@ func newHarness(t testing.TB, responses ...response) *harness {
 	h.env.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
 	h.register(fetchrecording.MintToken, (&activities.MintToken{Served: served, Slots: slots{h}}).Execute)
 	h.register(fetchrecording.CheckStatus, (&activities.CheckStatus{Served: served, Slots: slots{h}}).Execute)
-	h.register(fetchrecording.FindArchived, func(context.Context, fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+	h.register(fetchrecording.FindArchived, func(_ context.Context, input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 		if h.found != nil {
-			return h.found()
+			return h.found(input)
 		}
 		if h.unplaced {
 			return &fetchrecording.FindArchivedResult{}, nil
@@ -164,9 +166,10 @@ func newHarness(t testing.TB, responses ...response) *harness {
 // slots are a call budget without limits, unless take says otherwise.
 type slots struct{ h *harness }
 
-func (s slots) Take(_ context.Context, _ *account.Account, want callbudget.Want) (*callbudget.Slot, time.Duration, error) {
+func (s slots) Take(ctx context.Context, _ *account.Account, want callbudget.Want) (*callbudget.Slot, time.Duration, error) {
 	s.h.mu.Lock()
 	s.h.wants = append(s.h.wants, want)
+	s.h.queues = append(s.h.queues, activity.GetInfo(ctx).TaskQueue)
 	take := s.h.take
 	s.h.mu.Unlock()
 	if take != nil {

@@ -2,11 +2,9 @@ package fetchrecording
 
 import (
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	"github.com/callvault/callvault/workflows"
-	"github.com/callvault/callvault/workflows/callbudget"
 )
 
 // The task queues of the activities. Those of an account's work are its own, so that
@@ -21,6 +19,10 @@ type Place struct {
 	// Retention is how long the vendor keeps a recording after its call, in
 	// nanoseconds; 0 if that is not known.
 	Retention time.Duration `json:"retention,omitempty"`
+
+	// Lane is the queue that the first checks of the fetch's batch have, from 1; 0 if
+	// they wait in that of their level.
+	Lane int `json:"lane,omitempty"`
 }
 
 // The queues of fetches that began before there were accounts, without an account's
@@ -33,13 +35,15 @@ const (
 // BotTaskQueue is the queue of a bot's first step, FindArchived.
 func BotTaskQueue(botID string) string { return "callvault-bot/" + botID }
 
-// SlotTaskQueue is the queue of a bot's calls of one level that wait for a call slot,
-// and in lanes from 1 of their batches.
-func SlotTaskQueue(botID string, level, lane int) string {
-	if lane == 0 {
-		return fmt.Sprintf("callvault-slot/%s/%d", botID, level)
-	}
-	return fmt.Sprintf("callvault-slot/%s/%d/%d", botID, level, lane)
+// SlotTaskQueue is the queue of a bot's calls of one level that wait for a call slot.
+func SlotTaskQueue(botID string, level int) string {
+	return fmt.Sprintf("callvault-slot/%s/%d", botID, level)
+}
+
+// LaneTaskQueue is the queue of the first checks of one batch of a bot that wait for a
+// call slot, from lane 1 to callbudget.Lanes.
+func LaneTaskQueue(botID string, lane int) string {
+	return fmt.Sprintf("callvault-slot/%s/batch/%d", botID, lane)
 }
 
 // CheckTaskQueue is the queue of an account's status checks, separate from the store's
@@ -67,28 +71,3 @@ func ofAccount(queue, account string) string {
 
 // OldSlotTaskQueue is the queue of a bot's calls before there were levels.
 func OldSlotTaskQueue(botID string) string { return "callvault-api/" + botID }
-
-// batchLanes is how many queues the batches of the usual priority share, so that
-// they take turns: one for each batch would need a worker that knows all batches.
-const batchLanes = 4
-
-// BatchLevel is the level whose queue has lanes: the first checks of a batch.
-var BatchLevel = callbudget.Level(workflows.BatchPriority, false)
-
-// LanesOf returns the lanes of a level's queue.
-func LanesOf(level int) int {
-	if level == BatchLevel {
-		return batchLanes
-	}
-	return 1
-}
-
-// laneOf returns the lane of a batch.
-func laneOf(level int, batchID string) int {
-	if batchID == "" || LanesOf(level) == 1 {
-		return 0
-	}
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(batchID)) // It never fails.
-	return int(sum.Sum32() % batchLanes)
-}

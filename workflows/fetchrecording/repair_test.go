@@ -17,8 +17,8 @@ func recorded(name, source string) workflows.Recording {
 }
 
 // manifestOf is a manifest with an ETag that a fetch finds.
-func manifestOf(outcome workflows.Outcome, damaged []string, recordings ...workflows.Recording) func() (*fetchrecording.FindArchivedResult, error) {
-	return func() (*fetchrecording.FindArchivedResult, error) {
+func manifestOf(outcome workflows.Outcome, damaged []string, recordings ...workflows.Recording) func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+	return func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 		return &fetchrecording.FindArchivedResult{ETag: "etag-1", Damaged: damaged, Result: &workflows.FetchResult{
 			Session: session, Outcome: outcome, Source: workflows.SourceManifest, Recordings: recordings}}, nil
 	}
@@ -101,7 +101,7 @@ func TestArchivedFileStaysInTheProof(t *testing.T) {
 
 // Something else in the store rewrites the objects, again and again.
 func TestObjectsThatKeepChangingEndTheFetch(t *testing.T) {
-	for name, found := range map[string]func() (*fetchrecording.FindArchivedResult, error){
+	for name, found := range map[string]func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error){
 		"at a first fetch": nil,
 		"at a repair":      manifestOf(workflows.OutcomeArchived, []string{"k/a.wav"}, recorded("a.wav", "s")),
 	} {

@@ -27,7 +27,7 @@ func (f *fetch) findArchived(ctx workflow.Context) next {
 	err := workflow.ExecuteActivity(
 		workflow.WithActivityOptions(ctx, findOptions(f.input.BotID, f.state.Unserved)),
 		FindArchived,
-		FindArchivedInput{f.input.Session},
+		FindArchivedInput{Session: f.input.Session, BatchID: f.input.BatchID, Level: f.firstLevel()},
 	).Get(ctx, &found)
 	if found.Place != nil {
 		f.place = found.Place
@@ -83,7 +83,7 @@ func (f *fetch) mintToken(ctx workflow.Context) (*MintTokenResult, error) {
 		queue := OldSlotTaskQueue(f.input.BotID)
 		waiting := ctx
 		if f.place != nil {
-			queue = SlotTaskQueue(f.input.BotID, level, laneOf(level, f.input.BatchID))
+			queue = f.slotQueue(level)
 			waiting, f.jumpQueue = workflow.WithCancel(ctx)
 		}
 		slot := new(MintTokenResult)

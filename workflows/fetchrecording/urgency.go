@@ -25,6 +25,20 @@ func (f *fetch) level(now time.Time) int {
 	return callbudget.Level(f.input.EffectivePriority(), f.state.StatusChecks > 0 || f.isPurgedSoon(now))
 }
 
+// firstLevel is the level of a first check that is not urgent. If it belongs to a batch,
+// it may wait in the lane of that.
+func (f *fetch) firstLevel() int {
+	return callbudget.Level(f.input.EffectivePriority(), false)
+}
+
+// slotQueue returns the queue in which a call of a level waits for its slot.
+func (f *fetch) slotQueue(level int) string {
+	if f.place.Lane > 0 && level == f.firstLevel() {
+		return LaneTaskQueue(f.input.BotID, f.place.Lane)
+	}
+	return SlotTaskQueue(f.input.BotID, level)
+}
+
 func (f *fetch) isPurgedSoon(now time.Time) bool {
 	if f.place == nil || f.place.Retention == 0 {
 		return false

@@ -100,13 +100,33 @@ func TestBlockedFetchIsASuspect(t *testing.T) {
 	require.False(t, h.wants[2].Suspect)
 }
 
-func TestBatchesOfTheUsualPriorityHaveLanes(t *testing.T) {
-	require.Equal(t, 4, fetchrecording.LanesOf(8))
-	for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
-		if level != 8 {
-			require.Equal(t, 1, fetchrecording.LanesOf(level))
-		}
+func TestFirstChecksOfABatchWaitInItsLane(t *testing.T) {
+	h := newHarness(t, answered("media_in_progress"), success("a.wav"))
+	var asked fetchrecording.FindArchivedInput
+	h.found = func(input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+		asked = input
+		return &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: "acme", Lane: 3}}, nil
 	}
-	require.Equal(t, "callvault-slot/st-1/4", fetchrecording.SlotTaskQueue("st-1", 4, 0))
-	require.Equal(t, "callvault-slot/st-1/8/3", fetchrecording.SlotTaskQueue("st-1", 8, 3))
+	h.execute(workflows.FetchRequest{Session: session, BatchID: "july"})
+	require.NoError(t, h.env.GetWorkflowError())
+	require.Equal(t, fetchrecording.FindArchivedInput{Session: session, BatchID: "july", Level: 8}, asked)
+	require.Equal(t, []string{"callvault-slot/" + botID + "/batch/3", "callvault-slot/" + botID + "/7"}, h.queues)
+}
+
+func TestUrgentFirstCheckOfABatchWaitsWithTheOtherUrgentOnes(t *testing.T) {
+	h := newHarness(t, success("a.wav"))
+	h.found = func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+		purgedInAMinute := startTime.Sub(callTime) + time.Minute
+		return &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: "acme", Retention: purgedInAMinute, Lane: 3}}, nil
+	}
+	h.execute(workflows.FetchRequest{Session: session, BatchID: "july"})
+	require.NoError(t, h.env.GetWorkflowError())
+	require.Equal(t, []string{"callvault-slot/" + botID + "/7"}, h.queues)
+}
+
+func TestBatchWithoutALaneWaitsInTheQueueOfItsLevel(t *testing.T) {
+	h := newHarness(t, success("a.wav"))
+	h.execute(workflows.FetchRequest{Session: session, BatchID: "july"})
+	require.NoError(t, h.env.GetWorkflowError())
+	require.Equal(t, []string{"callvault-slot/" + botID + "/8"}, h.queues)
 }

@@ -400,7 +400,7 @@ func TestObjectChangedBeforeTheManifestIsFetchedAgain(t *testing.T) {
 func TestSessionWithAManifestCostsNoCall(t *testing.T) {
 	h := newHarness(t, success("a.wav"))
 	before := workflows.FetchResult{Session: session, Outcome: workflows.OutcomeGaveUp, Reason: "gave up", Recordings: []workflows.Recording{}, StatusChecks: 8}
-	h.found = func() (*fetchrecording.FindArchivedResult, error) {
+	h.found = func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 		return &fetchrecording.FindArchivedResult{Result: &before}, nil
 	}
 	h.execute(workflows.FetchRequest{Session: session})
@@ -419,7 +419,7 @@ func TestSessionWithAManifestCostsNoCall(t *testing.T) {
 func TestBotThatNoWorkerServesBlocks(t *testing.T) {
 	h := newHarness(t, success("a.wav"))
 	tries := 0
-	h.found = func() (*fetchrecording.FindArchivedResult, error) {
+	h.found = func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 		if tries++; tries < 3 {
 			return nil, failWith(failure.BotNotServed, "no worker of this namespace serves bot st-9")
 		}
@@ -464,7 +464,7 @@ func TestLongHistoryContinuesAsNewWithItsState(t *testing.T) {
 func TestLongBlockedFetchContinuesAsNew(t *testing.T) {
 	for name, block := range map[string]func(*harness){
 		"by the store, before the first check": func(h *harness) {
-			h.found = func() (*fetchrecording.FindArchivedResult, error) {
+			h.found = func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 				return nil, failWith(failure.ArchiveBlocked, "no such bucket")
 			}
 		},
@@ -503,7 +503,7 @@ func TestSessionArchivedConcurrentlyReturnsItsManifest(t *testing.T) {
 	h := newHarness(t, success("a.wav"))
 	theirs := workflows.FetchResult{Session: session, Outcome: workflows.OutcomeArchived, Recordings: []workflows.Recording{}}
 	h.download = func(fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
-		h.found = func() (*fetchrecording.FindArchivedResult, error) {
+		h.found = func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 			return &fetchrecording.FindArchivedResult{Result: &theirs}, nil
 		}
 		return nil, failWith(failure.AlreadyArchived, "another fetch has archived the session meanwhile")
