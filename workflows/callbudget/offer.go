@@ -66,26 +66,27 @@ func (s *State) take(worker string, at time.Time) {
 // endOffers gives back what nobody has taken in time. If that is because messages are
 // slow, the next slots are handed out earlier.
 func (s *State) endOffers(now time.Time) {
-	ended := s.retractIf(now, func(o offer) bool { return !now.Before(o.Until) })
-	for range ended {
-		s.late(0)
+	var last time.Time
+	for _, o := range s.retractIf(now, func(o offer) bool { return !now.Before(o.Until) }) {
+		last = latest(last, o.Slot.At)
 	}
+	s.late(last, 0, now)
 }
 
-// retractIf gives back the offers that a condition selects, and returns their number.
-func (s *State) retractIf(now time.Time, selected func(offer) bool) int {
-	before := len(s.Offers)
+// retractIf gives back the offers that a condition selects, and returns them.
+func (s *State) retractIf(now time.Time, selected func(offer) bool) (retracted []offer) {
 	s.Offers = slices.DeleteFunc(s.Offers, func(o offer) bool {
 		if !selected(o) {
 			return false
 		}
+		retracted = append(retracted, o)
 		s.giveBack(o.Slot.At)
 		if o.Slot.Probe {
 			s.probeUnused(o.Want.BotID, o.Slot, now)
 		}
 		return true
 	})
-	return before - len(s.Offers)
+	return retracted
 }
 
 // giveBack records that the call of a slot is certainly not made: its place in the

@@ -25,14 +25,16 @@ const (
 
 	// minNotice is how long after an ask its slot is at least, so that the worker can
 	// take it and the call gets to the worker that makes it. An idle
-	// budget has more time, idleNotice, after idlePaces without a slot. If slots come
-	// too late all the same, because workers or the Temporal server are overloaded, the
-	// notice grows up to maxNotice; noticeDecay is in how many slots it shrinks again.
-	minNotice   = 600 * time.Millisecond
-	idleNotice  = time.Second
-	idlePaces   = 5
-	maxNotice   = 10 * time.Second
-	noticeDecay = 20
+	// budget has more time, idleNotice, after idlePaces without a slot. If
+	// slots come too late all the same, because workers or the Temporal server are
+	// overloaded, the notice grows up to maxNotice. Then it shrinks with time, at a rate of
+	// one in noticeShrink: slower than time passes, or the next slot would have to wait for
+	// a timer, which a Temporal server fires up to a second late.
+	minNotice    = 600 * time.Millisecond
+	idleNotice   = time.Second
+	idlePaces    = 5
+	maxNotice    = 10 * time.Second
+	noticeShrink = 5
 )
 
 // pace is the time between two slots: even of the window that binds, and least while
@@ -112,7 +114,6 @@ func (s *State) handOut(at time.Time) Slot {
 	s.Line = line.Add(even)
 	s.Slots.add(at)
 	s.Handed++
-	s.Notice = max(minNotice, s.Notice-s.Notice/noticeDecay)
 	return Slot{Budget: s.Name, At: at.UTC(), Within: within}
 }
 
@@ -124,25 +125,35 @@ func (s *State) catchUpFrom(now time.Time) {
 }
 
 // late records that a slot came too late, by so much, to the worker that was to use
-// it: the next ones are handed out earlier.
-func (s *State) late(by time.Duration) {
-	needed := max(minNotice, s.Notice) + max(0, by)
-	s.Notice = min(needed+needed/2, maxNotice)
+// it: the next ones are handed out earlier. Those that were handed out before that say
+// nothing new.
+func (s *State) late(slot time.Time, by time.Duration, now time.Time) {
+	if !slot.After(s.NoticeFrom) {
+		return
+	}
+	needed := s.grownNotice(now) + max(0, by)
+	s.Notice, s.NoticeAt, s.NoticeFrom = min(needed+needed/2, maxNotice), now.UTC(), latest(slot, s.Slots.last()).UTC()
+}
+
+// grownNotice is what is left of the notice that late slots have made longer.
+func (s *State) grownNotice(now time.Time) time.Duration {
+	return max(minNotice, s.Notice-max(0, now.Sub(s.NoticeAt))/noticeShrink)
 }
 
 // notice is how long after now a slot is at least.
 func (s *State) notice(now time.Time) time.Duration {
+	notice := s.grownNotice(now)
 	if even, _, _ := s.pace(); now.Sub(s.Slots.last()) > idlePaces*even {
-		return max(idleNotice, s.Notice)
+		notice = max(notice, idleNotice)
 	}
-	return max(minNotice, s.Notice)
+	return notice
 }
 
 // ahead is how long before its time a slot is handed out: its notice, and one pace, so
 // that the ask that takes a slot is answered with the next one and no timer is needed.
-func (s *State) ahead() time.Duration {
+func (s *State) ahead(now time.Time) time.Duration {
 	even, _, _ := s.pace()
-	return max(minNotice, s.Notice) + min(even, maxAhead)
+	return s.grownNotice(now) + min(even, maxAhead)
 }
 
 func latest(a, b time.Time) time.Time {

@@ -211,3 +211,36 @@ func TestSlotHasToBeUsedWithinAQuarterOfTheMargin(t *testing.T) {
 		}
 	}
 }
+
+// One stall of a worker makes many slots late at once.
+func TestSlotsOfOneStallAreLateOnce(t *testing.T) {
+	s := newState("b", windows("600/1m"), start, start)
+	var stalled []Slot
+	for i := range 10 {
+		stalled = append(stalled, s.handOut(start.Add(time.Duration(i)*100*time.Millisecond)))
+	}
+	for _, slot := range stalled {
+		s.late(slot.At, 100*time.Millisecond, start)
+	}
+	require.Equal(t, (minNotice+100*time.Millisecond)*3/2, s.notice(start))
+	next := s.handOut(start.Add(2 * time.Second))
+	s.late(next.At, 0, start)
+	require.Equal(t, (minNotice+100*time.Millisecond)*9/4, s.notice(start), "that was not enough")
+}
+
+// If the notice shrank faster, the next slot would wait for a timer.
+func TestNoticeShrinksSlowerThanTimePasses(t *testing.T) {
+	s := newState("b", windows("600/1m"), start, start)
+	s.handOut(start.Add(-time.Minute))
+	for range 20 {
+		s.late(s.handOut(s.Slots.last().Add(time.Second)).At, 0, start)
+	}
+	require.Equal(t, maxNotice, s.notice(start))
+	now := start
+	for range 450 {
+		slot := s.handOut(latest(s.nextSlot(8), now.Add(s.notice(now))))
+		now = now.Add(110 * time.Millisecond) // The even pace is 101.7 ms.
+		require.False(t, s.nextSlot(8).After(now.Add(s.ahead(now))), "%s after %s", slot.At, now)
+	}
+	require.Equal(t, minNotice, s.notice(now), "within a minute")
+}

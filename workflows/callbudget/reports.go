@@ -50,7 +50,7 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 		b.state.answered(report, now)
 	case Late, Unused:
 		if report.Result == Late {
-			b.state.late(report.LateBy)
+			b.state.late(report.Slot.At, report.LateBy, now)
 		}
 		b.state.giveBack(report.Slot.At)
 		b.state.probeUnused(report.BotID, report.Slot, now)

@@ -136,7 +136,7 @@ func simulate(t testing.TB, seed uint64, v *vendor, configured ...string) *simul
 	s.used = s.random.Float64
 	s.budget = &budget{state: newState("account", windows(configured...), start, start)}
 	_, least, _ := s.budget.state.pace()
-	s.underWay = 1 + int((s.budget.state.ahead()+400*time.Millisecond)/least)
+	s.underWay = 1 + int((s.budget.state.ahead(start)+400*time.Millisecond)/least)
 	return s
 }
 

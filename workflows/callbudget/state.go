@@ -40,8 +40,11 @@ type State struct {
 	// not among Slots.
 	GivenBack int `json:"givenBack,omitempty"`
 
-	// Notice is how long after an ask its slot is at least, if slots came too late.
-	Notice time.Duration `json:"notice,omitempty"`
+	// Notice is how long after an ask a slot was at least when slots came too late last, at
+	// NoticeAt. NoticeFrom is the last slot that was handed out before.
+	Notice     time.Duration `json:"notice,omitempty"`
+	NoticeAt   time.Time     `json:"noticeAt,omitzero"`
+	NoticeFrom time.Time     `json:"noticeFrom,omitzero"`
 
 	// Line is the earliest time of the next slot by the pace; see pace.go. It is
 	// behind the clock by what may be caught up.

@@ -131,7 +131,7 @@ func (b *budget) answerDue(now time.Time) (due time.Time) {
 		notice := b.state.notice(now)
 		slot, retracted := b.state.retract(*chosen, now.Add(notice))
 		if !retracted {
-			if at.After(now.Add(b.state.ahead())) {
+			if at.After(now.Add(b.state.ahead(now))) {
 				return at
 			}
 			slot = b.state.handOut(latest(at, now.Add(notice)))
