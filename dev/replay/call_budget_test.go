@@ -18,7 +18,7 @@ import (
 )
 
 // budgetBots have a call budget each, one for each of its states.
-var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused", "st-offered", "st-account", "st-sibling"}
+var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused", "st-offered", "st-account", "st-sibling", "st-lanes", "st-hurried"}
 
 // budgetState is a state in which a later version may find a call budget.
 type budgetState struct {
@@ -26,6 +26,8 @@ type budgetState struct {
 	reach     func(b *budgetTest)
 	// continued: the run that is exported continues an earlier one.
 	continued bool
+	// fetch is the state of the last fetch, if that has one that depends on the budget.
+	fetch string
 }
 
 func budgetStates() []budgetState {
@@ -50,11 +52,29 @@ func budgetStates() []budgetState {
 		{bot: "st-continued", name: "continued_as_new", continued: true, reach: func(b *budgetTest) { b.archive(260) }},
 		{bot: "st-refused", name: "refused", reach: func(b *budgetTest) {
 			require.NoError(b.t, b.stack.Upstream.SetBudget(3, simulator.Unlimited))
+			b.t.Cleanup(func() { require.NoError(b.t, b.stack.Upstream.SetBudget(callsPerMinute, simulator.Unlimited)) })
 			b.start(5)
 			b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetStopped })
 		}},
 		// Slots are offered and taken. (The histories before know only slots that are used.)
 		{bot: "st-offered", name: "offered", reach: func(b *budgetTest) { b.archive(3) }},
+		{bot: "st-lanes", name: "lanes", fetch: "archived_in_its_lane", reach: func(b *budgetTest) {
+			for _, batch := range []string{"july", "august"} {
+				b.batch = batch
+				b.archive(2)
+			}
+		}},
+		{bot: "st-hurried", name: "hurried", fetch: "checked_now_while_it_waited_for_a_slot", reach: func(b *budgetTest) {
+			b.archive(1)
+			b.update(workflows.UpdatePause, workflows.BudgetChange{Reason: "a pause"})
+			b.start(1)
+			require.Eventually(b.t, func() bool { // It may not wait yet.
+				hurried, err := b.started[1].CheckNow(b.ctx)
+				return err == nil && hurried.EndedWait
+			}, 10*time.Second, 100*time.Millisecond)
+			b.update(workflows.UpdateResume, workflows.BudgetChange{Reason: "no pause"})
+			b.finish()
+		}},
 		{bot: "st-account", name: "account_blocked", reach: func(b *budgetTest) {
 			b.archive(1)
 			sibling := *b
@@ -76,6 +96,7 @@ type budgetTest struct {
 	stack   *stack.Stack
 	client  client.Client
 	bot     string
+	batch   string // of the fetches that are started
 	started []*workflows.FetchRun
 }
 
@@ -84,7 +105,7 @@ func (b *budgetTest) start(n int) {
 	for range n {
 		id := simulator.NewSessionID(time.Date(2026, 3, 5, 12, 42, 34, 0, time.UTC), uint64(len(b.started)))
 		require.NoError(b.t, b.stack.Upstream.AddSession(simulator.Session{BotID: b.bot, SessionID: id, Files: []simulator.File{{Name: "a.wav", Raw: []byte("RIFF\x04\x00\x00\x00WAVE")}}}))
-		run, err := workflows.StartFetch(b.ctx, b.client, workflows.FetchRequest{Session: workflows.Session{BotID: b.bot, SessionID: id}})
+		run, err := workflows.StartFetch(b.ctx, b.client, workflows.FetchRequest{Session: workflows.Session{BotID: b.bot, SessionID: id}, BatchID: b.batch})
 		require.NoError(b.t, err)
 		b.started = append(b.started, run)
 	}
@@ -139,7 +160,12 @@ func TestTodaysHistoriesOfCallBudgetsReplay(t *testing.T) {
 	replayer.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
 	for _, state := range budgetStates() {
 		t.Run(state.name, func(t *testing.T) {
-			state.reach(&budgetTest{t: t, ctx: ctx, stack: s, client: c, bot: state.bot})
+			b := &budgetTest{t: t, ctx: ctx, stack: s, client: c, bot: state.bot}
+			state.reach(b)
+			if state.fetch != "" {
+				last := b.started[len(b.started)-1]
+				keep(t, "fetchrecording", state.fetch, export(ctx, t, c, last.WorkflowID(), last.RunID()))
+			}
 			id := workflows.CallBudgetWorkflowID(state.bot)
 			history := export(ctx, t, c, id, "")
 			started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()

@@ -129,7 +129,7 @@ func requireOrdinary(t *testing.T, history *historypb.History) {
 	require.Equal(t, []string{
 		"WorkflowExecutionStarted",
 		"ActivityTaskScheduled FindArchived on callvault-bot/" + simulator.DefaultBotID,
-		"ActivityTaskScheduled MintToken on callvault-slot/" + simulator.DefaultBotID + "/8/2",
+		"ActivityTaskScheduled MintToken on callvault-slot/" + simulator.DefaultBotID + "/batch/1",
 		"ActivityTaskScheduled CheckStatus on callvault-check/dev",
 		"UpsertWorkflowSearchAttributes",
 		"ActivityTaskScheduled DownloadRecording on callvault-transfer/dev",
@@ -204,13 +204,16 @@ var repository = func() string {
 	return path
 }()
 
+// callsPerMinute is the vendor's limit.
+const callsPerMinute = 3000
+
 func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	t.Helper()
 	data, err := datadir.Open(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, data.Close()) })
 	s, err := stack.Start(ctx, stack.Options{Data: data,
-		Upstream:     simulator.Config{BotIDs: append([]string{simulator.DefaultBotID}, budgetBots...), EnforceJTI: true, CallsPerMinute: 6000, CallsPerHour: simulator.Unlimited},
+		Upstream:     simulator.Config{BotIDs: append([]string{simulator.DefaultBotID}, budgetBots...), EnforceJTI: true, CallsPerMinute: callsPerMinute, CallsPerHour: simulator.Unlimited},
 		TemporalPort: ports.Any, UIPort: ports.Any, StorePort: ports.Any, UpstreamPort: ports.Any})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
