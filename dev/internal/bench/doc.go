@@ -5,7 +5,7 @@
 //
 //	make bench-budget
 //
-// The flags -sessions, -waiting and -speed choose the size of a run. A window must be 10 s
+// The flags -sessions, -waiting, -starts and -speed choose the size of a run. A window must be 10 s
 // of our clock at least, so a minute allows a -speed of 1 to 6. All figures are ratios
 // within one run, unless their names have a unit.
 package bench

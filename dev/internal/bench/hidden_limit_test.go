@@ -21,7 +21,7 @@ func BenchmarkHiddenLimit(b *testing.B) {
 	s := newSite(b, min(*speed, 2), minuteAlone, func(c *simulator.Config) { c.CallsPerMinute = first })
 	s.startWorkers(workers)
 	all, forced := s.addSessions(*sessions)
-	started := s.startAll(all, "backfill", startsPerSecond)
+	started := s.startAll(all, "backfill", *starts)
 	began := s.vendor.clock.now()
 	s.awaitCalls(forced / 2)
 	require.NoError(b, s.vendor.SetBudget(second, simulator.Unlimited))

@@ -18,7 +18,7 @@ func BenchmarkKills(b *testing.B) {
 	s := newSite(b, *speed, usualWindows, nil)
 	running := s.startWorkers(workers)
 	all, forced := s.addSessions(*sessions)
-	started := s.startAll(all, "backfill", startsPerSecond)
+	started := s.startAll(all, "backfill", *starts)
 	for i := range kills {
 		s.awaitCalls(forced * (i + 1) / (kills + 1))
 		victim := i % workers

@@ -32,7 +32,7 @@ func BenchmarkLive(b *testing.B) {
 			for range *waiting {
 				backfill = append(backfill, s.addSession(bot, 0))
 			}
-			started := s.startAll(backfill, "backfill", startsPerSecond)
+			started := s.startAll(backfill, "backfill", *starts)
 			// Half of them while the backfill is being started and catches up.
 			catching := s.singles(singles)
 			started.await(b)

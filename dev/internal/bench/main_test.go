@@ -32,6 +32,7 @@ const (
 var (
 	sessions = flag.Int("sessions", 2000, "how many sessions are fetched")
 	waiting  = flag.Int("waiting", 2000, "how many fetches of a backfill wait while single ones are started")
+	starts   = flag.Int("starts", 10, "how many fetches are started in a second: more than calls are made, and as many as the machine can take")
 	speed    = flag.Int("speed", 5, "how much faster the vendor's clock is")
 	worker   = flag.String("worker", "", "the worker's binary; it is built if none is named")
 	keepLogs = flag.String("logs", "", "folder in which the workers' output is kept")

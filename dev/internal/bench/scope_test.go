@@ -30,7 +30,7 @@ func BenchmarkScope(b *testing.B) {
 			for range scopeFetches {
 				all = append(all, s.addSession(bot, 0))
 			}
-			fetches := s.startAll(all, "", startsPerSecond).await(b)
+			fetches := s.startAll(all, "", *starts).await(b)
 			time.Sleep(time.Until(began.Add(scopeMissing)))
 			granted := s.vendor.clock.now()
 			s.vendor.SetScope(true)

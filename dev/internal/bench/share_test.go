@@ -25,10 +25,6 @@ const (
 
 	workers = 3
 
-	// startsPerSecond is how fast fetches are started: faster than calls are made, and
-	// slow enough to leave the machine to the workers.
-	startsPerSecond = 10
-
 	// Of every inProgressEvery sessions one is media_in_progress inProgressCalls times.
 	// The last ones are not: their waits would be the run's tail.
 	inProgressEvery = 9
@@ -66,7 +62,7 @@ func BenchmarkShare(b *testing.B) {
 			s := newSite(b, *speed, windows, nil)
 			s.startWorkers(workers)
 			all, forced := s.addSessions(*sessions)
-			fetches := s.startAll(all, "backfill", startsPerSecond).await(b)
+			fetches := s.startAll(all, "backfill", *starts).await(b)
 			s.requireArchived(fetches)
 			s.reportShare(forced, "0")
 			s.reportCost(fetches)
