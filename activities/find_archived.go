@@ -21,7 +21,7 @@ type FindArchived struct {
 // Lanes assigns queues to batches; see [slots.Client].
 type Lanes interface {
 	// Lane returns the lane of a batch's calls of one level, or 0 if it has none.
-	Lane(served *account.Account, request callbudget.LaneRequest) int
+	Lane(ctx context.Context, served *account.Account, request callbudget.LaneRequest) int
 }
 
 // Execute reads the manifest, checks each object that it names, and returns where the
@@ -31,14 +31,24 @@ func (a *FindArchived) Execute(ctx context.Context, input fetchrecording.FindArc
 	if err != nil {
 		return nil, activityError(err)
 	}
-	manifest, etag, err := served.Store.ReadManifest(ctx, input.Session)
+	found, err := a.find(ctx, served, input.Session)
+	if err == nil && input.BatchID != "" && !isArchived(found) {
+		found.Place.Lane = a.Lanes.Lane(ctx, served, callbudget.LaneRequest{BotID: input.BotID, Lane: callbudget.Lane{Batch: input.BatchID, Level: input.Level}})
+	}
+	return found, err
+}
+
+// isArchived reports whether no call follows.
+func isArchived(found *fetchrecording.FindArchivedResult) bool {
+	return found.Result != nil && found.Result.Outcome == workflows.OutcomeArchived && len(found.Damaged) == 0
+}
+
+func (a *FindArchived) find(ctx context.Context, served *account.Account, session workflows.Session) (*fetchrecording.FindArchivedResult, error) {
+	manifest, etag, err := served.Store.ReadManifest(ctx, session)
 	if err != nil {
 		return nil, activityError(err)
 	}
 	found := &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: served.Name, Retention: served.Retention}}
-	if input.BatchID != "" {
-		found.Place.Lane = a.Lanes.Lane(served, callbudget.LaneRequest{BotID: input.BotID, Batch: input.BatchID, Level: input.Level})
-	}
 	if manifest == nil {
 		return found, nil
 	}

@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -125,24 +126,40 @@ func TestFindArchivedReturnsNilWithoutAManifest(t *testing.T) {
 // laneThree assigns lane 3 to every batch.
 type laneThree struct{ asked []callbudget.LaneRequest }
 
-func (l *laneThree) Lane(_ *account.Account, request callbudget.LaneRequest) int {
+func (l *laneThree) Lane(_ context.Context, _ *account.Account, request callbudget.LaneRequest) int {
 	l.asked = append(l.asked, request)
 	return 3
 }
 
-func TestFindArchivedReturnsTheLaneOfTheBatch(t *testing.T) {
-	for name, isThere := range map[string]bool{"with a manifest": true, "without one": false} {
+func TestFindArchivedReturnsTheLaneOfTheBatchIfACallMayFollow(t *testing.T) {
+	for name, row := range map[string]struct {
+		manifest func(file archive.File) *archive.Manifest
+		lost     bool
+		lane     int
+	}{
+		"without a manifest": {lane: 3},
+		"not archived":       {manifest: func(archive.File) *archive.Manifest { return manifestOf(workflows.OutcomeFailed) }, lane: 3},
+		"archived":           {manifest: func(file archive.File) *archive.Manifest { return manifestOf(workflows.OutcomeArchived, file) }},
+		"archived, but lost": {manifest: func(file archive.File) *archive.Manifest { return manifestOf(workflows.OutcomeArchived, file) }, lost: true, lane: 3},
+	} {
 		t.Run(name, func(t *testing.T) {
-			a, _ := openAccount(t, nil)
-			if isThere {
-				write(t, a, manifestOf(workflows.OutcomeFailed), "")
+			a, server := openAccount(t, nil)
+			if !row.lost {
+				store(server, aKey, audio)
+			}
+			if row.manifest != nil {
+				write(t, a, row.manifest(fileOf("a.wav", audio)), "")
 			}
 			lanes := new(laneThree)
 			execute := (&activities.FindArchived{Served: a, Lanes: lanes}).Execute
 			found, err := run[fetchrecording.FindArchivedResult](t, execute, fetchrecording.FindArchivedInput{Session: session, BatchID: "july", Level: 8})
 			require.NoError(t, err)
-			require.Equal(t, 3, found.Place.Lane)
-			require.Equal(t, []callbudget.LaneRequest{{BotID: session.BotID, Batch: "july", Level: 8}}, lanes.asked)
+			require.Equal(t, row.lane, found.Place.Lane)
+			if row.lane > 0 {
+				require.Equal(t, []callbudget.LaneRequest{{BotID: session.BotID, Lane: callbudget.Lane{Batch: "july", Level: 8}}}, lanes.asked)
+			} else {
+				require.Empty(t, lanes.asked)
+			}
 		})
 	}
 }

@@ -45,9 +45,8 @@ type Client struct {
 
 	mu      sync.Mutex
 	budgets map[string]*budget
-	loads   map[string]*load // by account
-
-	lanes lanes
+	loads   map[string]*load     // by account
+	lanes   map[string]*botLanes // by bot
 }
 
 // New returns a client. It makes no request.
@@ -58,8 +57,7 @@ func New(options Options) *Client {
 	if options.Hold == 0 {
 		options.Hold = timing.SlotHold
 	}
-	return &Client{options: options, worker: uuid.NewString(), started: time.Now().UTC(), budgets: make(map[string]*budget), loads: make(map[string]*load),
-		lanes: lanes{known: make(map[callbudget.LaneRequest]knownLane)}}
+	return &Client{options: options, worker: uuid.NewString(), started: time.Now().UTC(), budgets: make(map[string]*budget), loads: make(map[string]*load), lanes: make(map[string]*botLanes)}
 }
 
 // errNoSlotYet means that the call was held for long enough.

@@ -43,8 +43,8 @@ type server struct {
 	asks chan ask
 
 	mu        sync.Mutex
-	lanes     func(callbudget.LaneRequest) (int, error)
-	laneAsks  []callbudget.LaneRequest
+	lanes     func(callbudget.LaneRequest) ([]callbudget.Lane, error)
+	laneAsks  int
 	rejects   error // by which an ask that takes a slot is rejected; nil if it is accepted
 	signals   []any
 	signalled []string                               // the workflows that got them
@@ -91,21 +91,21 @@ func (s *server) UpdateWorkflow(ctx context.Context, options client.UpdateWorkfl
 
 func (s *server) assignLane(request callbudget.LaneRequest) (client.WorkflowUpdateHandle, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.laneAsks = append(s.laneAsks, request)
-	lane, err := s.lanes(request)
-	return laneHandle{lane: lane}, err
+	s.laneAsks++
+	s.mu.Unlock()
+	lanes, err := s.lanes(request)
+	return laneHandle{lanes: lanes}, err
 }
 
 // laneHandle is a request for a lane that was answered.
 type laneHandle struct {
 	client.WorkflowUpdateHandle
-	lane int
+	lanes []callbudget.Lane
 }
 
 func (h laneHandle) Get(_ context.Context, into any) error {
-	if lane, ok := into.(*int); ok {
-		*lane = h.lane
+	if lanes, ok := into.(*[]callbudget.Lane); ok {
+		*lanes = h.lanes
 	}
 	return nil
 }
@@ -397,6 +397,11 @@ func TestSlotThatIsTakenTooLateIsNotUsed(t *testing.T) {
 	got := h.next(t)
 	require.Equal(t, []callbudget.Want{want(botA, 4)}, got.Wants, "the call waits for the next one")
 	require.Zero(t, got.Took)
+	h.mu.Lock()
+	missed := h.signals[0].(callbudget.CallReport)
+	h.mu.Unlock()
+	require.Equal(t, callbudget.Missed, missed.Result)
+	require.Equal(t, botA, missed.BotID)
 	h.rejectWith(nil)
 	slot := slotAt(time.Now().Add(time.Second))
 	h.give(t, got, slot, want(botA, 4))

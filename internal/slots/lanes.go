@@ -2,13 +2,11 @@ package slots
 
 import (
 	"context"
-	"fmt"
-	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/workflows/callbudget"
@@ -18,78 +16,63 @@ const (
 	// laneTimeout bounds the request for a lane.
 	laneTimeout = 3 * time.Second
 
-	// laneKnown is how long a lane is taken to be a batch's before the process asks again:
-	// it must not be another one's meanwhile.
-	laneKnown = callbudget.LaneIdle / 4
+	// lanesKnown is how long the lanes of a bot are taken to be what they were. The workflow
+	// gives a lane to another batch after LaneIdle, so the process has to ask again well
+	// before. After a request that failed it asks again after lanesRetry.
+	lanesKnown = callbudget.LaneIdle / 10
+	lanesRetry = 10 * time.Second
 )
 
-// lanes are the lanes of batches, as far as the process knows them.
-type lanes struct {
-	asked singleflight.Group
-
-	mu    sync.Mutex
-	known map[callbudget.LaneRequest]knownLane
-}
-
-type knownLane struct {
-	lane  int
-	until time.Time
+// botLanes are the lanes of a bot, as the budget's workflow told them last.
+type botLanes struct {
+	mu    sync.Mutex // held during a request: there is one at a time
+	lanes []callbudget.Lane
+	until time.Time // when they have to be asked for again
+	final bool      // no other batch gets a lane until then
 }
 
 // Lane returns the lane in which a batch's calls of one level wait. It returns 0, for the
 // queue of that level, if all lanes of the bot are taken, or if the budget's workflow does
 // not answer.
-func (c *Client) Lane(served *account.Account, request callbudget.LaneRequest) int {
-	lane, _, _ := c.lanes.asked.Do(fmt.Sprint(request), func() (any, error) {
-		if lane, known := c.lanes.find(request); known {
-			return lane, nil
-		}
-		lane := c.askLane(served, request)
-		c.lanes.remember(request, lane)
-		return lane, nil
-	})
-	return lane.(int)
-}
-
-// askLane asks the budget's workflow for a lane.
-func (c *Client) askLane(served *account.Account, request callbudget.LaneRequest) (lane int) {
-	ctx, cancel := context.WithTimeout(context.Background(), laneTimeout)
-	defer cancel()
-	asked, err := c.update(ctx, served, served.BudgetName(request.BotID), callbudget.UpdateAssignLane, request, client.WorkflowUpdateStageCompleted)
+func (c *Client) Lane(ctx context.Context, served *account.Account, request callbudget.LaneRequest) int {
+	c.mu.Lock()
+	known := c.lanes[request.BotID]
+	if known == nil {
+		known = new(botLanes)
+		c.lanes[request.BotID] = known
+	}
+	c.mu.Unlock()
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	lane := known.find(request.Lane)
+	if time.Now().Before(known.until) && (lane > 0 || known.final) {
+		return lane
+	}
+	lanes, err := c.askLanes(ctx, served, request)
 	if err == nil {
-		err = asked.Get(ctx, &lane)
+		known.lanes, known.until, known.final = lanes, time.Now().Add(lanesKnown), len(lanes) == callbudget.Lanes
+	} else {
+		known.until, known.final = time.Now().Add(lanesRetry), true
+		c.options.Logger.Warn("a batch may get no queue of its own for now: it shares that of its priority", "bot", request.BotID, "batch", request.Batch, "error", err)
 	}
-	if err != nil {
-		c.options.Logger.Warn("a batch gets no queue of its own for now: it shares that of its priority", "bot", request.BotID, "batch", request.Batch, "error", err)
-	}
-	return lane
+	return known.find(request.Lane)
 }
 
-// find returns the lane of a batch if it is known.
-func (l *lanes) find(request callbudget.LaneRequest) (lane int, known bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := time.Now()
-	for _, key := range []callbudget.LaneRequest{request, allTaken(request.BotID)} {
-		if found, ok := l.known[key]; ok && now.Before(found.until) {
-			return found.lane, true
+// find returns the number of a lane, or 0.
+func (k *botLanes) find(lane callbudget.Lane) int { return slices.Index(k.lanes, lane) + 1 }
+
+// askLanes asks the budget's workflow for a lane, and returns all lanes of the bot.
+func (c *Client) askLanes(ctx context.Context, served *account.Account, request callbudget.LaneRequest) (lanes []callbudget.Lane, err error) {
+	ctx, cancel := context.WithTimeout(ctx, laneTimeout)
+	defer cancel()
+	for {
+		asked, err := c.update(ctx, served, served.BudgetName(request.BotID), callbudget.UpdateAssignLane, request, client.WorkflowUpdateStageCompleted)
+		if err == nil {
+			return lanes, asked.Get(ctx, &lanes)
 		}
+		if !isBusy(err) || ctx.Err() != nil {
+			return nil, err
+		}
+		time.Sleep(takePause)
 	}
-	return 0, false
 }
-
-// remember keeps the answer to a request for a while.
-func (l *lanes) remember(request callbudget.LaneRequest, lane int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := time.Now()
-	maps.DeleteFunc(l.known, func(_ callbudget.LaneRequest, k knownLane) bool { return !now.Before(k.until) })
-	if lane == 0 {
-		request = allTaken(request.BotID)
-	}
-	l.known[request] = knownLane{lane, now.Add(laneKnown)}
-}
-
-// allTaken is the key under which a bot is kept that has no lane for another batch: it is
-// not asked again for each of them.
-func allTaken(botID string) callbudget.LaneRequest { return callbudget.LaneRequest{BotID: botID} }

@@ -2,82 +2,150 @@ package slots_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/workflows/callbudget"
 )
 
-// laneKnown is how long the answer to a request for a lane is believed.
-const laneKnown = 30 * time.Second
+// lanesKnown and lanesRetry are how long an answer is believed, and a failure.
+const (
+	lanesKnown = 30 * time.Second
+	lanesRetry = 10 * time.Second
+)
 
-func laneOf(botID, batch string) callbudget.LaneRequest {
-	return callbudget.LaneRequest{BotID: botID, Batch: batch, Level: 8}
+// lanesHarness assigns lanes like the budget's workflow, once what a test does before
+// that has returned.
+type lanesHarness struct {
+	*harness
+	assigned map[string][]callbudget.Lane
+	fails    error
 }
 
-// lanesHarness answers requests for lanes with a function.
-func lanesHarness(t *testing.T, lanes func(callbudget.LaneRequest) (int, error)) *harness {
+func newLanesHarness(t *testing.T, before func()) *lanesHarness {
 	t.Helper()
-	h := newHarness(t, time.Minute, account.PerBot)
-	h.lanes = lanes
+	h := &lanesHarness{harness: newHarness(t, time.Minute, account.PerBot), assigned: make(map[string][]callbudget.Lane)}
+	h.lanes = func(request callbudget.LaneRequest) ([]callbudget.Lane, error) {
+		if before != nil {
+			before()
+		}
+		if h.fails != nil {
+			return nil, h.fails
+		}
+		lanes := h.assigned[request.BotID]
+		for _, lane := range lanes {
+			if lane == request.Lane {
+				return lanes, nil
+			}
+		}
+		if len(lanes) < callbudget.Lanes {
+			h.assigned[request.BotID] = append(lanes, request.Lane)
+		}
+		return h.assigned[request.BotID], nil
+	}
 	return h
+}
+
+// lane returns the lane of a batch's calls of level 8.
+func (h *lanesHarness) lane(t *testing.T, botID, batch string) int {
+	t.Helper()
+	return h.client.Lane(t.Context(), h.account, callbudget.LaneRequest{BotID: botID, Lane: callbudget.Lane{Batch: batch, Level: 8}})
 }
 
 func TestLaneIsAskedForOnceInAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := lanesHarness(t, func(callbudget.LaneRequest) (int, error) { return 3, nil })
-		require.Equal(t, 3, h.client.Lane(h.account, laneOf(botA, "july")))
-		time.Sleep(laneKnown - time.Second)
-		require.Equal(t, 3, h.client.Lane(h.account, laneOf(botA, "july")))
-		require.Equal(t, []callbudget.LaneRequest{laneOf(botA, "july")}, h.laneAsks)
+		h := newLanesHarness(t, nil)
+		require.Equal(t, 1, h.lane(t, botA, "july"))
+		require.Equal(t, 2, h.lane(t, botA, "august"))
+		require.Equal(t, 1, h.lane(t, botB, "august"))
+		time.Sleep(lanesKnown - time.Second)
+		require.Equal(t, 1, h.lane(t, botA, "july"))
+		require.Equal(t, 3, h.laneAsks)
 		time.Sleep(time.Second)
-		h.client.Lane(h.account, laneOf(botA, "july"))
-		require.Len(t, h.laneAsks, 2)
+		require.Equal(t, 1, h.lane(t, botA, "july"))
+		require.Equal(t, 4, h.laneAsks)
 	})
-}
-
-func TestFetchesThatStartTogetherAskOnceForTheLaneOfTheirBatch(t *testing.T) {
-	h := lanesHarness(t, func(callbudget.LaneRequest) (int, error) { return 1, nil })
-	var all sync.WaitGroup
-	for range 100 {
-		all.Go(func() { h.client.Lane(h.account, laneOf(botA, "july")) })
-	}
-	all.Wait()
-	require.Len(t, h.laneAsks, 1)
 }
 
 // Somebody may give each fetch a batch of its own.
-func TestWhileAllLanesOfABotAreTakenNoOtherBatchIsAskedFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		taken := true
-		h := lanesHarness(t, func(request callbudget.LaneRequest) (int, error) {
-			if request.BotID == botA && taken {
-				return 0, nil
-			}
-			return 1, nil
-		})
-		require.Zero(t, h.client.Lane(h.account, laneOf(botA, "july")))
-		require.Zero(t, h.client.Lane(h.account, laneOf(botA, "august")))
-		require.Equal(t, 1, h.client.Lane(h.account, laneOf(botB, "august")), "another bot's may be free")
-		require.Len(t, h.laneAsks, 2)
-		taken = false
-		time.Sleep(laneKnown)
-		require.Equal(t, 1, h.client.Lane(h.account, laneOf(botA, "august")))
+func TestHoweverManyBatchesComeTheirLanesAreAskedForOneAtATimeAndSeldom(t *testing.T) {
+	var underWay, most atomic.Int32
+	h := newLanesHarness(t, func() {
+		most.Store(max(most.Load(), underWay.Add(1)))
+		time.Sleep(10 * time.Millisecond) // Others come meanwhile.
+		underWay.Add(-1)
 	})
+	got := make([]int, 100)
+	var all sync.WaitGroup
+	for i := range got {
+		all.Go(func() { got[i] = h.lane(t, botA, fmt.Sprint(i)) })
+	}
+	all.Wait()
+	require.Equal(t, int32(1), most.Load())
+	require.Equal(t, callbudget.Lanes, h.laneAsks)
+	for lane := 1; lane <= callbudget.Lanes; lane++ {
+		require.Contains(t, got, lane)
+	}
+}
+
+func TestBatchesKeepTheirLanesWhileOthersGetNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newLanesHarness(t, nil)
+		for range 100 {
+			for _, other := range []string{"fifth", "sixth"} {
+				if len(h.assigned[botA]) == callbudget.Lanes {
+					require.Zero(t, h.lane(t, botA, other))
+				}
+			}
+			for i := range callbudget.Lanes {
+				require.Equal(t, i+1, h.lane(t, botA, fmt.Sprint(i)))
+			}
+			time.Sleep(7 * time.Second)
+		}
+	})
+}
+
+// A process that started later than another one knows none of the lanes.
+func TestBatchThatHasALaneAlreadyGetsIt(t *testing.T) {
+	h := newLanesHarness(t, nil)
+	for i := range callbudget.Lanes {
+		h.assigned[botA] = append(h.assigned[botA], callbudget.Lane{Batch: fmt.Sprint(i), Level: 8})
+	}
+	require.Zero(t, h.lane(t, botA, "fifth"))
+	require.Equal(t, 3, h.lane(t, botA, "2"))
+	require.Equal(t, 1, h.laneAsks)
 }
 
 func TestBatchSharesAQueueWhileTheBudgetDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		failing := errors.New("the server is unavailable")
-		h := lanesHarness(t, func(callbudget.LaneRequest) (int, error) { return 2, failing })
-		require.Zero(t, h.client.Lane(h.account, laneOf(botA, "july")))
-		failing = nil
-		time.Sleep(laneKnown)
-		require.Equal(t, 2, h.client.Lane(h.account, laneOf(botA, "july")))
+		h := newLanesHarness(t, nil)
+		require.Equal(t, 1, h.lane(t, botA, "july"))
+		time.Sleep(lanesKnown)
+		h.fails = errors.New("the server is unavailable")
+		require.Zero(t, h.lane(t, botA, "august"))
+		require.Equal(t, 1, h.lane(t, botA, "july"), "as far as is known")
+		require.Equal(t, 2, h.laneAsks)
+		h.fails = nil
+		time.Sleep(lanesRetry)
+		require.Equal(t, 2, h.lane(t, botA, "august"))
+	})
+}
+
+// Too many asks at once, or a budget that continues as new.
+func TestLaneIsAskedForAgainIfTheBudgetIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newLanesHarness(t, nil)
+		h.fails = temporal.NewApplicationError("7 workers wait", callbudget.ErrorTypeBusy)
+		time.AfterFunc(time.Second, func() { h.fails = nil })
+		require.Equal(t, 1, h.lane(t, botA, "july"))
+		require.Less(t, h.laneAsks, 100)
 	})
 }

@@ -41,8 +41,8 @@ const (
 	// of a bot have one each: a Temporal server bounds the long polls of a namespace.
 	busyPollers = 2
 
-	// heldCalls bounds the calls of one level of a bot that a worker holds while they
-	// wait for a slot: one that gets the next, and one after it.
+	// heldCalls bounds the calls of one queue that a worker holds while they wait for a
+	// slot: one that gets the next, and one after it.
 	heldCalls = 2
 )
 

@@ -13,66 +13,60 @@ import (
 // not take turns. When all lanes are taken, a batch shares the queue of its level.
 const Lanes = 4
 
-// A lane is free again once nothing was heard of its batch for so long, and while so many
-// slots were handed out: when there are none, because an hour is spent, nobody asks.
-const (
-	LaneIdle      = 2 * time.Minute
-	laneIdleSlots = 20
-)
+// LaneIdle is how long nothing is heard of a batch before its lane may go to another one.
+// A worker that holds calls names their batches every minute, at least.
+const LaneIdle = 5 * time.Minute
 
 // maxLaneBots bounds the bots whose lanes are remembered.
 const maxLaneBots = MaxWants
 
-// lane is a queue of a bot and whose calls it is for.
-type lane struct {
+// Lane is a queue of a bot: that of one batch's calls of one level.
+type Lane struct {
 	Batch string `json:"batch"`
 	Level int    `json:"level"`
-
-	// AskedAt and Handed are when a call of the batch was asked for last, and how many
-	// slots had been handed out by then.
-	AskedAt time.Time `json:"askedAt"`
-	Handed  int       `json:"handed,omitempty"`
 }
 
-// isFor reports whether the lane is that of a batch's calls of one level.
-func (l lane) isFor(batch string, level int) bool { return l.Batch == batch && l.Level == level }
-
-// isFree reports whether another batch may have the lane.
-func (s *State) isFree(l lane, now time.Time) bool {
-	return s.Handed-l.Handed >= laneIdleSlots && now.Sub(l.AskedAt) >= LaneIdle
+// LaneRequest asks for a lane of a bot.
+type LaneRequest struct {
+	BotID string `json:"bot"`
+	Lane
 }
 
-// assignLane returns the lane of a batch's calls of one level, from 1 to [Lanes]; 0 if all
-// are taken.
-func (s *State) assignLane(request LaneRequest, now time.Time) int {
-	used := lane{Batch: request.Batch, Level: request.Level, AskedAt: now.UTC(), Handed: s.Handed}
+// usedLane is a lane, and when a worker named its batch last.
+type usedLane struct {
+	Lane
+	At time.Time `json:"at"`
+}
+
+func (l usedLane) isFree(now time.Time) bool { return now.Sub(l.At) >= LaneIdle }
+
+// assignLane gives a lane to a batch if there is one: its own, a free one or a new one.
+func (s *State) assignLane(request LaneRequest, now time.Time) {
+	used := usedLane{Lane: request.Lane, At: now.UTC()}
 	lanes := s.Lanes[request.BotID]
-	at := slices.IndexFunc(lanes, func(l lane) bool { return l.isFor(request.Batch, request.Level) })
+	at := slices.IndexFunc(lanes, func(l usedLane) bool { return l.Lane == request.Lane })
 	if at < 0 {
-		at = slices.IndexFunc(lanes, func(l lane) bool { return s.isFree(l, now) })
+		at = slices.IndexFunc(lanes, func(l usedLane) bool { return l.isFree(now) })
 	}
 	switch {
 	case at >= 0:
 		lanes[at] = used
-		return at + 1
-	case len(lanes) >= Lanes || lanes == nil && !s.hasRoomForLanes(now):
-		return 0
+	case len(lanes) < Lanes && (lanes != nil || s.makeRoomForLanes(now)):
+		if s.Lanes == nil {
+			s.Lanes = make(map[string][]usedLane)
+		}
+		s.Lanes[request.BotID] = append(lanes, used)
 	}
-	if s.Lanes == nil {
-		s.Lanes = make(map[string][]lane)
-	}
-	s.Lanes[request.BotID] = append(lanes, used)
-	return len(lanes) + 1
 }
 
-// hasRoomForLanes reports whether another bot's lanes can be remembered, and forgets a
-// bot whose lanes are all free if that has to be.
-func (s *State) hasRoomForLanes(now time.Time) bool {
+// makeRoomForLanes forgets a bot whose lanes are all free if too many are remembered. It
+// reports whether there is room for another one.
+func (s *State) makeRoomForLanes(now time.Time) bool {
 	if len(s.Lanes) < maxLaneBots {
 		return true
 	}
 	for _, botID := range workflow.DeterministicKeys(s.Lanes) {
-		if !slices.ContainsFunc(s.Lanes[botID], func(l lane) bool { return !s.isFree(l, now) }) {
+		if !slices.ContainsFunc(s.Lanes[botID], func(l usedLane) bool { return !l.isFree(now) }) {
 			delete(s.Lanes, botID)
 			return true
 		}
@@ -80,13 +74,22 @@ func (s *State) hasRoomForLanes(now time.Time) bool {
 	return false
 }
 
+// lanesOf returns the lanes of a bot, from lane 1.
+func (s *State) lanesOf(botID string) []Lane {
+	lanes := make([]Lane, 0, Lanes)
+	for _, used := range s.Lanes[botID] {
+		lanes = append(lanes, used.Lane)
+	}
+	return lanes
+}
+
 // keepLanes records that calls wait, so that their batches keep their lanes.
 func (s *State) keepLanes(wants []Want, now time.Time) {
 	for _, want := range wants {
 		lanes := s.Lanes[want.BotID]
 		for i := range lanes {
-			if lanes[i].isFor(want.Batch, want.Level) {
-				lanes[i].AskedAt, lanes[i].Handed = now.UTC(), s.Handed
+			if lanes[i].Lane == (Lane{want.Batch, want.Level}) {
+				lanes[i].At = now.UTC()
 			}
 		}
 	}
@@ -111,9 +114,10 @@ func (r LaneRequest) validate() error {
 	return nil
 }
 
-// assignLane returns the lane of a batch.
-func (b *budget) assignLane(ctx workflow.Context, request LaneRequest) (int, error) {
+// assignLane gives a lane to a batch, and returns all lanes of the bot.
+func (b *budget) assignLane(ctx workflow.Context, request LaneRequest) ([]Lane, error) {
 	b.arrivals++
 	b.changed = true // It may be time to continue as new.
-	return b.state.assignLane(request, workflow.Now(ctx)), nil
+	b.state.assignLane(request, workflow.Now(ctx))
+	return b.state.lanesOf(request.BotID), nil
 }

@@ -13,8 +13,8 @@ const (
 	// once there is one.
 	UpdateTakeSlot = "takeSlot"
 
-	// UpdateAssignLane asks for the lane of a batch: a [LaneRequest], answered by its
-	// number at once.
+	// UpdateAssignLane asks for the lane of a batch: a [LaneRequest], answered at once by
+	// all lanes of the bot: of type [][Lane], from lane 1.
 	UpdateAssignLane = "assignLane"
 
 	// SignalReportCall reports a call that was refused, that needs operator action, that
@@ -113,13 +113,6 @@ type Ask struct {
 	WaitingInLanes map[string][]int `json:"waitingInLanes,omitempty"`
 }
 
-// LaneRequest names the calls that a lane is asked for: the first checks of a batch.
-type LaneRequest struct {
-	BotID string `json:"bot"`
-	Batch string `json:"batch"`
-	Level int    `json:"level"`
-}
-
 // Answer is what an ask gets: a slot, or none.
 type Answer struct {
 	// Slot is nil if the ask was replaced or has to be sent again.
@@ -176,6 +169,9 @@ const (
 	Answered CallResult = "answered"
 	// Late: it was not made, because its slot came too late.
 	Late CallResult = "late"
+	// Missed: it was not made, because its slot was to be taken too late and had been given
+	// back.
+	Missed CallResult = "missed"
 	// Unused: it was not made, because its slot was withdrawn or no call was left for it.
 	Unused CallResult = "unused"
 	// Unknown: there was no response; reported for probes alone.
@@ -199,7 +195,7 @@ type CallReport struct {
 	// Span is that of the window which refused the call, if the vendor said it.
 	Span time.Duration `json:"span,omitempty"`
 
-	// LateBy is by how much a slot came too late, if the result is Late.
+	// LateBy is by how much a slot came too late, if the result is Late or Missed.
 	LateBy time.Duration `json:"lateBy,omitempty"`
 
 	// RetryAfter is how long the vendor asks to wait; 0 if it does not say.

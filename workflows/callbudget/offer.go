@@ -64,29 +64,23 @@ func (s *State) take(worker string, at time.Time) {
 }
 
 // endOffers gives back what nobody has taken in time. If that is because messages are
-// slow, the next slots are handed out earlier.
+// slow, the worker reports that it missed the slot.
 func (s *State) endOffers(now time.Time) {
-	var last time.Time
-	for _, o := range s.retractIf(now, func(o offer) bool { return !now.Before(o.Until) }) {
-		last = latest(last, o.Slot.At)
-	}
-	s.late(last, 0, now)
+	s.retractIf(now, func(o offer) bool { return !now.Before(o.Until) })
 }
 
-// retractIf gives back the offers that a condition selects, and returns them.
-func (s *State) retractIf(now time.Time, selected func(offer) bool) (retracted []offer) {
+// retractIf gives back the offers that a condition selects.
+func (s *State) retractIf(now time.Time, selected func(offer) bool) {
 	s.Offers = slices.DeleteFunc(s.Offers, func(o offer) bool {
 		if !selected(o) {
 			return false
 		}
-		retracted = append(retracted, o)
 		s.giveBack(o.Slot.At)
 		if o.Slot.Probe {
 			s.probeUnused(o.Want.BotID, o.Slot, now)
 		}
 		return true
 	})
-	return retracted
 }
 
 // giveBack records that the call of a slot is certainly not made: its place in the

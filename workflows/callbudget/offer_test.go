@@ -61,10 +61,11 @@ func TestSlotCannotBeTakenTwiceOrTooLateOrByAnother(t *testing.T) {
 	require.ErrorContains(t, b.admit(take("killed", slot), slot.At), "given back")
 }
 
-func TestWithdrawalAndLeavingAreNotLateness(t *testing.T) {
+func TestOnlyWorkersTellThatASlotCameTooLateToBeTaken(t *testing.T) {
 	for name, end := range map[string]func(*budget){
-		"withdrawn": func(b *budget) { b.withdraw(start) },
-		"left":      func(b *budget) { b.state.retractIf(start, func(offer) bool { return true }) },
+		"not taken: the worker may be gone": func(b *budget) { b.state.endOffers(start.Add(time.Hour)) },
+		"withdrawn":                         func(b *budget) { b.withdraw(start) },
+		"left":                              func(b *budget) { b.state.retractIf(start, func(offer) bool { return true }) },
 	} {
 		b, _ := offered(t)
 		end(b)
@@ -73,7 +74,10 @@ func TestWithdrawalAndLeavingAreNotLateness(t *testing.T) {
 	}
 	b, slot := offered(t)
 	b.state.endOffers(slot.At)
-	require.Greater(t, b.state.Notice, minNotice, "messages may be slow")
+	b.state.handOut(slot.At) // Another call has it now.
+	b.takeReport(CallReport{BotID: "st-1", Slot: slot, Result: Missed}, slot.At)
+	require.Greater(t, b.state.Notice, minNotice, "messages are slow")
+	require.Equal(t, slot.At, b.state.Slots.last(), "it is that call's")
 }
 
 // A slot that may be free soon is not waited for as long as for one of a full window.

@@ -27,14 +27,14 @@ const (
 	// take it and the call gets to the worker that makes it. An idle
 	// budget has more time, idleNotice, after idlePaces without a slot. If
 	// slots come too late all the same, because workers or the Temporal server are
-	// overloaded, the notice grows up to maxNotice. Then it shrinks with time, at a rate of
-	// one in noticeShrink: slower than time passes, or the next slot would have to wait for
-	// a timer, which a Temporal server fires up to a second late.
-	minNotice    = 600 * time.Millisecond
-	idleNotice   = time.Second
-	idlePaces    = 5
-	maxNotice    = 10 * time.Second
-	noticeShrink = 5
+	// overloaded, the notice grows up to maxNotice. Then it halves every noticeHalf. (If it
+	// shrank faster than time passes, the next slot would wait for a timer, which a Temporal
+	// server fires up to a second late.)
+	minNotice  = 600 * time.Millisecond
+	idleNotice = time.Second
+	idlePaces  = 5
+	maxNotice  = 10 * time.Second
+	noticeHalf = time.Minute
 )
 
 // pace is the time between two slots: even of the window that binds, and least while
@@ -124,20 +124,27 @@ func (s *State) catchUpFrom(now time.Time) {
 	}
 }
 
-// late records that a slot came too late, by so much, to the worker that was to use
-// it: the next ones are handed out earlier. Those that were handed out before that say
-// nothing new.
+// late records that a slot came too late, by so much, to the worker that was to use it:
+// the next ones are handed out earlier. Of the slots that were handed out before that,
+// only the first one that is late counts.
 func (s *State) late(slot time.Time, by time.Duration, now time.Time) {
-	if !slot.After(s.NoticeFrom) {
+	if !slot.After(s.NoticeThrough) {
 		return
 	}
-	needed := s.grownNotice(now) + max(0, by)
-	s.Notice, s.NoticeAt, s.NoticeFrom = min(needed+needed/2, maxNotice), now.UTC(), latest(slot, s.Slots.last()).UTC()
+	needed := s.noticeOf(slot) + min(max(0, by), maxNotice)
+	s.Notice, s.NoticeAt, s.NoticeThrough = max(s.grownNotice(now), min(needed+needed/2, maxNotice)), now.UTC(), s.Slots.last().UTC()
 }
 
-// grownNotice is what is left of the notice that late slots have made longer.
+// noticeOf is about the notice that a slot was handed out with.
+func (s *State) noticeOf(slot time.Time) time.Duration { return s.grownNotice(slot.Add(-s.Notice)) }
+
+// grownNotice is what is left of the notice that late slots have made longer. Between two
+// halvings it is interpolated, in integers: all machines have to get the same.
 func (s *State) grownNotice(now time.Time) time.Duration {
-	return max(minNotice, s.Notice-max(0, now.Sub(s.NoticeAt))/noticeShrink)
+	age := max(0, now.Sub(s.NoticeAt))
+	notice := s.Notice >> min(age/noticeHalf, 62)
+	notice -= time.Duration(int64(notice) / 2 * (age % noticeHalf).Milliseconds() / noticeHalf.Milliseconds())
+	return max(minNotice, notice)
 }
 
 // notice is how long after now a slot is at least.

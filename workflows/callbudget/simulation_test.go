@@ -344,10 +344,11 @@ func (w *asker) kill() {
 func (w *asker) taken(got grant, err error) {
 	s, slot := w.sim, got.slot
 	switch {
-	case err != nil && got.call != nil:
-		w.await(*got.call)
-		return
 	case err != nil:
+		s.report(CallReport{BotID: got.want.BotID, Slot: slot, Result: Missed, LateBy: s.now.Sub(slot.At)})
+		if got.call != nil {
+			w.await(*got.call)
+		}
 		return
 	case w.stopped || w.killsLate:
 		s.lost++

@@ -40,11 +40,11 @@ type State struct {
 	// not among Slots.
 	GivenBack int `json:"givenBack,omitempty"`
 
-	// Notice is how long after an ask a slot was at least when slots came too late last, at
-	// NoticeAt. NoticeFrom is the last slot that was handed out before.
-	Notice     time.Duration `json:"notice,omitempty"`
-	NoticeAt   time.Time     `json:"noticeAt,omitzero"`
-	NoticeFrom time.Time     `json:"noticeFrom,omitzero"`
+	// Notice is how long after an ask a slot has to be at least, as set at NoticeAt when a
+	// slot came too late. Slots up to NoticeThrough were handed out before that, with less.
+	Notice        time.Duration `json:"notice,omitempty"`
+	NoticeAt      time.Time     `json:"noticeAt,omitzero"`
+	NoticeThrough time.Time     `json:"noticeThrough,omitzero"`
 
 	// Line is the earliest time of the next slot by the pace; see pace.go. It is
 	// behind the clock by what may be caught up.
@@ -78,7 +78,7 @@ type State struct {
 	Served map[string]int `json:"served,omitempty"`
 
 	// Lanes are the queues that one batch alone has, by bot.
-	Lanes map[string][]lane `json:"lanes,omitempty"`
+	Lanes map[string][]usedLane `json:"lanes,omitempty"`
 
 	// Waiting counts the calls that wait in task queues, by bot and priority.
 	Waiting map[string]map[int]int `json:"waiting,omitempty"`

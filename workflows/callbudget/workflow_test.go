@@ -89,7 +89,7 @@ type result struct {
 	at       time.Time // when it was answered
 	answer   callbudget.Answer
 	status   workflows.BudgetStatus
-	lane     int
+	lanes    []callbudget.Lane
 	err      error
 }
 
@@ -105,8 +105,8 @@ func (h *harness) update(name string, args ...any) *result {
 				r.answer = value
 			case workflows.BudgetStatus:
 				r.status = value
-			case int:
-				r.lane = value
+			case []callbudget.Lane:
+				r.lanes = value
 			}
 		},
 	}, args...)
@@ -384,7 +384,7 @@ func TestQueryTellsWhatIsKnown(t *testing.T) {
 func TestBatchesGetLanesAtOnce(t *testing.T) {
 	h := newHarness(t)
 	laneFor := func(batch string) *result {
-		return h.update(callbudget.UpdateAssignLane, callbudget.LaneRequest{BotID: bot, Batch: batch, Level: 8})
+		return h.update(callbudget.UpdateAssignLane, callbudget.LaneRequest{BotID: bot, Lane: callbudget.Lane{Batch: batch, Level: 8}})
 	}
 	var first, second, bad *result
 	h.at(time.Minute, func() { first, second, bad = laneFor("july"), laneFor("august"), laneFor("") })
@@ -398,9 +398,10 @@ func TestBatchesGetLanesAtOnce(t *testing.T) {
 		require.Equal(t, map[int]int{2: 1, 4: 29}, h.status().Waiting, "the lane is of priority 4, and one of them got a slot")
 	})
 	resumed := h.run(4*time.Minute, "60/1m")
-	require.True(t, first.done)
-	require.Equal(t, 1, first.lane)
-	require.Equal(t, 2, second.lane)
+	july, august := callbudget.Lane{Batch: "july", Level: 8}, callbudget.Lane{Batch: "august", Level: 8}
+	require.Equal(t, []callbudget.Lane{july}, first.lanes)
+	require.Equal(t, []callbudget.Lane{july, august}, second.lanes)
+	require.WithinDuration(t, startTime.Add(time.Minute), second.at, 0)
 	require.ErrorContains(t, bad.err, "a lane is asked for by bot, batch and level")
 	require.Len(t, resumed.Resume.Lanes[bot], 2)
 }

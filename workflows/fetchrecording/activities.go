@@ -32,8 +32,8 @@ type SealedText string
 type FindArchivedInput struct {
 	workflows.Session
 
-	// BatchID is the batch that the fetch belongs to, if any, and Level that of its first
-	// check. They tell the queue in which that waits.
+	// BatchID is the batch that the fetch belongs to, if any, and Level is the level of its
+	// first check. The queue in which that check waits follows from both.
 	BatchID string `json:"batchId,omitempty"`
 	Level   int    `json:"level,omitempty"`
 }

@@ -27,12 +27,19 @@ func (f *fetch) findArchived(ctx workflow.Context) next {
 	err := workflow.ExecuteActivity(
 		workflow.WithActivityOptions(ctx, findOptions(f.input.BotID, f.state.Unserved)),
 		FindArchived,
-		FindArchivedInput{Session: f.input.Session, BatchID: f.input.BatchID, Level: f.firstLevel()},
+		f.findInput(),
 	).Get(ctx, &found)
 	if found.Place != nil {
 		f.place = found.Place
 	}
 	return f.situation(ctx, err == nil).afterFind(&found, err)
+}
+
+func (f *fetch) findInput() FindArchivedInput {
+	if f.input.BatchID == "" {
+		return FindArchivedInput{Session: f.input.Session}
+	}
+	return FindArchivedInput{Session: f.input.Session, BatchID: f.input.BatchID, Level: f.firstLevel()}
 }
 
 // account is the name of the bot's account; empty if the fetch began before there were

@@ -25,16 +25,19 @@ func (f *fetch) level(now time.Time) int {
 	return callbudget.Level(f.input.EffectivePriority(), f.state.StatusChecks > 0 || f.isPurgedSoon(now))
 }
 
-// firstLevel is the level of a first check that is not urgent. If it belongs to a batch,
-// it may wait in the lane of that.
+// firstLevel is the level of a first check that is not urgent. One of a batch may wait in
+// the batch's lane.
 func (f *fetch) firstLevel() int {
 	return callbudget.Level(f.input.EffectivePriority(), false)
 }
 
-// slotQueue returns the queue in which a call of a level waits for its slot.
+// slotQueue returns the queue in which a call of a level waits for its slot. A lane is used
+// once: after a wait it may be another batch's.
 func (f *fetch) slotQueue(level int) string {
-	if f.place.Lane > 0 && level == f.firstLevel() {
-		return LaneTaskQueue(f.input.BotID, f.place.Lane)
+	lane := f.place.Lane
+	f.place.Lane = 0
+	if lane > 0 && level == f.firstLevel() {
+		return LaneTaskQueue(f.input.BotID, lane)
 	}
 	return SlotTaskQueue(f.input.BotID, level)
 }
