@@ -68,7 +68,8 @@ func (c *Client) askLanes(ctx context.Context, served *account.Account, request 
 	for {
 		asked, err := c.update(ctx, served, served.BudgetName(request.BotID), callbudget.UpdateAssignLane, request, client.WorkflowUpdateStageCompleted)
 		if err == nil {
-			return lanes, asked.Get(ctx, &lanes)
+			err = asked.Get(ctx, &lanes)
+			return lanes, err
 		}
 		if !isBusy(err) || ctx.Err() != nil {
 			return nil, err

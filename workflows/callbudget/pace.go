@@ -25,11 +25,11 @@ const (
 
 	// minNotice is how long after an ask its slot is at least, so that the worker can
 	// take it and the call gets to the worker that makes it. An idle
-	// budget has more time, idleNotice, after idlePaces without a slot. If
-	// slots come too late all the same, because workers or the Temporal server are
-	// overloaded, the notice grows up to maxNotice. Then it halves every noticeHalf. (If it
-	// shrank faster than time passes, the next slot would wait for a timer, which a Temporal
-	// server fires up to a second late.)
+	// budget has more time, idleNotice, after idlePaces without a slot. If slots come too
+	// late all the same, because workers or the Temporal server are overloaded, the notice
+	// grows up to maxNotice. Then it halves every noticeHalf. (If it shrank faster than time
+	// passes, the next slot would wait for a timer, which a Temporal server fires up to a
+	// second late.)
 	minNotice  = 600 * time.Millisecond
 	idleNotice = time.Second
 	idlePaces  = 5
@@ -126,12 +126,14 @@ func (s *State) catchUpFrom(now time.Time) {
 
 // late records that a slot came too late, by so much, to the worker that was to use it:
 // the next ones are handed out earlier. Of the slots that were handed out before that,
-// only the first one that is late counts.
+// only the first one that is late counts, and of a long stall, which may be the only one,
+// no more than the notice.
 func (s *State) late(slot time.Time, by time.Duration, now time.Time) {
 	if !slot.After(s.NoticeThrough) {
 		return
 	}
-	needed := s.noticeOf(slot) + min(max(0, by), maxNotice)
+	notice := s.noticeOf(slot)
+	needed := notice + min(max(0, by), notice)
 	s.Notice, s.NoticeAt, s.NoticeThrough = max(s.grownNotice(now), min(needed+needed/2, maxNotice)), now.UTC(), s.Slots.last().UTC()
 }
 

@@ -232,19 +232,28 @@ func TestSlotsOfOneStallAreLateOnce(t *testing.T) {
 // What is known late has to teach as much as what is known at once.
 func TestNoticeGrowsFromTheOneThatWasNotEnough(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
-	s.late(s.handOut(start).At, 3400*time.Millisecond, start)
-	require.Equal(t, 6*time.Second, s.notice(start))
-	next := s.handOut(start.Add(6 * time.Second))
+	s.late(s.handOut(start).At, time.Hour, start)
+	require.Equal(t, 3*minNotice, s.notice(start), "a stall of an hour may be the only one")
+	next := s.handOut(start.Add(time.Second))
 	now := start.Add(noticeHalf)
-	require.Equal(t, 3*time.Second, s.grownNotice(now))
+	require.Equal(t, 3*minNotice/2, s.grownNotice(now))
 	s.late(next.At, 0, now)
-	require.Equal(t, 9*time.Second, s.grownNotice(now))
+	require.InDelta(t, 3*minNotice*3/2, s.grownNotice(now), float64(50*time.Millisecond))
+}
+
+// overload makes slots late until the notice is the longest.
+func overload(s *State) {
+	s.handOut(start)
+	for range 3 {
+		s.late(s.handOut(s.Slots.last().Add(time.Second)).At, maxNotice, start)
+	}
 }
 
 func TestNoticeIsBounded(t *testing.T) {
 	s := newState("b", windows("60/1m"), start, start)
+	overload(&s)
 	for _, by := range []time.Duration{math.MaxInt64, math.MinInt64} {
-		s.late(s.handOut(latest(start, s.Slots.last().Add(time.Second))).At, by, start)
+		s.late(s.handOut(s.Slots.last().Add(time.Second)).At, by, start)
 		require.Equal(t, maxNotice, s.notice(start))
 	}
 	require.Equal(t, minNotice, s.grownNotice(start.Add(200*365*24*time.Hour)))
@@ -256,7 +265,7 @@ func TestNoticeIsBounded(t *testing.T) {
 
 func TestNoticeHalvesWithTime(t *testing.T) {
 	s := newState("b", windows("600/1m"), start, start)
-	s.late(s.handOut(start).At, maxNotice, start)
+	overload(&s)
 	for _, row := range []struct{ after, notice time.Duration }{
 		{0, maxNotice}, {noticeHalf / 2, maxNotice * 3 / 4}, {noticeHalf, maxNotice / 2}, {noticeHalf * 3 / 2, maxNotice * 3 / 8}, {10 * noticeHalf, minNotice},
 	} {
@@ -267,7 +276,7 @@ func TestNoticeHalvesWithTime(t *testing.T) {
 // If the notice shrank faster than time passes, the next slot would wait for a timer.
 func TestNoSlotWaitsForATimerBecauseTheNoticeShrinks(t *testing.T) {
 	s := newState("b", windows("600/1m"), start, start)
-	s.late(s.handOut(start).At, maxNotice, start)
+	overload(&s)
 	now := start
 	for range 450 {
 		s.handOut(latest(s.nextSlot(8), now.Add(s.notice(now))))
