@@ -128,7 +128,7 @@ func requireOrdinary(t *testing.T, history *historypb.History) {
 	t.Helper()
 	require.Equal(t, []string{
 		"WorkflowExecutionStarted",
-		"ActivityTaskScheduled FindArchived on callvault-bot/" + simulator.DefaultBotID,
+		"ActivityTaskScheduled FindArchived on callvault-backfill/" + simulator.DefaultBotID,
 		"ActivityTaskScheduled MintToken on callvault-slot/" + simulator.DefaultBotID + "/batch/1",
 		"ActivityTaskScheduled CheckStatus on callvault-check/dev",
 		"UpsertWorkflowSearchAttributes",

@@ -121,7 +121,9 @@ func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	register(q.addActivities(fetchrecording.ArchiveTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.WriteManifest, s.write.Execute)
 	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), q.transfers, busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
 	for _, botID := range a.BotIDs {
-		register(q.addActivities(fetchrecording.BotTaskQueue(botID), lightActivities, 1, observed), fetchrecording.FindArchived, s.find.Execute)
+		for _, queue := range []string{fetchrecording.BotTaskQueue(botID), fetchrecording.BackfillTaskQueue(botID)} {
+			register(q.addActivities(queue, lightActivities, 1, observed), fetchrecording.FindArchived, s.find.Execute)
+		}
 		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
 			register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level)), fetchrecording.MintToken, s.mint.Execute)
 		}

@@ -51,6 +51,9 @@ func Level(priority int, urgent bool) int {
 // Priority returns the priority that a level belongs to.
 func Priority(level int) int { return (level + 1) / 2 }
 
+// IsLive reports whether somebody may be waiting for calls of a level.
+func IsLive(level int) bool { return level <= maxLiveLevel }
+
 // maxLiveLevel is the last level of calls that somebody may be waiting for: those
 // of priorities 1 and 2.
 const maxLiveLevel = 4

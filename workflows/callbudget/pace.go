@@ -34,7 +34,7 @@ const (
 	idleNotice = time.Second
 	idlePaces  = 5
 	maxNotice  = 10 * time.Second
-	noticeHalf = time.Minute
+	noticeHalf = 30 * time.Second
 )
 
 // pace is the time between two slots: even of the window that binds, and least while

@@ -32,11 +32,11 @@ const unservedAfter = time.Minute
 // fetch finds out whether the account has another name now.
 const takenAfter = time.Hour
 
-// findOptions suit the first step, on the queue of the bot: if no worker serves it,
+// findOptions suit the first step, on a queue of the bot: if no worker serves it,
 // the step waits there, and the fetch is blocked once that is known.
-func findOptions(botID string, knownUnserved bool) workflow.ActivityOptions {
+func findOptions(queue string, knownUnserved bool) workflow.ActivityOptions {
 	options := archiveOptions("", "look for a manifest")
-	options.TaskQueue = BotTaskQueue(botID)
+	options.TaskQueue = queue
 	options.ScheduleToStartTimeout = 0
 	if !knownUnserved {
 		options.ScheduleToStartTimeout = unservedAfter

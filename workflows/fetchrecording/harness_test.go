@@ -65,8 +65,9 @@ type harness struct {
 	// take, if set, hands out the call slots that are wanted.
 	take  func(callbudget.Want) (*callbudget.Slot, time.Duration, error)
 	wants []callbudget.Want
-	// queues are those in which the calls waited.
-	queues []string
+	// queues are those in which the calls waited, and findQueue that of the first step.
+	queues    []string
+	findQueue string
 	// unplaced: the fetch began before there were accounts.
 	unplaced  bool
 	retention time.Duration
@@ -131,7 +132,10 @@ func newHarness(t testing.TB, responses ...response) *harness {
 	h.env.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
 	h.register(fetchrecording.MintToken, (&activities.MintToken{Served: served, Slots: slots{h}}).Execute)
 	h.register(fetchrecording.CheckStatus, (&activities.CheckStatus{Served: served, Slots: slots{h}}).Execute)
-	h.register(fetchrecording.FindArchived, func(_ context.Context, input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+	h.register(fetchrecording.FindArchived, func(ctx context.Context, input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+		h.mu.Lock()
+		h.findQueue = activity.GetInfo(ctx).TaskQueue
+		h.mu.Unlock()
 		if h.found != nil {
 			return h.found(input)
 		}

@@ -32,8 +32,13 @@ const (
 	transferQueue = "callvault-transfer"
 )
 
-// BotTaskQueue is the queue of a bot's first step, FindArchived.
+// BotTaskQueue is the queue of a bot's first step, FindArchived, for fetches that somebody
+// may wait for: of priorities 1 and 2.
 func BotTaskQueue(botID string) string { return "callvault-bot/" + botID }
+
+// BackfillTaskQueue is that of its other fetches, so that thousands that are started at once
+// do not delay those.
+func BackfillTaskQueue(botID string) string { return "callvault-backfill/" + botID }
 
 // SlotTaskQueue is the queue of a bot's calls of one level that wait for a call slot.
 func SlotTaskQueue(botID string, level int) string {

@@ -25,7 +25,7 @@ func (f *fetch) findArchived(ctx workflow.Context) next {
 	}
 	var found FindArchivedResult
 	err := workflow.ExecuteActivity(
-		workflow.WithActivityOptions(ctx, findOptions(f.input.BotID, f.state.Unserved)),
+		workflow.WithActivityOptions(ctx, findOptions(f.findQueue(), f.state.Unserved)),
 		FindArchived,
 		f.findInput(),
 	).Get(ctx, &found)

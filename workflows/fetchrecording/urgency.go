@@ -31,6 +31,14 @@ func (f *fetch) firstLevel() int {
 	return callbudget.Level(f.input.EffectivePriority(), false)
 }
 
+// findQueue returns the queue of the first step.
+func (f *fetch) findQueue() string {
+	if callbudget.IsLive(f.firstLevel()) {
+		return BotTaskQueue(f.input.BotID)
+	}
+	return BackfillTaskQueue(f.input.BotID)
+}
+
 // slotQueue returns the queue in which a call of a level waits for its slot. A lane is used
 // once: after a wait it may be another batch's.
 func (f *fetch) slotQueue(level int) string {

@@ -100,6 +100,27 @@ func TestBlockedFetchIsASuspect(t *testing.T) {
 	require.False(t, h.wants[2].Suspect)
 }
 
+// A live fetch does not wait for the first steps of a backfill that is just started.
+func TestFirstStepsOfBackfillsHaveAQueueOfTheirOwn(t *testing.T) {
+	for name, row := range map[string]struct {
+		request workflows.FetchRequest
+		queue   string
+	}{
+		"a single fetch":      {workflows.FetchRequest{}, "callvault-bot/" + botID},
+		"one of a batch":      {workflows.FetchRequest{BatchID: "july"}, "callvault-backfill/" + botID},
+		"an urgent batch":     {workflows.FetchRequest{BatchID: "july", Priority: 2}, "callvault-bot/" + botID},
+		"a less urgent fetch": {workflows.FetchRequest{Priority: 3}, "callvault-backfill/" + botID},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, success("a.wav"))
+			row.request.Session = session
+			h.execute(row.request)
+			require.NoError(t, h.env.GetWorkflowError())
+			require.Equal(t, row.queue, h.findQueue)
+		})
+	}
+}
+
 func TestFirstChecksOfABatchWaitInItsLane(t *testing.T) {
 	h := newHarness(t, answered("media_in_progress"), success("a.wav"))
 	var asked fetchrecording.FindArchivedInput
