@@ -74,10 +74,24 @@ func TestOnlyWorkersTellThatASlotCameTooLateToBeTaken(t *testing.T) {
 	}
 	b, slot := offered(t)
 	b.state.endOffers(slot.At)
-	b.state.handOut(slot.At) // Another call has it now.
 	b.takeReport(CallReport{BotID: "st-1", Slot: slot, Result: Missed}, slot.At)
 	require.Greater(t, b.state.Notice, minNotice, "messages are slow")
+}
+
+func TestSlotThatAnotherCallGotDidNotComeTooLate(t *testing.T) {
+	b, slot := offered(t)
+	ask := takingAsk("live", 1)
+	live := b.enter(ask, start)
+	b.answerDue(start)
+	require.Equal(t, slot.At, live.answer.Slot.At)
+	b.takeReport(CallReport{BotID: "st-1", Slot: slot, Result: Missed}, start)
+	require.Zero(t, b.state.Notice)
 	require.Equal(t, slot.At, b.state.Slots.last(), "it is that call's")
+
+	b, slot = offered(t)
+	b.withdraw(start)
+	b.takeReport(CallReport{BotID: "st-1", Slot: slot, Result: Missed}, start)
+	require.Zero(t, b.state.Notice)
 }
 
 // A slot that may be free soon is not waited for as long as for one of a full window.
@@ -281,4 +295,15 @@ func TestKilledWorkersLoseNoSlot(t *testing.T) {
 		s.rest(30 * time.Second)
 		require.InDelta(t, len(s.calls), s.budget.status(s.now).Slots, 3, "an offer for each worker")
 	}
+}
+
+// Otherwise each call that overtakes another one would make all later ones wait longer.
+func TestCallsThatOvertakeOthersDoNotMakeTheNoticeGrow(t *testing.T) {
+	s := simulate(t, 5, newVendor("60/1m"), "60/1m")
+	s.saturate(3)
+	live := s.worker()
+	s.every(5*time.Second, func() { live.call(Want{BotID: "st-1", Level: 4}) })
+	s.run(10 * time.Minute)
+	require.Greater(t, len(live.waits), 100)
+	require.Equal(t, minNotice, s.budget.state.notice(s.now))
 }

@@ -137,6 +137,14 @@ func (s *State) late(slot time.Time, by time.Duration, now time.Time) {
 	s.Notice, s.NoticeAt, s.NoticeThrough = max(s.grownNotice(now), min(needed+needed/2, maxNotice)), now.UTC(), s.Slots.last().UTC()
 }
 
+// missed records that a worker could not take a slot any more. That is no lateness if a more
+// urgent call has the slot.
+func (s *State) missed(slot time.Time, by time.Duration, now time.Time) {
+	if !s.Slots.has(slot) {
+		s.late(slot, by, now)
+	}
+}
+
 // noticeOf is about the notice that a slot was handed out with.
 func (s *State) noticeOf(slot time.Time) time.Duration { return s.grownNotice(slot.Add(-s.Notice)) }
 

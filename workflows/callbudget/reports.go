@@ -48,8 +48,8 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 		}
 	case Answered:
 		b.state.answered(report, now)
-	case Missed: // It was given back already: by now it may be another call's.
-		b.state.late(report.Slot.At, report.LateBy, now)
+	case Missed:
+		b.state.missed(report.Slot.At, report.LateBy, now)
 	case Late, Unused:
 		if report.Result == Late {
 			b.state.late(report.Slot.At, report.LateBy, now)

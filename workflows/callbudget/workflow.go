@@ -213,6 +213,7 @@ func (b *budget) dropAnswered() {
 // withdraw takes back the slots that were handed out and not used yet, as far as the
 // workers can be reached: those that wait for an answer.
 func (b *budget) withdraw(now time.Time) {
+	b.state.NoticeThrough = latest(b.state.NoticeThrough, b.state.Slots.last()) // They are not late.
 	b.state.retractIf(now, func(offer) bool { return true })
 	b.state.VoidThrough = latest(b.state.VoidThrough, b.state.Slots.last())
 	for _, at := range b.state.Slots[b.state.Slots.after(now.UnixMilli()):] {
