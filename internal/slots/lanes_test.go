@@ -143,8 +143,13 @@ func TestBatchSharesAQueueWhileTheBudgetDoesNotAnswer(t *testing.T) {
 func TestLaneIsAskedForAgainIfTheBudgetIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newLanesHarness(t, nil)
-		h.fails = temporal.NewApplicationError("7 workers wait", callbudget.ErrorTypeBusy)
-		time.AfterFunc(time.Second, func() { h.fails = nil })
+		assign, begin := h.lanes, time.Now()
+		h.lanes = func(request callbudget.LaneRequest) ([]callbudget.Lane, error) {
+			if time.Since(begin) < time.Second {
+				return nil, temporal.NewApplicationError("7 workers wait", callbudget.ErrorTypeBusy)
+			}
+			return assign(request)
+		}
 		require.Equal(t, 1, h.lane(t, botA, "july"))
 		require.Less(t, h.laneAsks, 100)
 	})
