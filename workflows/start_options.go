@@ -3,7 +3,6 @@ package workflows
 import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 )
 
@@ -18,7 +17,6 @@ func FetchStartOptions(req FetchRequest) client.StartWorkflowOptions {
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		TypedSearchAttributes:    req.SearchAttributes(),
-		Priority:                 priority(req),
 		StaticSummary:            staticSummary(req),
 		StaticDetails:            staticDetails,
 	}
@@ -38,16 +36,9 @@ func FetchChildOptions(req FetchRequest) workflow.ChildWorkflowOptions {
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		TypedSearchAttributes: req.SearchAttributes(),
-		Priority:              priority(req),
 		StaticSummary:         staticSummary(req),
 		StaticDetails:         staticDetails,
 	}
-}
-
-// priority lets urgent fetches overtake others in the queues of the Temporal server, as far
-// as it can. The order of the vendor's calls does not depend on it.
-func priority(req FetchRequest) temporal.Priority {
-	return temporal.Priority{PriorityKey: req.EffectivePriority()}
 }
 
 const staticDetails = "Fetches the call recording of one session from SmartAssist and stores it, verified, in the archive. " +

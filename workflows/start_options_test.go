@@ -18,12 +18,3 @@ func TestListsOfFetchesHoldNoPersonalData(t *testing.T) {
 	require.NotContains(t, options.ID+options.StaticSummary+options.StaticDetails, "jane")
 	require.Len(t, options.TypedSearchAttributes.GetUntypedValues(), 4, "all that is known at the start is set at the start")
 }
-
-func TestServerIsToldThePriority(t *testing.T) {
-	for priority, request := range map[int]workflows.FetchRequest{
-		2: {Session: session}, 4: {Session: session, BatchID: "b1"}, 5: {Session: session, Priority: 5},
-	} {
-		require.Equal(t, priority, workflows.FetchStartOptions(request).Priority.PriorityKey)
-		require.Equal(t, priority, workflows.FetchChildOptions(request).Priority.PriorityKey)
-	}
-}

@@ -201,9 +201,8 @@ func (b *budget) exchange(next wanted, taking *reservation) (answer callbudget.A
 		ask.Took = taking.slot.At
 		asked, err = b.take(ctx, ask, taking.at)
 		b.settle(taking, err)
-		if isGivenBack(err) { // The call waits again.
-			b.client.Report(ctx, b.served, callbudget.CallReport{BotID: taking.want.BotID, Slot: *taking.slot, Result: callbudget.Missed, LateBy: time.Since(taking.at)})
-			return answer, nil
+		if isGivenBack(err) {
+			return answer, nil // The call waits again.
 		}
 	}
 	if err == nil {

@@ -172,9 +172,6 @@ const (
 	Answered CallResult = "answered"
 	// Late: it was not made, because its slot came too late.
 	Late CallResult = "late"
-	// Missed: it was not made, because its slot was to be taken too late and had been given
-	// back.
-	Missed CallResult = "missed"
 	// Unused: it was not made, because its slot was withdrawn or no call was left for it.
 	Unused CallResult = "unused"
 	// Unknown: there was no response; reported for probes alone.
@@ -198,7 +195,7 @@ type CallReport struct {
 	// Span is that of the window which refused the call, if the vendor said it.
 	Span time.Duration `json:"span,omitempty"`
 
-	// LateBy is by how much a slot came too late, if the result is Late or Missed.
+	// LateBy is by how much a slot came too late, if the result is Late.
 	LateBy time.Duration `json:"lateBy,omitempty"`
 
 	// RetryAfter is how long the vendor asks to wait; 0 if it does not say.

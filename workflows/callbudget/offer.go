@@ -64,13 +64,17 @@ func (s *State) take(worker string, at time.Time) {
 }
 
 // endOffers gives back what nobody has taken in time. If that is because messages are
-// slow, the worker reports that it missed the slot.
+// slow, the next slots are handed out earlier.
 func (s *State) endOffers(now time.Time) {
-	s.retractIf(now, func(o offer) bool { return !now.Before(o.Until) })
+	ended := s.retractIf(now, func(o offer) bool { return !now.Before(o.Until) })
+	for range ended {
+		s.late(0)
+	}
 }
 
-// retractIf gives back the offers that a condition selects.
-func (s *State) retractIf(now time.Time, selected func(offer) bool) {
+// retractIf gives back the offers that a condition selects, and returns their number.
+func (s *State) retractIf(now time.Time, selected func(offer) bool) int {
+	before := len(s.Offers)
 	s.Offers = slices.DeleteFunc(s.Offers, func(o offer) bool {
 		if !selected(o) {
 			return false
@@ -81,6 +85,7 @@ func (s *State) retractIf(now time.Time, selected func(offer) bool) {
 		}
 		return true
 	})
+	return before - len(s.Offers)
 }
 
 // giveBack records that the call of a slot is certainly not made: its place in the

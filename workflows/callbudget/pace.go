@@ -25,16 +25,14 @@ const (
 
 	// minNotice is how long after an ask its slot is at least, so that the worker can
 	// take it and the call gets to the worker that makes it. An idle
-	// budget has more time, idleNotice, after idlePaces without a slot. If slots come too
-	// late all the same, because workers or the Temporal server are overloaded, the notice
-	// grows up to maxNotice. Then it halves every noticeHalf. (If it shrank faster than time
-	// passes, the next slot would wait for a timer, which a Temporal server fires up to a
-	// second late.)
-	minNotice  = 600 * time.Millisecond
-	idleNotice = time.Second
-	idlePaces  = 5
-	maxNotice  = 10 * time.Second
-	noticeHalf = 30 * time.Second
+	// budget has more time, idleNotice, after idlePaces without a slot. If slots come
+	// too late all the same, because workers or the Temporal server are overloaded, the
+	// notice grows up to maxNotice; noticeDecay is in how many slots it shrinks again.
+	minNotice   = 600 * time.Millisecond
+	idleNotice  = time.Second
+	idlePaces   = 5
+	maxNotice   = 10 * time.Second
+	noticeDecay = 20
 )
 
 // pace is the time between two slots: even of the window that binds, and least while
@@ -114,6 +112,7 @@ func (s *State) handOut(at time.Time) Slot {
 	s.Line = line.Add(even)
 	s.Slots.add(at)
 	s.Handed++
+	s.Notice = max(minNotice, s.Notice-s.Notice/noticeDecay)
 	return Slot{Budget: s.Name, At: at.UTC(), Within: within}
 }
 
@@ -124,53 +123,26 @@ func (s *State) catchUpFrom(now time.Time) {
 	}
 }
 
-// late records that a slot came too late, by so much, to the worker that was to use it:
-// the next ones are handed out earlier. Of the slots that were handed out before that,
-// only the first one that is late counts, and of a long stall, which may be the only one,
-// no more than the notice.
-func (s *State) late(slot time.Time, by time.Duration, now time.Time) {
-	if !slot.After(s.NoticeThrough) {
-		return
-	}
-	notice := s.noticeOf(slot)
-	needed := notice + min(max(0, by), notice)
-	s.Notice, s.NoticeAt, s.NoticeThrough = max(s.grownNotice(now), min(needed+needed/2, maxNotice)), now.UTC(), s.Slots.last().UTC()
-}
-
-// missed records that a worker could not take a slot any more. That is no lateness if a more
-// urgent call has the slot.
-func (s *State) missed(slot time.Time, by time.Duration, now time.Time) {
-	if !s.Slots.has(slot) {
-		s.late(slot, by, now)
-	}
-}
-
-// noticeOf is about the notice that a slot was handed out with.
-func (s *State) noticeOf(slot time.Time) time.Duration { return s.grownNotice(slot.Add(-s.Notice)) }
-
-// grownNotice is what is left of the notice that late slots have made longer. Between two
-// halvings it is interpolated, in integers: all machines have to get the same.
-func (s *State) grownNotice(now time.Time) time.Duration {
-	age := max(0, now.Sub(s.NoticeAt))
-	notice := s.Notice >> min(age/noticeHalf, 62)
-	notice -= time.Duration(int64(notice) / 2 * (age % noticeHalf).Milliseconds() / noticeHalf.Milliseconds())
-	return max(minNotice, notice)
+// late records that a slot came too late, by so much, to the worker that was to use
+// it: the next ones are handed out earlier.
+func (s *State) late(by time.Duration) {
+	needed := max(minNotice, s.Notice) + max(0, by)
+	s.Notice = min(needed+needed/2, maxNotice)
 }
 
 // notice is how long after now a slot is at least.
 func (s *State) notice(now time.Time) time.Duration {
-	notice := s.grownNotice(now)
 	if even, _, _ := s.pace(); now.Sub(s.Slots.last()) > idlePaces*even {
-		notice = max(notice, idleNotice)
+		return max(idleNotice, s.Notice)
 	}
-	return notice
+	return max(minNotice, s.Notice)
 }
 
 // ahead is how long before its time a slot is handed out: its notice, and one pace, so
 // that the ask that takes a slot is answered with the next one and no timer is needed.
-func (s *State) ahead(now time.Time) time.Duration {
+func (s *State) ahead() time.Duration {
 	even, _, _ := s.pace()
-	return s.grownNotice(now) + min(even, maxAhead)
+	return max(minNotice, s.Notice) + min(even, maxAhead)
 }
 
 func latest(a, b time.Time) time.Time {

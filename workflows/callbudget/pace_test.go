@@ -2,7 +2,6 @@ package callbudget
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 	"time"
@@ -210,92 +209,5 @@ func TestSlotHasToBeUsedWithinAQuarterOfTheMargin(t *testing.T) {
 		for range 10 { // However empty the window is: a late call is late for the next one too.
 			require.Equal(t, within, s.handOut(s.nextSlot(LastLevel)).Within)
 		}
-	}
-}
-
-// One stall of a worker makes many slots late at once.
-func TestSlotsOfOneStallAreLateOnce(t *testing.T) {
-	s := newState("b", windows("600/1m"), start, start)
-	var stalled []Slot
-	for i := range 10 {
-		stalled = append(stalled, s.handOut(start.Add(time.Duration(i)*100*time.Millisecond)))
-	}
-	for _, slot := range stalled {
-		s.late(slot.At, 100*time.Millisecond, start)
-	}
-	require.Equal(t, 1050*time.Millisecond, s.notice(start))
-	next := s.handOut(start.Add(2 * time.Second))
-	s.late(next.At, 0, start)
-	require.InDelta(t, 1575*time.Millisecond, s.notice(start), float64(50*time.Millisecond), "that was not enough")
-}
-
-// What is known late has to teach as much as what is known at once.
-func TestNoticeGrowsFromTheOneThatWasNotEnough(t *testing.T) {
-	s := newState("b", windows("60/1m"), start, start)
-	s.late(s.handOut(start).At, time.Hour, start)
-	require.Equal(t, 3*minNotice, s.notice(start), "a stall of an hour may be the only one")
-	next := s.handOut(start.Add(time.Second))
-	now := start.Add(noticeHalf)
-	require.Equal(t, 3*minNotice/2, s.grownNotice(now))
-	s.late(next.At, 0, now)
-	require.InDelta(t, 3*minNotice*3/2, s.grownNotice(now), float64(50*time.Millisecond))
-}
-
-// overload makes slots late until the notice is the longest.
-func overload(s *State) {
-	s.handOut(start)
-	for range 3 {
-		s.late(s.handOut(s.Slots.last().Add(time.Second)).At, maxNotice, start)
-	}
-}
-
-func TestNoticeIsBounded(t *testing.T) {
-	s := newState("b", windows("60/1m"), start, start)
-	overload(&s)
-	for _, by := range []time.Duration{math.MaxInt64, math.MinInt64} {
-		s.late(s.handOut(s.Slots.last().Add(time.Second)).At, by, start)
-		require.Equal(t, maxNotice, s.notice(start))
-	}
-	require.Equal(t, minNotice, s.grownNotice(start.Add(200*365*24*time.Hour)))
-	s.NoticeAt = time.Time{} // as by an earlier build
-	require.Equal(t, minNotice, s.grownNotice(start))
-	s.NoticeAt = start.Add(time.Hour)
-	require.Equal(t, maxNotice, s.grownNotice(start), "clocks may jump")
-}
-
-func TestNoticeHalvesWithTime(t *testing.T) {
-	s := newState("b", windows("600/1m"), start, start)
-	overload(&s)
-	for _, row := range []struct{ after, notice time.Duration }{
-		{0, maxNotice}, {noticeHalf / 2, maxNotice * 3 / 4}, {noticeHalf, maxNotice / 2}, {noticeHalf * 3 / 2, maxNotice * 3 / 8}, {10 * noticeHalf, minNotice},
-	} {
-		require.Equal(t, row.notice, s.grownNotice(start.Add(row.after)))
-	}
-}
-
-// If the notice shrank faster than time passes, the next slot would wait for a timer.
-func TestNoSlotWaitsForATimerBecauseTheNoticeShrinks(t *testing.T) {
-	s := newState("b", windows("600/1m"), start, start)
-	overload(&s)
-	now := start
-	for range 450 {
-		s.handOut(latest(s.nextSlot(8), now.Add(s.notice(now))))
-		now = now.Add(110 * time.Millisecond) // The even pace is 101.7 ms.
-		require.False(t, s.nextSlot(8).After(now.Add(s.ahead(now))), now)
-	}
-}
-
-func TestBudgetIsUsedHoweverSlowMessagesAre(t *testing.T) {
-	for latency, share := range map[time.Duration]float64{
-		300 * time.Millisecond: 0.94, 700 * time.Millisecond: 0.9, 2 * time.Second: 0.4, // on average
-	} {
-		s := simulate(t, 3, newVendor("60/1m"), "60/1m")
-		s.latency = 2 * latency
-		s.saturate(3)
-		s.run(10 * time.Minute)
-		from := s.now
-		s.run(20 * time.Minute)
-		require.Greater(t, s.share("60/1m", from), share, "%s", latency)
-		s.requireWithin("60/1m")
 	}
 }

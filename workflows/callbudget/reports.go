@@ -48,11 +48,9 @@ func (b *budget) takeReport(report CallReport, now time.Time) {
 		}
 	case Answered:
 		b.state.answered(report, now)
-	case Missed:
-		b.state.missed(report.Slot.At, report.LateBy, now)
 	case Late, Unused:
 		if report.Result == Late {
-			b.state.late(report.Slot.At, report.LateBy, now)
+			b.state.late(report.LateBy)
 		}
 		b.state.giveBack(report.Slot.At)
 		b.state.probeUnused(report.BotID, report.Slot, now)

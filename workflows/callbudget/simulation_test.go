@@ -136,7 +136,7 @@ func simulate(t testing.TB, seed uint64, v *vendor, configured ...string) *simul
 	s.used = s.random.Float64
 	s.budget = &budget{state: newState("account", windows(configured...), start, start)}
 	_, least, _ := s.budget.state.pace()
-	s.underWay = 1 + int((s.budget.state.ahead(start)+400*time.Millisecond)/least)
+	s.underWay = 1 + int((s.budget.state.ahead()+400*time.Millisecond)/least)
 	return s
 }
 
@@ -344,11 +344,10 @@ func (w *asker) kill() {
 func (w *asker) taken(got grant, err error) {
 	s, slot := w.sim, got.slot
 	switch {
+	case err != nil && got.call != nil:
+		w.await(*got.call)
+		return
 	case err != nil:
-		s.report(CallReport{BotID: got.want.BotID, Slot: slot, Result: Missed, LateBy: s.now.Sub(slot.At)})
-		if got.call != nil {
-			w.await(*got.call)
-		}
 		return
 	case w.stopped || w.killsLate:
 		s.lost++

@@ -41,12 +41,6 @@ func (s *slots) forget(before time.Time) {
 	*s = append(slots(nil), (*s)[keep:]...)
 }
 
-// has reports whether there is a slot at a time.
-func (s slots) has(at time.Time) bool {
-	_, found := slices.BinarySearch(s, at.UnixMilli())
-	return found
-}
-
 // remove drops a slot, and reports whether there was one.
 func (s *slots) remove(at time.Time) bool {
 	i, found := slices.BinarySearch(*s, at.UnixMilli())

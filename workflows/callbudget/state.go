@@ -40,11 +40,8 @@ type State struct {
 	// not among Slots.
 	GivenBack int `json:"givenBack,omitempty"`
 
-	// Notice is how long after an ask a slot has to be at least, as set at NoticeAt when a
-	// slot came too late. Slots up to NoticeThrough were handed out before that, with less.
-	Notice        time.Duration `json:"notice,omitempty"`
-	NoticeAt      time.Time     `json:"noticeAt,omitzero"`
-	NoticeThrough time.Time     `json:"noticeThrough,omitzero"`
+	// Notice is how long after an ask its slot is at least, if slots came too late.
+	Notice time.Duration `json:"notice,omitempty"`
 
 	// Line is the earliest time of the next slot by the pace; see pace.go. It is
 	// behind the clock by what may be caught up.

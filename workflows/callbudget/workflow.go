@@ -131,7 +131,7 @@ func (b *budget) answerDue(now time.Time) (due time.Time) {
 		notice := b.state.notice(now)
 		slot, retracted := b.state.retract(*chosen, now.Add(notice))
 		if !retracted {
-			if at.After(now.Add(b.state.ahead(now))) {
+			if at.After(now.Add(b.state.ahead())) {
 				return at
 			}
 			slot = b.state.handOut(latest(at, now.Add(notice)))
@@ -213,7 +213,6 @@ func (b *budget) dropAnswered() {
 // withdraw takes back the slots that were handed out and not used yet, as far as the
 // workers can be reached: those that wait for an answer.
 func (b *budget) withdraw(now time.Time) {
-	b.state.NoticeThrough = latest(b.state.NoticeThrough, b.state.Slots.last()) // They are not late.
 	b.state.retractIf(now, func(offer) bool { return true })
 	b.state.VoidThrough = latest(b.state.VoidThrough, b.state.Slots.last())
 	for _, at := range b.state.Slots[b.state.Slots.after(now.UnixMilli()):] {
