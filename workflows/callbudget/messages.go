@@ -14,7 +14,7 @@ const (
 	UpdateTakeSlot = "takeSlot"
 
 	// UpdateAssignLane asks for the lane of a batch: a [LaneRequest], answered at once by
-	// all lanes of the bot: of type [][Lane], from lane 1.
+	// a list of [Lane]: all lanes of the bot, from lane 1.
 	UpdateAssignLane = "assignLane"
 
 	// SignalReportCall reports a call that was refused, that needs operator action, that

@@ -36,7 +36,7 @@ func (s *State) offer(worker string, want Want, slot Slot, notice time.Duration)
 // call, for one that somebody waits for. ok is false if there is none, or if the worker
 // of that call has it for the same bot: it gives its slots to its most urgent calls itself.
 func (s *State) retract(c candidate, from time.Time) (slot Slot, ok bool) {
-	if _, blocked := s.probeDue(c.want); blocked || c.want.Level > maxLiveLevel {
+	if _, blocked := s.probeDue(c.want); blocked || !IsLive(c.want.Level) {
 		return Slot{}, false
 	}
 	i := slices.IndexFunc(s.Offers, func(o offer) bool {

@@ -78,7 +78,7 @@ func (s *State) nextSlot(level int) time.Time {
 func (s *State) roomIn(w window, level int) time.Time {
 	room := s.leaves(w, w.limit())
 	reserve := w.limit() / reserveShare
-	if level <= maxLiveLevel || reserve == 0 || !w.Probing.IsZero() || len(s.Slots) < w.limit()-reserve {
+	if IsLive(level) || reserve == 0 || !w.Probing.IsZero() || len(s.Slots) < w.limit()-reserve {
 		return room
 	}
 	// The reserve frees up as fast as it is used if as many slots leave the window
