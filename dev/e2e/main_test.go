@@ -27,7 +27,7 @@ const (
 
 	// parallelTests is how many tests run at a time. They wait far more than
 	// they compute, so it is not the number of processors.
-	parallelTests = "10"
+	parallelTests = "4"
 )
 
 // servers are the Temporal server and the S3 store that all tests share. Each

@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"testing"
@@ -49,7 +50,11 @@ func budgetStates() []budgetState {
 			b.update(workflows.UpdateResume, workflows.BudgetChange{Reason: "granted"})
 			b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetOpen })
 		}},
-		{bot: "st-continued", name: "continued_as_new", continued: true, reach: func(b *budgetTest) { b.archive(260) }},
+		{bot: "st-continued", name: "continued_as_new", continued: true, reach: func(b *budgetTest) {
+			b.archive(1)
+			b.askUntilContinued()
+			b.archive(1)
+		}},
 		{bot: "st-refused", name: "refused", reach: func(b *budgetTest) {
 			require.NoError(b.t, b.stack.Upstream.SetBudget(3, simulator.Unlimited))
 			b.t.Cleanup(func() { require.NoError(b.t, b.stack.Upstream.SetBudget(callsPerMinute, simulator.Unlimited)) })
@@ -141,6 +146,25 @@ func (b *budgetTest) update(name string, change any) {
 	})
 	require.NoError(b.t, err)
 	require.NoError(b.t, handle.Get(b.ctx, nil))
+}
+
+// askUntilContinued asks for slots, as a worker does for the calls that wait in it, until
+// the budget continues as new.
+func (b *budgetTest) askUntilContinued() {
+	b.t.Helper()
+	first, last := "", ""
+	for number := 1; first == last; number++ {
+		require.NoError(b.t, b.ctx.Err())
+		handle, err := b.client.UpdateWorkflow(b.ctx, client.UpdateWorkflowOptions{
+			WorkflowID: workflows.CallBudgetWorkflowID(b.bot), UpdateName: callbudget.UpdateTakeSlot, WaitForStage: client.WorkflowUpdateStageCompleted,
+			Args: []any{callbudget.Ask{Worker: "replay", Number: number, Wants: []callbudget.Want{{BotID: b.bot, Level: callbudget.LastLevel}}, Patience: time.Minute}},
+		})
+		if err != nil {
+			continue // It is about to continue.
+		}
+		last = handle.RunID()
+		first = cmp.Or(first, last)
+	}
 }
 
 func (b *budgetTest) await(condition func(workflows.BudgetStatus) bool) {
