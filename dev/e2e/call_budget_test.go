@@ -293,19 +293,20 @@ func TestMissingScopeCostsAFewCallsForAllFetches(t *testing.T) {
 // Media URLs expire, so what cannot be downloaded soon is not asked for.
 func TestCallsStopWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 	t.Parallel()
-	const transfers, maxReady, underWay = 16, 64, 60 // underWay: at 100 calls a second between two looks
+	const transfers, maxReady, underWay = 16, 64, 60 // underWay: at 10 calls a second between two looks
+	const fetches = transfers + maxReady + underWay + 10
 	h := newHarness(t)
 	account := accountOf(h, "slow")
 	account.Windows = []string{"600/1m"}
 	h.env = h.configured(account)
 	h.startWorker()
 	barrier := h.upstream.blockDownloads(0)
-	runs := h.executeMany(200, nil)
+	runs := h.executeMany(fetches, nil)
 	h.await("the worker waits for the downloads", func() bool { return h.upstream.Counts().API >= transfers+maxReady })
 	worker := (*h.processes)[0]
 	worker.stderr.await(h.ctx, t, "no status is asked for while recordings cannot be downloaded")
 	require.Less(t, h.upstream.Counts().API, transfers+maxReady+underWay)
 	barrier.open()
 	h.requireAllArchived(runs)
-	require.Equal(t, 200, h.upstream.Counts().API)
+	require.Equal(t, fetches, h.upstream.Counts().API)
 }
