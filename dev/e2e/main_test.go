@@ -18,6 +18,13 @@ import (
 	"github.com/callvault/callvault/dev/internal/ports"
 	"github.com/callvault/callvault/dev/internal/stack"
 	"github.com/callvault/callvault/internal/simulator"
+
+	// What the binaries are built from: without these imports, go test would not run the
+	// tests again when it has changed.
+	_ "github.com/callvault/callvault/dev/internal/demo"
+	_ "github.com/callvault/callvault/internal/cli"
+	_ "github.com/callvault/callvault/internal/observe"
+	_ "github.com/callvault/callvault/internal/worker"
 )
 
 const (
@@ -25,8 +32,8 @@ const (
 	// and the start of the servers.
 	setupTimeout = 15 * time.Minute
 
-	// parallelTests is how many tests run at a time. They wait far more than
-	// they compute, so it is not the number of processors.
+	// parallelTests is how many tests run at a time. More keep two processors so busy
+	// that slots come too late.
 	parallelTests = "4"
 )
 
