@@ -100,9 +100,10 @@ func TestBodyWithAWrongChecksumIsRefused(t *testing.T) {
 		wantMissing(ctx, t, plain, "b")
 	})
 	t.Run("signed body without a checksum", func(t *testing.T) {
-		// So short that it is sent before the store refuses it and closes the connection.
-		b := b[:2*corruptedOffset]
-		_, err := c.PutObject(ctx, bucket, "c", once(b), int64(len(b)), minio.PutObjectOptions{DisableMultipart: true})
+		// The store reads at most 256 KiB of what is left of a body that it refuses, then
+		// closes the connection, and the client may not see the answer.
+		short := b[:2*corruptedOffset]
+		_, err := c.PutObject(ctx, bucket, "c", once(short), int64(len(short)), minio.PutObjectOptions{DisableMultipart: true})
 		wantCode(t, err, 403, "SignatureDoesNotMatch")
 		wantMissing(ctx, t, plain, "c")
 	})
