@@ -1,7 +1,6 @@
 package replay_test
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"testing"
@@ -25,8 +24,9 @@ var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked",
 type budgetState struct {
 	bot, name string
 	reach     func(b *budgetTest)
-	// continued: the run that is exported continues an earlier one.
-	continued bool
+	// carries is what the run that is exported has got from the run before; nothing if it
+	// is the first.
+	carries string
 	// fetch is the state of the last fetch, if that has one that depends on the budget.
 	fetch string
 }
@@ -50,7 +50,7 @@ func budgetStates() []budgetState {
 			b.update(workflows.UpdateResume, workflows.BudgetChange{Reason: "granted"})
 			b.await(func(s workflows.BudgetStatus) bool { return s.State == workflows.BudgetOpen })
 		}},
-		{bot: "st-continued", name: "continued_as_new", continued: true, reach: func(b *budgetTest) {
+		{bot: "st-continued", name: "continued_with_an_offer", carries: `"offers":[{"worker":"replay"`, reach: func(b *budgetTest) {
 			b.archive(1)
 			b.askUntilContinued()
 			b.archive(1)
@@ -148,23 +148,41 @@ func (b *budgetTest) update(name string, change any) {
 	require.NoError(b.t, handle.Get(b.ctx, nil))
 }
 
-// askUntilContinued asks for slots, as a worker does for the calls that wait in it, until
-// the budget continues as new.
+// askUntilContinued asks for slots, and takes each with the next ask, as a worker does,
+// until the budget continues as new. The last slot is offered by one run and taken in the
+// next.
 func (b *budgetTest) askUntilContinued() {
 	b.t.Helper()
-	first, last := "", ""
-	for number := 1; first == last; number++ {
-		require.NoError(b.t, b.ctx.Err())
+	const most = 400 // A run takes 250 asks.
+	b.update(workflows.UpdateSetLimits, workflows.LimitsChange{Windows: []workflows.CallWindow{{Calls: workflows.MaxWindowCalls, Span: time.Minute}}, Reason: "no ask waits"})
+	ask := callbudget.Ask{Worker: "replay", Wants: []callbudget.Want{{BotID: b.bot, Level: callbudget.LastLevel}}, Takes: true, Patience: time.Minute}
+	var firstRun string
+	var failed error
+	for ask.Number = 1; ask.Number <= most; ask.Number++ {
+		var answer callbudget.Answer
 		handle, err := b.client.UpdateWorkflow(b.ctx, client.UpdateWorkflowOptions{
-			WorkflowID: workflows.CallBudgetWorkflowID(b.bot), UpdateName: callbudget.UpdateTakeSlot, WaitForStage: client.WorkflowUpdateStageCompleted,
-			Args: []any{callbudget.Ask{Worker: "replay", Number: number, Wants: []callbudget.Want{{BotID: b.bot, Level: callbudget.LastLevel}}, Patience: time.Minute}},
+			WorkflowID: workflows.CallBudgetWorkflowID(b.bot), UpdateName: callbudget.UpdateTakeSlot,
+			Args: []any{ask}, WaitForStage: client.WorkflowUpdateStageCompleted,
 		})
-		if err != nil {
-			continue // It is about to continue.
+		if err == nil {
+			if firstRun == "" {
+				firstRun = handle.RunID()
+			}
+			if handle.RunID() != firstRun {
+				return
+			}
+			err = handle.Get(b.ctx, &answer)
 		}
-		last = handle.RunID()
-		first = cmp.Or(first, last)
+		ask.Took = time.Time{}
+		if answer.Slot != nil {
+			ask.Took = answer.Slot.At
+		}
+		if err != nil { // It may be about to continue.
+			failed = err
+			time.Sleep(50 * time.Millisecond)
+		}
 	}
+	require.FailNow(b.t, "the budget did not continue as new", "%d asks, the last error: %v", most, failed)
 }
 
 func (b *budgetTest) await(condition func(workflows.BudgetStatus) bool) {
@@ -193,7 +211,8 @@ func TestTodaysHistoriesOfCallBudgetsReplay(t *testing.T) {
 			id := workflows.CallBudgetWorkflowID(state.bot)
 			history := export(ctx, t, c, id, "")
 			started := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
-			require.Equal(t, state.continued, started.GetContinuedExecutionRunId() != "")
+			require.Equal(t, state.carries != "", started.GetContinuedExecutionRunId() != "")
+			require.Contains(t, string(started.GetInput().GetPayloads()[0].GetData()), state.carries)
 			keep(t, "callbudget", state.name, history)
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
 			t.Logf("%d events", len(history.GetEvents()))
