@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,17 +16,20 @@ import (
 )
 
 // holdEnv names a folder. If it is set, the test binary opens that folder, prints a
-// line, and waits to be killed.
+// line, and holds it until it is killed, or its standard input ends.
 const holdEnv = "CALLVAULT_TEST_HOLD"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(holdEnv); dir != "" {
-		if _, err := datadir.Open(dir); err != nil {
+		d, err := datadir.Open(dir)
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		fmt.Println("locked")
-		select {}
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		_ = d.Close()
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -87,6 +91,11 @@ func TestLockIsReleasedWhenTheHolderIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	in, err := holder.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
 	if err := holder.Start(); err != nil {
 		t.Fatal(err)
 	}
