@@ -16,6 +16,11 @@ const (
 	PhaseArchiving       FetchPhase = "archiving"
 )
 
+// FetchPhases returns the phases of a running fetch.
+func FetchPhases() []FetchPhase {
+	return []FetchPhase{PhaseChecking, PhaseCallInProgress, PhaseMediaInProgress, PhasePartialWait, PhaseBlocked, PhaseArchiving}
+}
+
 // FetchProgress is the result of the query [QueryProgress].
 type FetchProgress struct {
 	Phase FetchPhase `json:"phase"`

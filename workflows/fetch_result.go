@@ -23,6 +23,11 @@ const (
 	OutcomeDamaged Outcome = "damaged"
 )
 
+// Outcomes returns every outcome.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeArchived, OutcomeUnavailable, OutcomeFailed, OutcomeGaveUp, OutcomeDamaged}
+}
+
 // ResultSource is where a result comes from.
 type ResultSource string
 

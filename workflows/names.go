@@ -7,6 +7,12 @@ const (
 	// recording. It takes a [FetchRequest] and returns a [FetchResult].
 	FetchRecordingWorkflowName = "FetchRecordingWorkflow"
 
+	// FetchRecordingsBatchWorkflowName is the type of the workflow that fetches the
+	// recordings of many sessions. It takes a [BatchRequest] and returns a
+	// [BatchResult]; the query [QueryProgress] returns a [BatchProgress], and the
+	// updates [UpdatePause] and [UpdateResume] take a [BatchChange] and return one.
+	FetchRecordingsBatchWorkflowName = "FetchRecordingsBatchWorkflow"
+
 	// TaskQueue is the queue of the workflows.
 	TaskQueue = "callvault"
 

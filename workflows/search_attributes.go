@@ -12,6 +12,10 @@ var (
 	SearchAttributePhase    = temporal.NewSearchAttributeKeyKeyword("CallvaultPhase")
 	SearchAttributeOutcome  = temporal.NewSearchAttributeKeyKeyword("CallvaultOutcome")
 	SearchAttributeCallTime = temporal.NewSearchAttributeKeyTime("CallvaultCallTime")
+
+	// SearchAttributeChecks counts the calls of the vendor's API, as of the latest
+	// change of the phase.
+	SearchAttributeChecks = temporal.NewSearchAttributeKeyInt64("CallvaultChecks")
 )
 
 // SearchAttributeTypes maps the name of each search attribute to the type
@@ -19,7 +23,7 @@ var (
 func SearchAttributeTypes() map[string]enumspb.IndexedValueType {
 	types := make(map[string]enumspb.IndexedValueType)
 	for _, key := range []temporal.SearchAttributeKey{
-		SearchAttributeBot, SearchAttributeBatch, SearchAttributePhase, SearchAttributeOutcome, SearchAttributeCallTime,
+		SearchAttributeBot, SearchAttributeBatch, SearchAttributePhase, SearchAttributeOutcome, SearchAttributeCallTime, SearchAttributeChecks,
 	} {
 		types[key.GetName()] = key.GetValueType()
 	}

@@ -1,11 +1,10 @@
 package workflows
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -30,14 +29,20 @@ var (
 	clockSkew    = 10 * time.Minute
 )
 
+// ValidateFor reports everything that is wrong with the session and the id of its
+// user, if it has one, in one error with a line for each problem. These are the
+// rules of [FetchRequest.ValidateAt], of which now is explained there.
+func (s Session) ValidateFor(userID string, now time.Time) error {
+	return errors.Join(s.validate(now), validateUserID(userID))
+}
+
 // validate reports everything that is wrong with the two ids in one error.
 func (s Session) validate(now time.Time) error {
-	malformed := errors.Join(ValidateBotID(s.BotID), s.validateSessionID())
-	callTime, err := s.CallTime()
-	if err != nil || now.IsZero() {
-		return malformed
+	malformed := s.validateSessionID()
+	if malformed == nil && !now.IsZero() {
+		malformed = s.validateCallTime(s.callTime(), now)
 	}
-	return errors.Join(malformed, s.validateCallTime(callTime, now))
+	return errors.Join(ValidateBotID(s.BotID), malformed)
 }
 
 // validateCallTime refuses an id whose time cannot be that of a call: a fetch of
@@ -83,11 +88,13 @@ func (s Session) CallTime() (time.Time, error) {
 	if err := s.validateSessionID(); err != nil {
 		return time.Time{}, err
 	}
-	raw, err := hex.DecodeString(s.SessionID[:8])
-	if err != nil {
-		return time.Time{}, fmt.Errorf("sessionId %q: %w", s.SessionID, err)
-	}
-	return time.Unix(int64(binary.BigEndian.Uint32(raw)), 0).UTC(), nil
+	return s.callTime(), nil
+}
+
+// callTime is CallTime of an id that is not malformed.
+func (s Session) callTime() time.Time {
+	seconds, _ := strconv.ParseUint(s.SessionID[:8], 16, 32)
+	return time.Unix(int64(seconds), 0).UTC()
 }
 
 // FetchWorkflowID returns the id of the one workflow that may be fetching the

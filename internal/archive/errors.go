@@ -17,6 +17,9 @@ import (
 var (
 	// ErrBlocked means that the store refuses until an operator has acted.
 	ErrBlocked = failure.New(failure.ArchiveBlocked, "the archive refuses the request")
+	// ErrInvalidManifest means that what is stored as a session's manifest is none; the
+	// error is [ErrBlocked] too.
+	ErrInvalidManifest = errors.New("not valid")
 	// ErrConflict means that an object was modified or removed concurrently; a retry
 	// will see the new state.
 	ErrConflict = failure.New(failure.ArchiveUnavailable, "an object in the archive was modified concurrently")

@@ -32,7 +32,7 @@ func (s *Store) ReadManifest(ctx context.Context, session workflows.Session) (ma
 	}
 	manifest, err = decodeManifest(body, session)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: the manifest s3://%s/%s is not valid: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, err)
+		return nil, "", fmt.Errorf("%w: the manifest s3://%s/%s is %w: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, ErrInvalidManifest, err)
 	}
 	return manifest, info.ETag, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/callvault/callvault/internal/slots"
 	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/batch"
 	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -23,6 +24,12 @@ const (
 	// lightActivities bounds the short activities of a queue: their HTTP requests are the
 	// only memory they hold.
 	lightActivities = 100
+
+	// batchActivities bounds the passes and reports of an account that run at once, each
+	// with some 50 requests at a time, and preparedBatches the lists of a bucket that are
+	// read at once: one of a million sessions takes 100 MB.
+	batchActivities = 5
+	preparedBatches = 1
 
 	// maxTransfers bounds the concurrent downloads of an account, allTransfers about
 	// those of all accounts. Each holds some 100 kB, or one part of 8 MiB if the file's
@@ -67,9 +74,14 @@ type served struct {
 	check    activities.CheckStatus
 	download activities.DownloadRecording
 	write    activities.WriteManifest
+
+	prepareBatch activities.PrepareBatch
+	launchBatch  activities.LaunchBatch
+	cancelBatch  activities.CancelBatch
+	reportBatch  activities.ReportBatch
 }
 
-func newServed(accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming) *served {
+func newServed(c client.Client, namespace string, accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming) *served {
 	return &served{
 		accounts: accounts,
 		find:     activities.FindArchived{Served: accounts, Lanes: calls},
@@ -77,6 +89,11 @@ func newServed(accounts *account.Served, calls *slots.Client, transferTiming act
 		check:    activities.CheckStatus{Served: accounts, Slots: calls},
 		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming},
 		write:    activities.WriteManifest{Served: accounts},
+
+		prepareBatch: activities.PrepareBatch{Served: accounts},
+		launchBatch:  activities.LaunchBatch{Served: accounts, Client: c, Namespace: namespace},
+		cancelBatch:  activities.CancelBatch{Client: c, Namespace: namespace},
+		reportBatch:  activities.ReportBatch{Served: accounts, Client: c},
 	}
 }
 
@@ -90,6 +107,7 @@ func newQueues(c client.Client, s *served, logger *slog.Logger, onFatal func(err
 	for _, account := range s.accounts.Accounts {
 		q.addAccount(account, s, newBlockLog(logger.With("account", account.Name)))
 	}
+	q.addBatches(s, all)
 	q.addOld(s, all)
 	return q
 }
@@ -103,6 +121,7 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 		Interceptors:                           []interceptor.WorkerInterceptor{blocks},
 	})
 	fetches.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
+	fetches.RegisterWorkflowWithOptions(batch.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingsBatchWorkflowName})
 	register(fetches, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: q.client}).Execute)
 	s.registerOld(fetches)
 
@@ -114,6 +133,23 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 	budgets.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
 }
 
+// addBatches adds the queues of the batches: one for each account, and one for each bucket
+// that lists may be in.
+func (q *queues) addBatches(s *served, blocks *blockLog) {
+	observed := []interceptor.WorkerInterceptor{blocks}
+	buckets := make(map[string]bool)
+	for _, account := range s.accounts.Accounts {
+		work := q.addActivities(batch.AccountTaskQueue(account.Name), batchActivities, 1, observed)
+		register(work, batch.LaunchBatch, s.launchBatch.Execute)
+		register(work, batch.CancelBatch, s.cancelBatch.Execute)
+		register(work, batch.ReportBatch, s.reportBatch.Execute)
+		if bucket := account.Store.Bucket(); !buckets[bucket] {
+			buckets[bucket] = true
+			register(q.addActivities(batch.BucketTaskQueue(bucket), preparedBatches, 1, observed), batch.PrepareBatch, s.prepareBatch.Execute)
+		}
+	}
+}
+
 // addAccount adds the queues of one account and of its bots.
 func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	observed := []interceptor.WorkerInterceptor{blocks}
@@ -122,7 +158,9 @@ func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), q.transfers, busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
 	for _, botID := range a.BotIDs {
 		for _, queue := range []string{fetchrecording.BotTaskQueue(botID), fetchrecording.BackfillTaskQueue(botID)} {
-			register(q.addActivities(queue, lightActivities, 1, observed), fetchrecording.FindArchived, s.find.Execute)
+			first := q.addActivities(queue, lightActivities, 1, observed)
+			register(first, fetchrecording.FindArchived, s.find.Execute)
+			register(first, batch.PrepareBatch, s.prepareBatch.Execute)
 		}
 		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
 			register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level)), fetchrecording.MintToken, s.mint.Execute)

@@ -1,0 +1,261 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/shortlist"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/batch"
+)
+
+const (
+	// settleAfter is how long after a fetch has ended the server is sure to list it.
+	settleAfter = time.Minute
+
+	// settleEvery is how often the fetches that have ended are counted for good.
+	settleEvery = 10 * time.Minute
+
+	// shownFailures are the failures that a batch shows.
+	shownFailures = 5
+
+	// maxChecksCounted bounds the queries that add up calls; a fetch makes some 60 at most.
+	maxChecksCounted = 100
+
+	// budgetQueryTimeout bounds the query of one budget, and maxBudgetsAsked how many are
+	// asked.
+	budgetQueryTimeout = 2 * time.Second
+	maxBudgetsAsked    = 5
+)
+
+// withoutOutcome are fetches that ended without one.
+const withoutOutcome = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
+
+// batchCounter counts the fetches of a batch by visibility queries.
+type batchCounter struct {
+	client    client.Client
+	namespace string
+	batchID   string
+	since     time.Time
+}
+
+// count counts all fetches. What settled has is not counted again.
+func (c batchCounter) count(ctx context.Context, settled batch.Settled) (*batch.LaunchResult, error) {
+	now := time.Now().UTC()
+	if until := now.Add(-settleAfter); until.Sub(later(settled.Until, c.since)) > settleEvery {
+		more, err := c.ended(ctx, settled.Until, until)
+		if err != nil {
+			return nil, err
+		}
+		settled = batch.Settled{Until: until, Counts: add(settled.Counts, more)}
+	}
+	fresh, err := c.ended(ctx, settled.Until, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	result := &batch.LaunchResult{Settled: settled, Ended: add(settled.Counts, fresh), At: now}
+	if result.Running, err = c.running(ctx); err != nil {
+		return nil, err
+	}
+	calls, err := c.calls(ctx, "ExecutionStatus = 'Running'")
+	if err != nil {
+		return nil, err
+	}
+	result.Ended.Calls += calls
+	result.Failures, err = c.failures(ctx, result.Ended)
+	return result, err
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func add(a, b batch.Ended) batch.Ended {
+	sum := batch.Ended{Outcomes: make(map[workflows.Outcome]int), NoOutcome: a.NoOutcome + b.NoOutcome, Calls: a.Calls + b.Calls}
+	for _, counts := range []batch.Ended{a, b} {
+		for outcome, n := range counts.Outcomes {
+			sum.Outcomes[outcome] += n
+		}
+	}
+	return sum
+}
+
+// ended counts the fetches that ended after a time and until another; a zero time is no
+// bound.
+func (c batchCounter) ended(ctx context.Context, after, until time.Time) (batch.Ended, error) {
+	var conditions []string
+	if !after.IsZero() {
+		conditions = append(conditions, "CloseTime > "+quoted(after))
+	}
+	if !until.IsZero() {
+		conditions = append(conditions, "CloseTime <= "+quoted(until))
+	}
+	ended := batch.Ended{Outcomes: make(map[workflows.Outcome]int)}
+	within := func(condition string) string {
+		return strings.Join(append([]string{condition}, conditions...), " AND ")
+	}
+	for _, outcome := range workflows.Outcomes() {
+		n, err := c.matching(ctx, within(fmt.Sprintf("%s = '%s'", workflows.SearchAttributeOutcome.GetName(), outcome)))
+		if err != nil {
+			return ended, err
+		}
+		if n > 0 {
+			ended.Outcomes[outcome] = n
+		}
+	}
+	var err error
+	if ended.NoOutcome, err = c.matching(ctx, within(withoutOutcome)); err != nil {
+		return ended, err
+	}
+	ended.Calls, err = c.calls(ctx, within("ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')"))
+	return ended, err
+}
+
+// running counts the fetches that have not ended, by phase.
+func (c batchCounter) running(ctx context.Context) (map[workflows.FetchPhase]int, error) {
+	all, err := c.matching(ctx, "ExecutionStatus = 'Running'")
+	if err != nil || all == 0 {
+		return nil, err
+	}
+	phases := make(map[workflows.FetchPhase]int)
+	for _, phase := range workflows.FetchPhases() {
+		if phase == workflows.PhaseChecking {
+			continue
+		}
+		n, err := c.matching(ctx, fmt.Sprintf("ExecutionStatus = 'Running' AND %s = '%s'", workflows.SearchAttributePhase.GetName(), phase))
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			phases[phase] = n
+			all -= n
+		}
+	}
+	if all > 0 { // Those that have just begun too.
+		phases[workflows.PhaseChecking] = all
+	}
+	return phases, nil
+}
+
+// waiting counts the fetches of a bot that wait for their first call slot.
+func (c batchCounter) waiting(ctx context.Context, botID string) (int, error) {
+	return c.matching(ctx, fmt.Sprintf("ExecutionStatus = 'Running' AND %s = '%s' AND %s = '%s'",
+		workflows.SearchAttributeBot.GetName(), botID, workflows.SearchAttributePhase.GetName(), workflows.PhaseChecking))
+}
+
+// calls adds up the calls of the vendor's API: a fetch that made three of them is among
+// those that made at least one, two and three.
+func (c batchCounter) calls(ctx context.Context, condition string) (int, error) {
+	sum := 0
+	for least := 1; least <= maxChecksCounted; least++ {
+		n, err := c.matching(ctx, fmt.Sprintf("%s >= %d AND %s", workflows.SearchAttributeChecks.GetName(), least, condition))
+		if err != nil || n == 0 {
+			return sum, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// failures returns the last fetches that were not archived.
+func (c batchCounter) failures(ctx context.Context, ended batch.Ended) ([]workflows.BatchFailure, error) {
+	counts := workflows.BatchCounts{Outcomes: ended.Outcomes, NoOutcome: ended.NoOutcome}
+	if counts.Failures() == 0 {
+		return nil, nil
+	}
+	listed, err := c.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: c.namespace, PageSize: shownFailures,
+		Query: c.query(fmt.Sprintf("(%s != '%s' OR %s)", workflows.SearchAttributeOutcome.GetName(), workflows.OutcomeArchived, withoutOutcome)),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the batch's failures: %w", err)
+	}
+	var failures []workflows.BatchFailure
+	for _, execution := range listed.GetExecutions()[:min(shownFailures, len(listed.GetExecutions()))] {
+		failure := workflows.BatchFailure{WorkflowID: execution.GetExecution().GetWorkflowId(), Outcome: outcomeOf(execution), At: execution.GetCloseTime().AsTime()}
+		if failure.Outcome == "" {
+			failure.Status = strings.ToLower(execution.GetStatus().String())
+		}
+		failures = append(failures, failure)
+	}
+	return failures, nil
+}
+
+func outcomeOf(execution *workflowpb.WorkflowExecutionInfo) workflows.Outcome {
+	var outcome string
+	if payload := execution.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeOutcome.GetName()]; payload != nil {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &outcome) // Without it the failure is shown by its status.
+	}
+	return workflows.Outcome(outcome)
+}
+
+func (c batchCounter) matching(ctx context.Context, condition string) (int, error) {
+	counted, err := c.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: c.namespace, Query: c.query(condition)})
+	if err != nil {
+		return 0, fmt.Errorf("count the batch's fetches: %w", err)
+	}
+	return int(counted.GetCount()), nil
+}
+
+func (c batchCounter) query(condition string) string {
+	return batch.FetchesQuery(c.batchID, c.since) + " AND " + condition
+}
+
+func quoted(t time.Time) string { return "'" + t.UTC().Format(time.RFC3339Nano) + "'" }
+
+// starvedBudgets says which of the batch's call budgets hand out no slots, and why. A
+// budget that cannot be asked is taken to be fine.
+func starvedBudgets(ctx context.Context, c client.Client, served *account.Account, plan batch.Plan) string {
+	asked := make(map[string]bool)
+	var reasons []string
+	for _, bot := range plan.Bots {
+		name := served.BudgetName(bot.BotID)
+		if asked[name] || len(asked) == maxBudgetsAsked {
+			continue
+		}
+		asked[name] = true
+		if status, err := budgetStatus(ctx, c, name); err == nil && status.State != workflows.BudgetOpen {
+			reasons = append(reasons, fmt.Sprintf("budget %s is %s: %s", name, status.State, status.Reason))
+		}
+	}
+	if len(reasons) == 0 {
+		return ""
+	}
+	return "no call slots: " + shortlist.Of(reasons, maxBudgetsAsked)
+}
+
+func budgetStatus(ctx context.Context, c client.Client, name string) (status workflows.BudgetStatus, err error) {
+	ctx, cancel := context.WithTimeout(ctx, budgetQueryTimeout)
+	defer cancel()
+	response, err := c.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID:           workflows.CallBudgetWorkflowID(name),
+		QueryType:            workflows.QueryBudget,
+		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
+	})
+	if err != nil {
+		return status, err
+	}
+	if response.QueryRejected != nil {
+		return status, errors.New("the budget is not running")
+	}
+	return status, response.QueryResult.Get(&status)
+}
+
+func isMissing(err error) bool {
+	_, missing := errors.AsType[*serviceerror.NotFound](err)
+	return missing
+}

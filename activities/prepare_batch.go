@@ -1,0 +1,193 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/batchplan"
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/sessionlist"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/batch"
+)
+
+const (
+	// maxListBytes bounds the list of a batch: a million rows of 256 bytes.
+	maxListBytes = 256 << 20
+
+	// maxNamedFaults bounds how many bad rows an error names.
+	maxNamedFaults = 10
+
+	// heartbeatRows is after how many rows the preparation shows that it goes on.
+	heartbeatRows = 10_000
+)
+
+// PrepareBatch reads the list of a batch and writes its plan into the archive.
+type PrepareBatch struct {
+	Served *account.Served
+}
+
+// Execute checks every row, orders the sessions and writes the plan. The list is invalid
+// input if a row is wrong, or if its bots belong to several accounts.
+func (a *PrepareBatch) Execute(ctx context.Context, input batch.PrepareInput) (*batch.Plan, error) {
+	owner, builder, err := a.read(ctx, input)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	ordered := builder.Build(time.Now(), owner.Retention)
+	plan := &batch.Plan{
+		Account: owner.Name, Key: owner.Store.BatchKey(input.BatchID, archive.BatchPlanFile),
+		Bots: ordered.Bots, Sessions: ordered.Sessions, Duplicates: ordered.Duplicates + builder.Repeated,
+	}
+	err = owner.Store.WriteFile(ctx, plan.Key, "text/plain; charset=utf-8", beating(ctx, ordered.Text()), ordered.Bytes)
+	return plan, activityError(err)
+}
+
+// read returns the account and the sessions of the list.
+func (a *PrepareBatch) read(ctx context.Context, input batch.PrepareInput) (*account.Account, *batchplan.Builder, error) {
+	if input.Source == nil {
+		return a.readInline(input.Sessions)
+	}
+	list, stores, err := a.open(ctx, *input.Source)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer list.Close()
+	owner, builder, err := a.readList(ctx, list)
+	if err == nil && !slices.Contains(stores, owner) {
+		err = invalid("the list s3://%s/%s is not in the archive of its bots' account %q, whose bucket is %s: put it there", input.Source.Bucket, input.Source.Key, owner.Name, owner.Store.Bucket())
+	}
+	return owner, builder, err
+}
+
+func (a *PrepareBatch) readInline(sessions []workflows.BatchSession) (*account.Account, *batchplan.Builder, error) {
+	builder := batchplan.NewBuilder()
+	var owner *account.Account
+	for i, session := range sessions {
+		if err := a.join(&owner, session.BotID); err != nil {
+			return nil, nil, invalid("sessions[%d]: %w", i, err)
+		}
+		if err := builder.Add(session); err != nil {
+			return nil, nil, invalid("sessions[%d]: %w", i, err)
+		}
+	}
+	return owner, builder, nil
+}
+
+// open opens the list, and returns the accounts whose archive is in its bucket.
+func (a *PrepareBatch) open(ctx context.Context, source workflows.ObjectRef) (io.ReadCloser, []*account.Account, error) {
+	var inBucket []*account.Account
+	for _, served := range a.Served.Accounts {
+		if served.Store.Bucket() == source.Bucket {
+			inBucket = append(inBucket, served)
+		}
+	}
+	var last error
+	for _, served := range inBucket {
+		list, length, err := served.Store.OpenFile(ctx, source.Key)
+		switch {
+		case err == nil && length > maxListBytes:
+			list.Close()
+			return nil, nil, invalid("the list s3://%s/%s has %d bytes, more than %d: split it", source.Bucket, source.Key, length, maxListBytes)
+		case err == nil:
+			return list, inBucket, nil
+		}
+		last = err
+	}
+	switch {
+	case last == nil:
+		return nil, nil, failure.New(failure.Blocked, fmt.Sprintf("this worker has no account whose archive is in the bucket %s: correct source.bucket, or start a worker that has", source.Bucket))
+	case errors.Is(last, archive.ErrMissing):
+		return nil, nil, invalid("source: %w: put the list there, or correct source", last)
+	}
+	return nil, nil, last
+}
+
+// readList reads the list of one account's sessions.
+func (a *PrepareBatch) readList(ctx context.Context, r io.Reader) (*account.Account, *batchplan.Builder, error) {
+	var faults []string
+	list := sessionlist.Read(beating(ctx, r), sessionlist.Options{OnFault: func(fault sessionlist.Fault) {
+		if len(faults) < maxNamedFaults { // Its text may hold a user's id, and the error is in the history.
+			faults = append(faults, fmt.Sprintf("line %d: %s", fault.Line, fault.Problem))
+		}
+	}})
+	builder := batchplan.NewBuilder()
+	var owner *account.Account
+	for row, err := range list.All() {
+		if err == nil {
+			err = a.join(&owner, row.BotID)
+			if err == nil {
+				err = builder.Add(workflows.BatchSession{Session: row.Session, UserID: row.UserID})
+			}
+			if err != nil {
+				return nil, nil, invalid("line %d: %w", row.Line, err)
+			}
+			continue
+		}
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		if failed, ok := failure.Of(err); ok {
+			return nil, nil, failed
+		}
+		return nil, nil, invalid("the list: %w", err)
+	}
+	if n := list.Summary().Faults; n > 0 {
+		return nil, nil, invalid("%d rows of the list are wrong: %s", n, strings.Join(faults, "; "))
+	}
+	builder.Repeated = list.Summary().Duplicates
+	return owner, builder, nil
+}
+
+// join makes sure that a bot belongs to the account of those before it.
+func (a *PrepareBatch) join(owner **account.Account, botID string) error {
+	if *owner != nil && slices.Contains((*owner).BotIDs, botID) {
+		return nil
+	}
+	served, err := a.Served.Of(botID)
+	switch {
+	case err != nil:
+		return err
+	case *owner == nil:
+		*owner = served
+		return nil
+	}
+	return fmt.Errorf("bot %s belongs to account %q, and the rows before it to account %q: start a batch for each account", botID, served.Name, (*owner).Name)
+}
+
+// invalid returns an error about the input, which no retry can mend.
+func invalid(format string, args ...any) error {
+	return failure.Wrap(failure.InvalidInput, fmt.Errorf(format, args...))
+}
+
+// beating records heartbeats as r is read.
+func beating(ctx context.Context, r io.Reader) io.Reader { return &beatingReader{ctx: ctx, r: r} }
+
+type beatingReader struct {
+	ctx   context.Context //nolint:containedctx // it is the activity's, and the reader lives as long
+	r     io.Reader
+	bytes int64
+	next  int64
+}
+
+func (b *beatingReader) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := b.r.Read(p)
+	b.bytes += int64(n)
+	if b.bytes >= b.next {
+		b.next = b.bytes + heartbeatRows*64
+		activity.RecordHeartbeat(b.ctx, b.bytes)
+	}
+	return n, err
+}

@@ -1,0 +1,120 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// The files of a batch in the archive, beside the bots' folders.
+
+// BatchFile names a file of a batch.
+type BatchFile string
+
+// The files of a batch.
+const (
+	// BatchRequestFile is the request with which the batch was started.
+	BatchRequestFile BatchFile = "request.json"
+	// BatchPlanFile are the sessions in the order in which they are fetched.
+	BatchPlanFile BatchFile = "plan.txt"
+	// BatchListCSV and BatchListNDJSON are the checked list of sessions.
+	BatchListCSV    BatchFile = "sessions.csv"
+	BatchListNDJSON BatchFile = "sessions.ndjson"
+	// BatchReportFile is the report.
+	BatchReportFile BatchFile = "report.csv"
+)
+
+// BatchKey returns the key of a file of a batch.
+func (s *Store) BatchKey(batchID string, file BatchFile) string {
+	return s.prefix + "batches/" + batchID + "/" + string(file)
+}
+
+// ErrMissing means that an object that somebody named does not exist.
+var ErrMissing = errors.New("the object does not exist")
+
+// ErrExists means that an object exists that should not be replaced.
+var ErrExists = errors.New("the object exists already")
+
+// WriteFile streams a file of a batch into the object key, and replaces what is there.
+// length is in bytes, or -1 if it is not known; then one part of 8 MiB is kept in memory.
+func (s *Store) WriteFile(ctx context.Context, key, contentType string, body io.Reader, length int64) error {
+	return s.writeFile(ctx, key, body, length, fileOptions(contentType))
+}
+
+// CreateFile is [Store.WriteFile] for an object that must not exist: it returns
+// [ErrExists] if it does.
+func (s *Store) CreateFile(ctx context.Context, key, contentType string, body io.Reader, length int64) error {
+	_, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{}) // A multipart upload has no condition.
+	switch {
+	case err == nil:
+		return fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrExists)
+	case !isNotFound(err):
+		return s.storeError("inspect", key, s.reasonFor(ctx, err))
+	}
+	options := fileOptions(contentType)
+	options.SetMatchETagExcept("*")
+	err = s.writeFile(ctx, key, body, length, options)
+	if errors.Is(err, ErrConflict) {
+		return fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrExists)
+	}
+	return err
+}
+
+func fileOptions(contentType string) minio.PutObjectOptions {
+	return minio.PutObjectOptions{ContentType: contentType, Checksum: minio.ChecksumSHA256, DisableContentSha256: true, PartSize: partBytes, NumThreads: 1}
+}
+
+func (s *Store) writeFile(ctx context.Context, key string, body io.Reader, length int64, options minio.PutObjectOptions) error {
+	options.DisableMultipart = length >= 0
+	_, err := s.client.PutObject(ctx, s.bucket, key, body, length, options)
+	return s.storeError(opWrite, key, err)
+}
+
+// OpenFile returns the content of the object key, which need not be a file of a batch,
+// and its length in bytes. It returns [ErrMissing] if there is none.
+func (s *Store) OpenFile(ctx context.Context, key string) (io.ReadCloser, int64, error) {
+	object, info, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
+	if isNotFound(err) {
+		return nil, 0, fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrMissing)
+	}
+	if err != nil {
+		return nil, 0, s.storeError("read", key, err)
+	}
+	return object, info.Size, nil
+}
+
+// ReadRange returns the bytes of the object key from one offset to before another. It
+// returns [ErrMissing] if there is no such object, and [ErrMismatch] if it is shorter.
+func (s *Store) ReadRange(ctx context.Context, key string, from, to int64) ([]byte, error) {
+	if from >= to {
+		return nil, nil
+	}
+	var options minio.GetObjectOptions
+	if err := options.SetRange(from, to-1); err != nil {
+		return nil, err
+	}
+	object, _, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, options)
+	if isNotFound(err) {
+		return nil, fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrMissing)
+	}
+	if minio.ToErrorResponse(err).Code == "InvalidRange" {
+		return nil, fmt.Errorf("s3://%s/%s has less than %d bytes: %w", s.bucket, key, to, ErrMismatch)
+	}
+	if err != nil {
+		return nil, s.storeError("read", key, err)
+	}
+	defer object.Close()
+	var content bytes.Buffer
+	n, err := io.Copy(&content, io.LimitReader(object, to-from))
+	if err != nil {
+		return nil, s.storeError("read", key, err)
+	}
+	if n != to-from {
+		return nil, fmt.Errorf("s3://%s/%s has less than %d bytes: %w", s.bucket, key, to, ErrMismatch)
+	}
+	return content.Bytes(), nil
+}

@@ -1,0 +1,82 @@
+package archive
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// fewSessions is how many sessions of one day are looked up one by one. A LIST costs as
+// much as a dozen of the requests that look up one.
+const fewSessions = 12
+
+// Manifests returns those of the sessions that have a manifest, whatever it says. Sessions
+// of one bot and day cost one LIST for 1,000 objects between the first and the last of
+// them; a few sessions one HEAD each.
+func (s *Store) Manifests(ctx context.Context, sessions []workflows.Session) (map[workflows.Session]bool, error) {
+	found := make(map[workflows.Session]bool)
+	days := make(map[string][]workflows.Session)
+	for _, session := range sessions {
+		folder, err := s.Folder(session)
+		if err != nil {
+			return nil, err
+		}
+		day := path.Dir(path.Clean(folder)) + "/"
+		days[day] = append(days[day], session)
+	}
+	for day, ofDay := range days {
+		look := s.listManifests
+		if len(ofDay) <= fewSessions {
+			look = s.statManifests
+		}
+		if err := look(ctx, day, ofDay, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// statManifests looks up one manifest after the other.
+func (s *Store) statManifests(ctx context.Context, day string, sessions []workflows.Session, found map[workflows.Session]bool) error {
+	for _, session := range sessions {
+		key := day + session.SessionID + "/" + ManifestName
+		_, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{})
+		switch {
+		case err == nil:
+			found[session] = true
+		case !isNotFound(err):
+			return s.storeError("inspect", key, s.reasonFor(ctx, err))
+		}
+	}
+	return nil
+}
+
+// listManifests lists the objects of a day from the first of the sessions to the last.
+func (s *Store) listManifests(ctx context.Context, day string, sessions []workflows.Session, found map[workflows.Session]bool) error {
+	ctx, stop := context.WithCancel(ctx) // The listing ends with it.
+	defer stop()
+	wanted := make(map[string]workflows.Session, len(sessions))
+	for _, session := range sessions {
+		wanted[session.SessionID] = session
+	}
+	byID := func(a, b workflows.Session) int { return strings.Compare(a.SessionID, b.SessionID) }
+	first, last := slices.MinFunc(sessions, byID).SessionID, slices.MaxFunc(sessions, byID).SessionID
+	for object := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: day, Recursive: true, StartAfter: day + first}) {
+		if object.Err != nil {
+			return s.storeError("list", day, object.Err)
+		}
+		sessionID, name, _ := strings.Cut(strings.TrimPrefix(object.Key, day), "/")
+		if sessionID > last {
+			return nil
+		}
+		if session, ok := wanted[sessionID]; ok && name == ManifestName {
+			found[session] = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package batch
+
+import (
+	"time"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// The activities that a batch schedules, by the names that are recorded in histories.
+const (
+	// PrepareBatch reads and checks the list, and writes it to the archive in the order
+	// in which the sessions are fetched: the plan.
+	PrepareBatch = "PrepareBatch"
+	// LaunchBatch starts the fetches that there is room for, and counts all of them.
+	LaunchBatch = "LaunchBatch"
+	// CancelBatch cancels the fetches that wait.
+	CancelBatch = "CancelBatch"
+	// ReportBatch writes the report from the manifests.
+	ReportBatch = "ReportBatch"
+)
+
+// PrepareInput is the list to prepare.
+type PrepareInput struct {
+	BatchID  string                   `json:"batchId"`
+	Sessions []workflows.BatchSession `json:"sessions,omitempty"`
+	Source   *workflows.ObjectRef     `json:"source,omitempty"`
+}
+
+// Plan is the list of a batch, in the archive of its account: for each bot a range of
+// lines, those that the vendor purges first at the beginning.
+type Plan struct {
+	// Account is the name of the account that all bots of the list belong to.
+	Account string `json:"account"`
+
+	// Key is the object's.
+	Key string `json:"key"`
+
+	Bots []BotRange `json:"bots"`
+
+	Sessions   int `json:"sessions"`
+	Duplicates int `json:"duplicates,omitempty"`
+}
+
+// BotRange is where the sessions of a bot are in the plan, in bytes.
+type BotRange struct {
+	BotID    string `json:"botId"`
+	Offset   int64  `json:"offset"`
+	End      int64  `json:"end"`
+	Sessions int    `json:"sessions"`
+}
+
+// LaunchInput is a launch pass. It is also the detail of its heartbeats, with which the
+// next attempt goes on.
+type LaunchInput struct {
+	BatchID  string                `json:"batchId"`
+	Policy   workflows.FetchPolicy `json:"policy,omitzero"`
+	Priority int                   `json:"priority,omitempty"`
+	Refetch  bool                  `json:"refetch,omitempty"`
+	Plan     Plan                  `json:"plan"`
+
+	// Halted: the pass starts nothing, it only counts.
+	Halted bool `json:"halted,omitempty"`
+
+	Launched Launched `json:"launched"`
+	Settled  Settled  `json:"settled"`
+
+	// StartedAt is when the batch began: fetches of an earlier batch of that name are
+	// not counted.
+	StartedAt time.Time `json:"startedAt"`
+}
+
+// Launched says how far the launch is.
+type Launched struct {
+	// Next is where the next session of each bot is in the plan, in the order of
+	// Plan.Bots; empty before the first pass.
+	Next []int64 `json:"next,omitempty"`
+
+	// Window is how many fetches of each bot may wait for their first call slot.
+	Window []int `json:"window,omitempty"`
+
+	// Deferred are sessions that were not ready when their turn came.
+	Deferred []Deferred `json:"deferred,omitempty"`
+
+	Started  int `json:"started,omitempty"`
+	Attached int `json:"attached,omitempty"`
+	Found    int `json:"found,omitempty"`
+}
+
+// Deferred is a session that is asked for later.
+type Deferred struct {
+	// Bot is the index in Plan.Bots, At the place in the plan.
+	Bot int   `json:"bot"`
+	At  int64 `json:"at"`
+	// Due is when to look again.
+	Due time.Time `json:"due"`
+}
+
+// IsComplete reports whether every session of the plan has had its turn.
+func (l Launched) IsComplete(plan Plan) bool {
+	if len(l.Next) == 0 && len(plan.Bots) > 0 || len(l.Deferred) > 0 {
+		return false
+	}
+	for i, next := range l.Next {
+		if next < plan.Bots[i].End {
+			return false
+		}
+	}
+	return true
+}
+
+// Settled are the fetches that had ended by a time, and are not counted again: the server
+// may forget them before the batch is over.
+type Settled struct {
+	Until  time.Time `json:"until,omitzero"`
+	Counts Ended     `json:"counts"`
+}
+
+// Ended are the fetches that have ended.
+type Ended struct {
+	Outcomes  map[workflows.Outcome]int `json:"outcomes,omitempty"`
+	NoOutcome int                       `json:"noOutcome,omitempty"`
+	Calls     int                       `json:"calls,omitempty"`
+}
+
+// LaunchResult is what a pass did and found.
+type LaunchResult struct {
+	Launched Launched `json:"launched"`
+	Settled  Settled  `json:"settled"`
+
+	// Ended are all fetches that have ended; Running are the others, by phase.
+	Ended   Ended                        `json:"ended"`
+	Running map[workflows.FetchPhase]int `json:"running,omitempty"`
+
+	// More: the pass ended although more fetches could have been started.
+	More bool `json:"more,omitempty"`
+
+	// Blocked says what needs operator action before more fetches can be started.
+	Blocked string `json:"blocked,omitempty"`
+
+	// Waiting are the fetches that wait for their first call slot.
+	Waiting int `json:"waiting,omitempty"`
+
+	// Failures are the last sessions that were not archived, newest first.
+	Failures []workflows.BatchFailure `json:"failures,omitempty"`
+
+	// Starved says why the call budgets hand out no slots; empty if they do.
+	Starved string `json:"starved,omitempty"`
+
+	At time.Time `json:"at"`
+}
+
+// CancelInput names the fetches to cancel.
+type CancelInput struct {
+	BatchID   string    `json:"batchId"`
+	StartedAt time.Time `json:"startedAt"`
+}
+
+// CancelResult counts the fetches that were cancelled, and those that were left to end
+// because they download.
+type CancelResult struct {
+	Cancelled int `json:"cancelled"`
+	Left      int `json:"left"`
+}
+
+// ReportInput is the report to write.
+type ReportInput struct {
+	BatchID string `json:"batchId"`
+	Plan    Plan   `json:"plan"`
+
+	// Cancelled: the sessions from Next on, in the order of Plan.Bots, were not started.
+	Cancelled bool    `json:"cancelled,omitempty"`
+	Next      []int64 `json:"next,omitempty"`
+}
+
+// ReportResult is the report, or nothing if fetches are running.
+type ReportResult struct {
+	// Running are sessions without a manifest whose fetch has not ended. The report is
+	// not written then.
+	Running int `json:"running,omitempty"`
+
+	Report workflows.ObjectRef   `json:"report"`
+	Total  workflows.ReportTotal `json:"total"`
+}

@@ -1,0 +1,158 @@
+package batch
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/callvault/callvault/workflows"
+)
+
+// The decisions of a batch: pure functions from what it knows to what comes next.
+
+const (
+	// shortestWait and longestWait bound the time between two passes, while something
+	// happens; an idle batch waits up to idleWait.
+	shortestWait = 2 * time.Second
+	longestWait  = time.Minute
+	idleWait     = 10 * time.Minute
+
+	// looks is into how many passes the rest of a batch is divided, so that a short one
+	// is watched closely and a long one costs little.
+	looks = 50
+
+	// maxSamples, at least sampleSpan apart, tell the rate.
+	maxSamples = 30
+	sampleSpan = 20 * time.Second
+)
+
+// situation is what a decision depends on.
+type situation struct {
+	state State
+	limit workflows.FailureLimit
+	now   time.Time
+}
+
+// afterPass takes over what a pass did and found.
+func (s *State) afterPass(result LaunchResult) {
+	changed := s.Last == nil || s.counts().Ended() != endedOf(result) || s.Launched.Started != result.Launched.Started
+	s.Quiet++
+	if changed {
+		s.Quiet = 0
+	}
+	s.Passes++
+	s.Launched, s.Settled = result.Launched, result.Settled
+	result.Launched, result.Settled = Launched{}, Settled{} // They are known once.
+	s.Last = &result
+	s.addSample(sample{At: result.At, Ended: endedOf(result) + s.Launched.Found})
+}
+
+func endedOf(result LaunchResult) int {
+	return workflows.BatchCounts{Outcomes: result.Ended.Outcomes, NoOutcome: result.Ended.NoOutcome}.Ended()
+}
+
+// addSample keeps the samples a span apart; the latest may be nearer.
+func (s *State) addSample(latest sample) {
+	if n := len(s.Samples); n > 1 && s.Samples[n-1].At.Sub(s.Samples[n-2].At) < sampleSpan {
+		s.Samples[n-1] = latest
+		return
+	}
+	s.Samples = append(s.Samples, latest)
+	s.Samples = s.Samples[max(0, len(s.Samples)-maxSamples):]
+}
+
+// perSecond is how many sessions ended in a second, as of late; 0 while that is not known.
+func (s *State) perSecond() float64 {
+	if len(s.Samples) < 2 {
+		return 0
+	}
+	first, last := s.Samples[0], s.Samples[len(s.Samples)-1]
+	span := last.At.Sub(first.At).Seconds()
+	if span <= 0 || last.Ended <= first.Ended {
+		return 0
+	}
+	return float64(last.Ended-first.Ended) / span
+}
+
+// nextPass returns how long to wait before the next pass.
+func (s situation) nextPass() time.Duration {
+	if s.state.Last != nil && s.state.Last.More && !s.state.isHalted() {
+		return 0
+	}
+	rate := s.state.perSecond()
+	wait := shortestWait
+	for range min(s.state.Quiet, 20) {
+		wait += wait / 2
+	}
+	if rate > 0 {
+		left := float64(s.state.counts().Left()) / rate / looks
+		wait = max(wait, min(seconds(left), longestWait))
+	}
+	if !s.state.isLaunched() && !s.state.isHalted() {
+		return max(shortestWait/4, min(wait, longestWait, s.drain(rate)))
+	}
+	return min(wait, idleWait)
+}
+
+// drain is when half of the fetches that wait for their first call slot will have got it.
+func (s situation) drain(rate float64) time.Duration {
+	if s.state.Last == nil || rate == 0 {
+		return longestWait
+	}
+	return seconds(float64(s.state.Last.Waiting) / 2 / rate)
+}
+
+func seconds(n float64) time.Duration {
+	return time.Duration(min(n, idleWait.Seconds()) * float64(time.Second))
+}
+
+// blockedWait is how long to wait before the next attempt of what needs operator action.
+func blockedWait(failures int) time.Duration {
+	wait := 5 * time.Second
+	for range min(failures-1, 10) {
+		wait *= 2
+	}
+	return min(wait, idleWait)
+}
+
+// stopReason says why no more fetches may be started; empty if they may.
+func (s situation) stopReason() string {
+	if s.state.Stopped != nil || s.state.Cancelled {
+		return ""
+	}
+	counts := s.state.counts()
+	failures, ended := counts.Failures()-s.state.ForgivenFailures, counts.Ended()-s.state.ForgivenEnded
+	if !s.limit.IsReached(failures, ended, counts.Sessions-counts.Found-s.state.ForgivenEnded) || s.state.isLaunched() {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d sessions were not archived, and maxFailures is %s: look at them, then resume the batch, which counts failures anew, or cancel it", failures, ended, s.limit)
+}
+
+// forgive counts failures anew.
+func (s *State) forgive() {
+	counts := s.counts()
+	s.ForgivenFailures, s.ForgivenEnded = counts.Failures(), counts.Ended()
+}
+
+// phase says where the batch is, and why.
+func (s situation) phase() (workflows.BatchPhase, string) {
+	switch {
+	case s.state.Cancelled:
+		return workflows.BatchCancelling, ""
+	case s.state.Stopped != nil:
+		return workflows.BatchStopped, s.state.Stopped.Reason
+	case s.state.Paused != nil:
+		return workflows.BatchPaused, s.state.Paused.Reason
+	case s.state.isLaunched():
+		return workflows.BatchWaiting, s.starved()
+	default:
+		return workflows.BatchLaunching, s.starved()
+	}
+}
+
+// starved says why fetches that wait get no call slots.
+func (s situation) starved() string {
+	if s.state.Last == nil || s.state.Last.Starved == "" {
+		return ""
+	}
+	return s.state.Last.Starved
+}

@@ -1,0 +1,19 @@
+package batch
+
+import "github.com/callvault/callvault/workflows/fetchrecording"
+
+// AccountTaskQueue is the queue of the batches of an account, apart from its other work: a
+// pass may take a minute.
+func AccountTaskQueue(account string) string { return "callvault-batch/" + account }
+
+// BucketTaskQueue is the queue of lists that are in a bucket: which account a list belongs
+// to is known once it has been read.
+func BucketTaskQueue(bucket string) string { return "callvault-batch-list/" + bucket }
+
+// prepareQueue returns the queue of the first activity.
+func prepareQueue(input PrepareInput) string {
+	if input.Source != nil {
+		return BucketTaskQueue(input.Source.Bucket)
+	}
+	return fetchrecording.BackfillTaskQueue(input.Sessions[0].BotID)
+}
