@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,32 +40,62 @@ type PrepareBatch struct {
 // Execute checks every row, orders the sessions and writes the plan. The list is invalid
 // input if a row is wrong, or if its bots belong to several accounts.
 func (a *PrepareBatch) Execute(ctx context.Context, input batch.PrepareInput) (*batch.Plan, error) {
-	owner, builder, err := a.read(ctx, input)
+	request := input.Request
+	owner, builder, err := a.read(ctx, request)
 	if err != nil {
 		return nil, activityError(err)
 	}
+	store := owner.Store
 	ordered := builder.Build(time.Now(), owner.Retention)
 	plan := &batch.Plan{
-		Account: owner.Name, Key: owner.Store.BatchKey(input.BatchID, archive.BatchPlanFile),
+		Account: owner.Name, Key: store.BatchKey(request.BatchID, archive.BatchPlanFile),
 		Bots: ordered.Bots, Sessions: ordered.Sessions, Duplicates: ordered.Duplicates + builder.Repeated,
 	}
-	err = owner.Store.WriteFile(ctx, plan.Key, "text/plain; charset=utf-8", beating(ctx, ordered.Text()), ordered.Bytes)
-	return plan, activityError(err)
+	if err := store.WriteFile(ctx, plan.Key, "text/plain; charset=utf-8", beating(ctx, ordered.Text()), ordered.Bytes); err != nil {
+		return nil, activityError(err)
+	}
+	if len(request.Sessions) > 0 {
+		if request.Source, err = writeList(ctx, store, request); err != nil {
+			return nil, activityError(err)
+		}
+		request.Sessions = nil
+	}
+	return plan, activityError(batchplan.WriteRecord(ctx, store, batchplan.Record{Request: request, Plan: *plan}))
+}
+
+// writeList keeps the sessions that came with the request, so that the batch can be started
+// again.
+func writeList(ctx context.Context, store *archive.Store, request workflows.BatchRequest) (*workflows.ObjectRef, error) {
+	var body bytes.Buffer
+	list, err := sessionlist.NewWriter(&body, sessionlist.NDJSON)
+	if err != nil {
+		return nil, err
+	}
+	for _, session := range request.Sessions {
+		if err := list.Write(sessionlist.Row{Session: session.Session, UserID: session.UserID}); err != nil {
+			return nil, err
+		}
+	}
+	if err := list.Flush(); err != nil {
+		return nil, err
+	}
+	key := store.BatchKey(request.BatchID, archive.BatchListNDJSON)
+	return &workflows.ObjectRef{Bucket: store.Bucket(), Key: key}, store.WriteFile(ctx, key, "application/x-ndjson", &body, int64(body.Len()))
 }
 
 // read returns the account and the sessions of the list.
-func (a *PrepareBatch) read(ctx context.Context, input batch.PrepareInput) (*account.Account, *batchplan.Builder, error) {
-	if input.Source == nil {
-		return a.readInline(input.Sessions)
+func (a *PrepareBatch) read(ctx context.Context, request workflows.BatchRequest) (*account.Account, *batchplan.Builder, error) {
+	if request.Source == nil {
+		return a.readInline(request.Sessions)
 	}
-	list, stores, err := a.open(ctx, *input.Source)
+	list, stores, err := a.open(ctx, *request.Source)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer list.Close()
 	owner, builder, err := a.readList(ctx, list)
 	if err == nil && !slices.Contains(stores, owner) {
-		err = invalid("the list s3://%s/%s is not in the archive of its bots' account %q, whose bucket is %s: put it there", input.Source.Bucket, input.Source.Key, owner.Name, owner.Store.Bucket())
+		err = invalid("the list s3://%s/%s is not in the archive of its bots' account %q, whose bucket is %s: put it there", request.Source.Bucket, request.Source.Key, owner.Name, owner.Store.Bucket())
 	}
 	return owner, builder, err
 }

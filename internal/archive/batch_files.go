@@ -17,8 +17,9 @@ type BatchFile string
 
 // The files of a batch.
 const (
-	// BatchRequestFile is the request with which the batch was started.
-	BatchRequestFile BatchFile = "request.json"
+	// BatchRecordFile is the request with which the batch was started, and where its
+	// sessions are in the plan.
+	BatchRecordFile BatchFile = "batch.json"
 	// BatchPlanFile are the sessions in the order in which they are fetched.
 	BatchPlanFile BatchFile = "plan.txt"
 	// BatchListCSV and BatchListNDJSON are the checked list of sessions.

@@ -19,11 +19,9 @@ const (
 	ReportBatch = "ReportBatch"
 )
 
-// PrepareInput is the list to prepare.
+// PrepareInput is the batch whose list is prepared.
 type PrepareInput struct {
-	BatchID  string                   `json:"batchId"`
-	Sessions []workflows.BatchSession `json:"sessions,omitempty"`
-	Source   *workflows.ObjectRef     `json:"source,omitempty"`
+	Request workflows.BatchRequest `json:"request"`
 }
 
 // Plan is the list of a batch, in the archive of its account: for each bot a range of

@@ -1,6 +1,9 @@
 package batch
 
-import "github.com/callvault/callvault/workflows/fetchrecording"
+import (
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
+)
 
 // AccountTaskQueue is the queue of the batches of an account, apart from its other work: a
 // pass may take a minute.
@@ -11,9 +14,9 @@ func AccountTaskQueue(account string) string { return "callvault-batch/" + accou
 func BucketTaskQueue(bucket string) string { return "callvault-batch-list/" + bucket }
 
 // prepareQueue returns the queue of the first activity.
-func prepareQueue(input PrepareInput) string {
-	if input.Source != nil {
-		return BucketTaskQueue(input.Source.Bucket)
+func prepareQueue(request workflows.BatchRequest) string {
+	if request.Source != nil {
+		return BucketTaskQueue(request.Source.Bucket)
 	}
-	return fetchrecording.BackfillTaskQueue(input.Sessions[0].BotID)
+	return fetchrecording.BackfillTaskQueue(request.Sessions[0].BotID)
 }

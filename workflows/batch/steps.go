@@ -18,12 +18,11 @@ import (
 // prepare has the list read and written down as the plan. Its error ends the batch: the
 // list cannot be used.
 func (b *batch) prepare(ctx workflow.Context) error {
-	input := PrepareInput{BatchID: b.input.BatchID, Sessions: b.input.Sessions, Source: b.input.Source}
-	queue := prepareQueue(input)
+	queue := prepareQueue(b.input.BatchRequest)
 	b.enterUnlessBlocked(ctx, workflows.BatchPreparing, "")
 	var plan Plan
 	err := b.execute(ctx, func(ctx workflow.Context) workflow.Future {
-		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, prepareOptions(queue, b.unserved)), PrepareBatch, input)
+		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, prepareOptions(queue, b.unserved)), PrepareBatch, PrepareInput{Request: b.input.BatchRequest})
 	}, &plan)
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok && failed.Type() == string(failure.InvalidInput) {
 		b.phase, b.reason = "", failed.Message()
