@@ -78,7 +78,7 @@ func (b *batch) progress() workflows.BatchProgress {
 		progress.AsOf, progress.Failures = last.At.UTC(), last.Failures
 		if rate := b.state.perSecond(); rate > 0 {
 			progress.PerHour = rate * 3600
-			if !b.state.Cancelled && b.state.Paused == nil && b.state.Stopped == nil {
+			if !b.state.isHalted() && b.total == nil {
 				left := time.Duration(float64(progress.Left()) / rate * float64(time.Second))
 				progress.DoneAt = progress.AsOf.Add(left).Truncate(time.Second)
 			}
