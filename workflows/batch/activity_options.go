@@ -40,11 +40,12 @@ func prepareOptions(queue string, knownUnserved bool) workflow.ActivityOptions {
 }
 
 // passOptions suit a launch pass: seconds, with a few requests for each session. The next
-// attempt goes on where the last heartbeat was. It is over soon after the batch was
-// cancelled.
+// attempt goes on where the last heartbeat was. It ends soon after the batch was paused or
+// cancelled, with what it did.
 func passOptions(queue, summary string, knownUnserved bool) workflow.ActivityOptions {
 	options := prepareOptions(queue, knownUnserved)
 	options.StartToCloseTimeout = 10 * time.Minute
+	options.WaitForCancellation = true // What it has started has to be known.
 	options.Summary = summary
 	return options
 }

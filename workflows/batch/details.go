@@ -16,10 +16,8 @@ import (
 // view is what an operator sees of a batch.
 type view struct {
 	namespace string
-	phase     workflows.BatchPhase
 	shown     workflows.BatchPhase // the phase that the search attribute holds
 	reason    string
-	since     time.Time
 
 	// changed: a message came that the next wait must not sleep over.
 	changed bool
@@ -48,10 +46,10 @@ func (b *batch) completeSearchAttributes(ctx workflow.Context) error {
 // enter shows where the batch is.
 func (b *batch) enter(ctx workflow.Context, phase workflows.BatchPhase, reason string) {
 	now := workflow.Now(ctx)
-	if phase != b.phase {
-		b.since = now
+	if phase != b.state.Phase {
+		b.state.Since = now.UTC()
 	}
-	b.phase, b.reason = phase, reason
+	b.state.Phase, b.reason = phase, reason
 	workflow.SetCurrentDetails(ctx, b.details(now))
 	// A report takes a moment; only what lasts is worth a billable action.
 	if phase == b.shown || phase == workflows.BatchReporting {
@@ -61,14 +59,16 @@ func (b *batch) enter(ctx workflow.Context, phase workflows.BatchPhase, reason s
 	_ = workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueSet(string(phase))) // It fails only without attributes.
 }
 
-// clearPhase keeps a batch that could not begin from being found by its phase.
-func (b *batch) clearPhase(ctx workflow.Context) {
-	_ = workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueUnset())
+// end shows why the batch could not begin, and keeps it from being found by its phase.
+func (b *batch) end(ctx workflow.Context, reason string) {
+	b.state.Phase, b.reason = "", reason
+	workflow.SetCurrentDetails(ctx, b.details(workflow.Now(ctx)))
+	_ = workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueUnset()) // It fails only without attributes.
 }
 
 func (b *batch) progress() workflows.BatchProgress {
 	progress := workflows.BatchProgress{
-		BatchID: b.input.BatchID, Phase: b.phase, Reason: b.reason, Since: b.since.UTC(),
+		BatchID: b.input.BatchID, Phase: b.state.Phase, Reason: b.reason, Since: b.state.Since,
 		BatchCounts: b.state.counts(), Report: b.reportAt, StartedAt: b.state.StartedAt,
 	}
 	if b.state.Plan != nil {
@@ -164,7 +164,7 @@ func (b *batch) headline(p workflows.BatchProgress) string {
 	case workflows.BatchDone:
 		return "Done"
 	default:
-		return "The list cannot be used"
+		return "Ended before it began"
 	}
 }
 

@@ -25,8 +25,10 @@ func (b *batch) handleMessages(ctx workflow.Context) error {
 		err := workflow.SetUpdateHandlerWithOptions(ctx, update.name,
 			func(ctx workflow.Context, change workflows.BatchChange) (workflows.BatchProgress, error) {
 				update.change(ctx, change)
-				b.changed = true
-				b.interrupt()
+				if b.state.Plan != nil || b.state.Failures > 0 { // Reading the list goes on.
+					b.changed = true
+					b.interrupt()
+				}
 				return b.progress(), nil
 			},
 			workflow.UpdateHandlerOptions{Validator: b.validate, Description: update.description})

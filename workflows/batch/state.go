@@ -22,6 +22,10 @@ type State struct {
 	// Last is the latest pass without its Launched and Settled; nil before it.
 	Last *LaunchResult `json:"last,omitempty"`
 
+	// Phase is what people are shown, and Since when it began.
+	Phase workflows.BatchPhase `json:"phase"`
+	Since time.Time            `json:"since"`
+
 	// Paused is set by an operator, Stopped by too many failures.
 	Paused  *halt `json:"paused,omitempty"`
 	Stopped *halt `json:"stopped,omitempty"`

@@ -25,9 +25,7 @@ func (b *batch) prepare(ctx workflow.Context) error {
 		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, prepareOptions(queue, b.unserved)), PrepareBatch, PrepareInput{Request: b.input.BatchRequest})
 	}, &plan)
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok && failed.Type() == string(failure.InvalidInput) {
-		b.phase, b.reason = "", failed.Message()
-		workflow.SetCurrentDetails(ctx, b.details(workflow.Now(ctx)))
-		b.clearPhase(ctx)
+		b.end(ctx, failed.Message())
 		return temporal.NewNonRetryableApplicationError(failed.Message(), string(failure.InvalidInput), nil)
 	}
 	if err == nil {

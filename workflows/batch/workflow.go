@@ -27,6 +27,7 @@ func Workflow(ctx workflow.Context, input Input) (*workflows.BatchResult, error)
 func (b *batch) run(ctx workflow.Context) (*workflows.BatchResult, error) {
 	for b.state.Plan == nil {
 		if b.state.Cancelled {
+			b.end(ctx, "it was cancelled")
 			return nil, workflow.ErrCanceled
 		}
 		if err := b.prepare(ctx); err != nil {
@@ -77,12 +78,12 @@ func newBatch(ctx workflow.Context, input Input) (*batch, error) {
 		}
 		input.BatchID = id
 	}
-	b := &batch{input: input, view: view{phase: workflows.BatchPreparing, since: workflow.Now(ctx)}}
-	b.namespace = info.Namespace
+	b := &batch{input: input, view: view{namespace: info.Namespace}}
 	if input.Resume != nil {
 		b.state = *input.Resume
 	} else {
-		b.state.StartedAt = workflow.Now(ctx).UTC()
+		now := workflow.Now(ctx).UTC()
+		b.state = State{StartedAt: now, Phase: workflows.BatchPreparing, Since: now}
 	}
 	b.work, _ = workflow.NewDisconnectedContext(ctx)
 	workflow.Go(b.work, func(work workflow.Context) {
