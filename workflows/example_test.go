@@ -130,3 +130,73 @@ func ExampleFetchRun_Progress() {
 	// ended the wait: true
 	// cancelled: true
 }
+
+// A client starts a batch, and reacts to its end.
+func ExampleStartBatch() {
+	ctx := context.Background()
+	c := connect() // by the TEMPORAL_ variables
+	defer c.Close()
+	const bot = "st-fd81a2b1-43af-544d-8082-831bc09c0001"
+	run, err := workflows.StartBatch(ctx, c, workflows.BatchRequest{
+		BatchID: "example",
+		Sessions: []workflows.BatchSession{
+			{Session: workflows.Session{BotID: bot, SessionID: "65e7133a3242653c58d70004"}},
+			{Session: workflows.Session{BotID: bot, SessionID: "65e7133a3242653c58d70005"}},
+		},
+		MaxFailures: workflows.FailureLimit{Percent: 50},
+	})
+	if err != nil {
+		log.Panic(err)
+	}
+	result, err := run.Result(ctx)
+	if err != nil {
+		log.Panic(err) // The batch could not begin.
+	}
+	fmt.Println(result.Phase, result.Total.Outcomes)
+	fmt.Println(result.Report.Key)
+	// Output:
+	// done map[archived:1 failed:1]
+	// batches/example/report.csv
+}
+
+// ArchiveMonth is a workflow of another team. It runs a batch of a list in the archive's
+// bucket, and retries once what was not archived.
+func ArchiveMonth(ctx workflow.Context, month string, list workflows.ObjectRef) (string, error) {
+	request := workflows.BatchRequest{BatchID: month, Source: &list}
+	result, err := workflows.RunBatch(ctx, request)
+	if err != nil {
+		return "", err
+	}
+	if result.Total.Outcomes[workflows.OutcomeArchived] < result.Total.Sessions {
+		request.Refetch = true
+		if result, err = workflows.RunBatch(ctx, request); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%d of %d archived, see %s", result.Total.Outcomes[workflows.OutcomeArchived], result.Total.Sessions, result.Report.Key), nil
+}
+
+// A parent workflow runs a batch as its child.
+func ExampleRunBatch() {
+	ctx := context.Background()
+	c := connect() // by the TEMPORAL_ variables
+	defer c.Close()
+	w := worker.New(c, "months", worker.Options{})
+	w.RegisterWorkflow(ArchiveMonth)
+	if err := w.Start(); err != nil {
+		log.Panic(err)
+	}
+	defer w.Stop()
+
+	list := workflows.ObjectRef{Bucket: os.Getenv("S3_BUCKET"), Key: "lists/2024-03.csv"}
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: "months"}, ArchiveMonth, "2024-03", list)
+	if err != nil {
+		log.Panic(err)
+	}
+	var text string
+	if err := run.Get(ctx, &text); err != nil {
+		log.Panic(err)
+	}
+	fmt.Println(text)
+	// Output: 2 of 2 archived, see batches/2024-03/report.csv
+}

@@ -81,7 +81,4 @@ func TestBatchEndsWithAReportOfEverySession(t *testing.T) {
 		require.Equal(t, strconv.Itoa(len(files[0].Raw)), row[7])
 		require.Equal(t, files[0].Raw, h.object(h.ctx, row[6]))
 	}
-	progress, err := run.Progress(h.ctx)
-	require.NoError(t, err)
-	t.Logf("%+v", progress)
 }

@@ -31,16 +31,19 @@ func TestExamplesRun(t *testing.T) {
 	h.startWorker()
 	file := recording("call.wav", 60_000)
 	inCall := []simulator.Step{{Status: simulator.StatusCallInProgress}}
-	for i, script := range [][]simulator.Step{nil, nil, inCall} {
+	failed := []simulator.Step{{Status: simulator.StatusFailed}}
+	failedOnce := []simulator.Step{{Status: simulator.StatusFailed, Calls: 1}, {Status: simulator.StatusSuccess}}
+	for i, script := range [][]simulator.Step{nil, nil, inCall, nil, failed, nil, failedOnce} {
 		session := simulator.Session{BotID: bot, SessionID: fmt.Sprintf("65e7133a3242653c58d7%04d", i+1), Script: script, Files: []simulator.File{file}}
 		require.NoError(t, h.upstream.AddSession(session))
 	}
+	h.putObject("lists/2024-03.csv", "botId,sessionId\n"+bot+",65e7133a3242653c58d70006\n"+bot+",65e7133a3242653c58d70007\n")
 	environment := []string{"GOWORK=off", "CALLVAULT_RUN_EXAMPLES=1"}
 	for name, value := range h.env {
 		environment = append(environment, name+"="+value)
 	}
 	output := goCommand(h.ctx, t, repository, environment, "test", "-count=1", "-v", "-run", "^Example", "./workflows")
-	for _, example := range []string{"StartFetch", "RunFetch", "FetchRun_Progress"} {
+	for _, example := range []string{"StartFetch", "RunFetch", "FetchRun_Progress", "StartBatch", "RunBatch"} {
 		require.Contains(t, output, "--- PASS: Example"+example+" ")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	mathrand "math/rand/v2"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -316,6 +317,13 @@ func (h *harness) object(ctx context.Context, key string) []byte {
 	content, err := io.ReadAll(reader)
 	require.NoError(h.t, err, key)
 	return content
+}
+
+// putObject writes an object.
+func (h *harness) putObject(key, content string) {
+	h.t.Helper()
+	_, err := h.store.PutObject(h.ctx, h.name, key, strings.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
+	require.NoError(h.t, err)
 }
 
 // manifest returns the session's manifest from the archive.

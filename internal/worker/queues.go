@@ -121,7 +121,12 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 		Interceptors:                           []interceptor.WorkerInterceptor{blocks},
 	})
 	fetches.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
-	fetches.RegisterWorkflowWithOptions(batch.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingsBatchWorkflowName})
+	fetches.RegisterWorkflowWithOptions(batch.Workflow, workflow.RegisterOptions{
+		Name: workflows.FetchRecordingsBatchWorkflowName,
+		// Where workers are versioned, a run ends on the version on which it began, and the
+		// next one begins on the current one.
+		VersioningBehavior: workflow.VersioningBehaviorPinned,
+	})
 	register(fetches, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: q.client}).Execute)
 	s.registerOld(fetches)
 
