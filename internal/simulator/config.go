@@ -39,6 +39,9 @@ type Config struct {
 	// ScopeWithdrawn starts the simulator with the scope "SmartAssist Recordings" not granted; see SetScope.
 	// Defaults to false: granted.
 	ScopeWithdrawn bool
+	// SessionsScopeWithdrawn starts the simulator with the scope "Bot Sessions" not granted; see SetSessionsScope.
+	// Defaults to false: granted.
+	SessionsScopeWithdrawn bool
 	// Algorithm is the one signature algorithm that the app accepts: HS256, HS512, RS256 or RS512. The RS ones need
 	// PublicKey. Defaults to HS256.
 	Algorithm string
@@ -63,14 +66,20 @@ type Config struct {
 	// it. Defaults to false.
 	RequireUserID bool
 
-	// CallsPerMinute is each bot's budget in a rolling window of 60 s: 1 to 1,000,000, or Unlimited; see SetBudget.
+	// CallsPerMinute is each bot's budget of recordings calls in a rolling window of 60 s: 1 to 1,000,000, or Unlimited; see SetBudget.
 	// Defaults to 60.
 	CallsPerMinute int
-	// CallsPerHour is each bot's budget in a rolling window of 1 h: 1 to 1,000,000, or Unlimited; see SetBudget.
+	// CallsPerHour is each bot's budget of recordings calls in a rolling window of 1 h: 1 to 1,000,000, or Unlimited; see SetBudget.
 	// Defaults to 1800.
 	CallsPerHour int
-	// SharedBudget makes all bots share one pair of windows, as a limit of the account does. Defaults to false: each bot
-	// has its own.
+	// SessionCallsPerMinute is each bot's budget of the session list in a rolling window of 60 s: 1 to 1,000,000, or
+	// Unlimited. Defaults to 60.
+	SessionCallsPerMinute int
+	// SessionCallsPerHour is each bot's budget of the session list in a rolling window of 1 h: 1 to 1,000,000, or
+	// Unlimited. Defaults to 1800.
+	SessionCallsPerHour int
+	// SharedBudget makes all bots share one pair of windows, as a limit of the account does; not those of the session list.
+	// Defaults to false: each bot has its own.
 	SharedBudget bool
 	// GenericLimitText makes a call refused for the budget say that the rate limit of the API has been reached, without
 	// telling which window. Defaults to false: it names the minute or the hour.
@@ -116,6 +125,8 @@ func (c Config) withDefaults() (Config, error) {
 	defaultString(&c.OrgID, "o-ddda92ea-9174-5c0d-8938-4b5f13ab0001")
 	defaultInt(&c.CallsPerMinute, DefaultCallsPerMinute)
 	defaultInt(&c.CallsPerHour, DefaultCallsPerHour)
+	defaultInt(&c.SessionCallsPerMinute, DefaultCallsPerMinute)
+	defaultInt(&c.SessionCallsPerHour, DefaultCallsPerHour)
 	defaultInt(&c.MaxSessions, 10_000)
 	defaultInt(&c.LedgerSize, 10_000)
 	defaultDuration(&c.URLLifetime, time.Hour)
@@ -150,7 +161,10 @@ func (c Config) check() error {
 	if err := checkJWESettings(c.KeyAlgorithm, c.ContentEncryption); err != nil {
 		return err
 	}
-	if err := checkBudget(c.CallsPerMinute, c.CallsPerHour); err != nil {
+	if err := checkBudget("", c.CallsPerMinute, c.CallsPerHour); err != nil {
+		return err
+	}
+	if err := checkBudget("Session", c.SessionCallsPerMinute, c.SessionCallsPerHour); err != nil {
 		return err
 	}
 	for name, n := range map[string]int{"MaxSessions": c.MaxSessions, "LedgerSize": c.LedgerSize} {

@@ -22,6 +22,8 @@ func TestInvalidConfigIsRefused(t *testing.T) {
 		"BotIDs holds 1001 bots":                 {BotIDs: make([]string, 1001)},
 		"CallsPerMinute is -2":                   {CallsPerMinute: -2},
 		"CallsPerHour is 1000001":                {CallsPerHour: 1_000_001},
+		"SessionCallsPerMinute is -2":            {SessionCallsPerMinute: -2},
+		"SessionCallsPerHour is 1000001":         {SessionCallsPerHour: 1_000_001},
 		"MaxSessions is -1":                      {MaxSessions: -1},
 		"LedgerSize is -1":                       {LedgerSize: -1},
 		"URLLifetime is -1s":                     {URLLifetime: -time.Second},

@@ -1,21 +1,23 @@
-// Package simulator simulates the vendor's "Fetch Call Recording (Version 2)" API (SmartAssist), for tests and for
-// development: an HTTP server that behaves like the real one as far as that is known, and that injects faults on demand.
+// Package simulator simulates two endpoints of the vendor's API (SmartAssist), "Fetch Call Recording (Version 2)" and the
+// session list (getSessions), for tests and for development: an HTTP server that behaves like the real one as far as that
+// is known, and that injects faults on demand.
 //
 // It is strict, so that the client is proven against the strictest settings of the vendor: it refuses a token that the
 // platform would refuse, a media URL that was re-encoded on the way and a call over the budget, with the vendor's texts.
 //
 // # Order of the checks
 //
-// A call of the recordings endpoint passes these checks in order; the first that fails decides the response.
+// A call of either endpoint passes these checks in order; the first that fails decides the response.
 //
 //  1. An outage set with SetOutage: nothing else is checked.
 //  2. Path and method; anything else gets a 404 as Express formats it. DELETE, which the platform has, is not simulated.
 //  3. The token: present, decrypted (with "Enforce JWE"), shaped like a JWT, bot known, signature, client id, exp/nbf/iat,
-//     the jti rules, the scope.
+//     the jti rules, the scope of the endpoint: "SmartAssist Recordings" or "Bot Sessions".
 //     The jti is used up here, so a token that is refused for its scope or for the call budget cannot be used again.
-//  4. The call budget of the bot, or of all bots with Config.SharedBudget: the hour before the minute.
+//  4. The call budget: the hour before the minute. For recordings it is that of the bot, or of all bots with
+//     Config.SharedBudget; for the session list it is another one, always of the bot.
 //  5. The arguments.
-//  6. The script of the session.
+//  6. For recordings the script of the session.
 //
 // # Undocumented behaviour and the choices made
 //
@@ -42,6 +44,23 @@
 //   - Media is WAV with a true header. HeaderLies has recordings whose headers lie or that have another format.
 //   - Media responses carry Content-Length, Last-Modified, an ETag and honour Range; Range, and ETag with Last-Modified,
 //     can be switched off.
+//
+// # Undocumented behaviour of the session list
+//
+//   - Documented are the keys, that sessionId has at most 50 ids, repeated ones included, and makes everything else be
+//     ignored, a range of at most 7 days, the default range, the order, the two values of sessionStatus, and invalidSessions
+//     for the ids that were not found. What follows is chosen.
+//   - Only skip, limit, dateFrom, dateTo and sessionId are simulated. Any other key, a value of another type, a body over 100
+//     KiB or of another Content-Type than application/json is an invalid argument (412), so that a filter that the client
+//     got wrong does not go unnoticed. So is an empty sessionId, a range over 7 days and an unknown containmentType. All is
+//     checked before sessionId makes the rest be ignored. No body at all is the first page of the last 7 days.
+//   - limit is 25 by default and 100 at most.
+//   - A range selects by the begin of the call, both ends included. A day is its midnight in UTC.
+//   - A session that is active has no end_time. When the call has ended, it is closed at once; the platform may take longer.
+//     See Session.Length.
+//   - Every session has the channel korevg, no tags and the containmentType selfService. Keys of the platform that say
+//     nothing of the call's end are left out.
+//   - Steps and their faults concern recordings alone; SetOutage concerns the session list too.
 //
 // # Time
 //

@@ -12,9 +12,10 @@ type CallKind string
 
 // The kinds of requests.
 const (
-	KindAPI   CallKind = "api"
-	KindMedia CallKind = "media"
-	KindOther CallKind = "other" // no such route
+	KindAPI      CallKind = "api"      // the recordings endpoint
+	KindSessions CallKind = "sessions" // the session list
+	KindMedia    CallKind = "media"
+	KindOther    CallKind = "other" // no such route
 )
 
 // Call is one request as the simulator received it. It contains no token, signature or query.
@@ -25,11 +26,14 @@ type Call struct {
 	Kind   CallKind
 	Method string
 	Path   string
-	// BotID and SessionID come from the path and the query of an API call, or from the file of a media request.
+	// BotID and SessionID come from the path and the query of a recordings call, or from the file of a media request. A call
+	// of the session list has only the BotID.
 	BotID     string
 	SessionID string
-	// UserID is the userId of an API call.
+	// UserID is the userId of a recordings call.
 	UserID string
+	// SessionIDs are the ids that an accepted call of the session list asked for, at most 50; nil if it asked for none.
+	SessionIDs []string
 	// FileName is the name of the file of a media request.
 	FileName string
 	// Range is the request's Range header.
@@ -42,7 +46,7 @@ type Call struct {
 	Reason Reason
 	// Fault is the kind of fault in the response; empty if there was none.
 	Fault FaultKind
-	// RecordingStatus is the status returned to an accepted API call.
+	// RecordingStatus is the status returned to an accepted recordings call.
 	RecordingStatus string
 	// HTTPStatus is the status of the response; 0 if none began.
 	HTTPStatus int
@@ -60,6 +64,12 @@ type Counts struct {
 	Accepted int
 	Refused  map[Reason]int
 	Outages  int
+	// Sessions is all calls of the session list, SessionsAccepted those that were answered, SessionsRefused the others by
+	// reason, SessionsOutages those that failed because of SetOutage.
+	Sessions         int
+	SessionsAccepted int
+	SessionsRefused  map[Reason]int
+	SessionsOutages  int
 	// Media is all media requests, MediaServed those with a valid URL (faults included), MediaRefused the others by reason.
 	Media        int
 	MediaServed  int
@@ -95,7 +105,7 @@ type ledger struct {
 
 func newLedger(size int) *ledger {
 	return &ledger{size: size, changed: make(chan struct{}), counts: Counts{
-		Refused: map[Reason]int{}, MediaRefused: map[Reason]int{}, Faults: map[FaultKind]int{},
+		Refused: map[Reason]int{}, SessionsRefused: map[Reason]int{}, MediaRefused: map[Reason]int{}, Faults: map[FaultKind]int{},
 	}}
 }
 
@@ -112,6 +122,8 @@ func (l *ledger) add(c Call) *Call {
 		switch c.Kind {
 		case KindAPI:
 			l.counts.API++
+		case KindSessions:
+			l.counts.Sessions++
 		case KindMedia:
 			l.counts.Media++
 		default:
@@ -133,6 +145,8 @@ func (l *ledger) refuse(c *Call, reason Reason) {
 			l.counts.MediaRefused[reason]++
 		case KindAPI:
 			l.counts.Refused[reason]++
+		case KindSessions:
+			l.counts.SessionsRefused[reason]++
 		}
 	})
 }
@@ -145,9 +159,12 @@ func (l *ledger) accept(c *Call, fault FaultKind, fill func(c *Call)) {
 			c.Fault = fault
 			l.counts.Faults[fault]++
 		}
-		if c.Kind == KindMedia {
+		switch c.Kind {
+		case KindMedia:
 			l.counts.MediaServed++
-		} else {
+		case KindSessions:
+			l.counts.SessionsAccepted++
+		default:
 			l.counts.Accepted++
 		}
 	})
@@ -157,7 +174,11 @@ func (l *ledger) accept(c *Call, fault FaultKind, fill func(c *Call)) {
 func (l *ledger) outage(c *Call, fault FaultKind) {
 	l.update(func() {
 		c.Fault = fault
-		l.counts.Outages++
+		if c.Kind == KindSessions {
+			l.counts.SessionsOutages++
+		} else {
+			l.counts.Outages++
+		}
 		l.counts.Faults[fault]++
 	})
 }
@@ -194,7 +215,8 @@ func (l *ledger) read() (Counts, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.counts
-	c.Refused, c.MediaRefused, c.Faults = maps.Clone(c.Refused), maps.Clone(c.MediaRefused), maps.Clone(c.Faults)
+	c.Refused, c.SessionsRefused, c.MediaRefused = maps.Clone(c.Refused), maps.Clone(c.SessionsRefused), maps.Clone(c.MediaRefused)
+	c.Faults = maps.Clone(c.Faults)
 	return c, l.changed
 }
 

@@ -17,20 +17,11 @@ type recordingItem struct {
 	FileURL  string `json:"fileUrl"`
 }
 
-// serveRecordings handles a call of the recordings endpoint. The package documentation gives the order of the checks.
-func (s *Simulator) serveRecordings(w http.ResponseWriter, r *http.Request, call *Call) {
-	if outage := s.currentOutage(); outage != nil {
-		s.ledger.outage(call, outage.Kind)
-		s.serveFault(w, r, *outage, func(http.ResponseWriter) {})
-		return
-	}
-	now := s.now()
-	botID, _ := recordingsRoute(r)
-	sessionID, userID, refused := s.admit(r, botID, now)
+// serveRecordings responds to an admitted call of the recordings endpoint, or returns why it refuses it.
+func (s *Simulator) serveRecordings(w http.ResponseWriter, r *http.Request, botID string, call *Call, now time.Time) *refusal {
+	sessionID, userID, refused := s.recordingsArguments(r)
 	if refused != nil {
-		s.ledger.refuse(call, refused.reason)
-		refused.write(w)
-		return
+		return refused
 	}
 	step, body := s.nextResponse(sessionKey{botID, sessionID}, userID, apiBase(r), now)
 	fault := Fault{Kind: None}
@@ -39,25 +30,13 @@ func (s *Simulator) serveRecordings(w http.ResponseWriter, r *http.Request, call
 	}
 	s.ledger.accept(call, fault.Kind, func(c *Call) { c.RecordingStatus = clip(step.Status) })
 	s.serveFault(w, r, fault, func(w http.ResponseWriter) { writeBody(w, http.StatusOK, jsonType, body) })
+	return nil
 }
 
-func (s *Simulator) currentOutage() *Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.outage
-}
-
-// admit checks token, budget and arguments.
-func (s *Simulator) admit(r *http.Request, botID string, now time.Time) (sessionID, userID string, refused *refusal) {
-	if refused := s.authenticate(r.Header, botID, now); refused != nil {
-		return "", "", refused
-	}
-	if refused := s.spend(botID, now); refused != nil {
-		return "", "", refused
-	}
+func (s *Simulator) recordingsArguments(r *http.Request) (sessionID, userID string, refused *refusal) {
 	query := r.URL.Query()
 	if len(query["sessionId"]) != 1 || query.Get("sessionId") == "" || len(query["userId"]) > 1 || s.config.RequireUserID && query.Get("userId") == "" {
-		return "", "", &refusal{reason: ReasonArguments, httpStatus: http.StatusPreconditionFailed, code: http.StatusPreconditionFailed, msg: msgArguments}
+		return "", "", invalidArguments()
 	}
 	return query.Get("sessionId"), query.Get("userId"), nil
 }

@@ -68,6 +68,10 @@ func unverified(reason Reason, detail string) *refusal {
 	return &refusal{reason: reason, httpStatus: http.StatusUnauthorized, code: http.StatusUnauthorized, msg: msgVerifying + detail}
 }
 
+func invalidArguments() *refusal {
+	return &refusal{reason: ReasonArguments, httpStatus: http.StatusPreconditionFailed, code: http.StatusPreconditionFailed, msg: msgArguments}
+}
+
 func (r *refusal) write(w http.ResponseWriter) {
 	if r.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((r.retryAfter+time.Second-1)/time.Second), 10))

@@ -14,6 +14,10 @@ type windows struct {
 	calls              []time.Time // of the last hour, whatever the limits are; oldest first, at most maxWindowCalls
 }
 
+func (w *windows) setLimits(perMinute, perHour int, refusedCount bool) {
+	w.perMinute, w.perHour, w.refusedCount = perMinute, perHour, refusedCount
+}
+
 // take spends one call, or returns which window refuses it and how long until that window accepts a call again.
 func (w *windows) take(now time.Time) (Reason, time.Duration) {
 	w.dropExpired(now)

@@ -45,6 +45,11 @@ type Session struct {
 	// UserID, when set, must match a userId in the request; a request may always omit it. Defaults to none: any userId is
 	// accepted.
 	UserID string
+	// Length is how long the call lasts, from the time in its id; only the session list tells of its end. Defaults to what
+	// the script tells: a call is in progress as long as the script is in the call_in_progress steps that it begins with,
+	// forever if it has no other steps. A call whose script begins with anything else had ended when it was added, a minute
+	// after its begin at the latest.
+	Length time.Duration
 	// Script is the sequence of steps that status calls see, at most 1,000; the last one stays. Defaults to success at once.
 	Script []Step
 	// Files are the recording, at most 64, listed by the steps whose status is success.
@@ -90,6 +95,7 @@ type sessionState struct {
 	step      int
 	stepBegan time.Time
 	stepCalls int
+	hungUp    time.Time // when the script says that the call ended; zero before
 	counts    SessionCounts
 }
 
@@ -99,12 +105,18 @@ func newSessionState(in Session, config *Config, now time.Time) (*sessionState, 
 	if err != nil {
 		return nil, err
 	}
+	if in.Length < 0 {
+		return nil, fmt.Errorf("simulator: session %s has the Length %s: use a positive duration, or 0 for what the script tells", in.SessionID, in.Length)
+	}
 	if len(in.Script) > maxSteps || len(in.Files) > maxFiles {
 		return nil, fmt.Errorf("simulator: session %s has %d steps and %d files: at most %d and %d are allowed", in.SessionID, len(in.Script), len(in.Files), maxSteps, maxFiles)
 	}
 	st := &sessionState{Session: in, begin: begin, stepBegan: now}
 	if st.Script, err = prepareScript(in); err != nil {
 		return nil, err
+	}
+	if st.Script[0].Status != StatusCallInProgress {
+		st.hungUp = earlier(begin.Add(shortCall), now)
 	}
 	st.Files = append([]File(nil), in.Files...) // do not modify the caller's slice
 	for i := range in.Files {
@@ -171,5 +183,8 @@ func (st *sessionState) skipElapsed(now time.Time) {
 func (st *sessionState) advance(at time.Time) {
 	if st.step < len(st.Script)-1 {
 		st.step, st.stepBegan, st.stepCalls = st.step+1, at, 0
+		if st.hungUp.IsZero() && st.Script[st.step].Status != StatusCallInProgress {
+			st.hungUp = at
+		}
 	}
 }

@@ -58,6 +58,7 @@ func TestInvalidSessionIsRefused(t *testing.T) {
 		"unknown bot":         {func(s *Session) { s.BotID = "st-other" }, "which is not in Config.BotIDs"},
 		"endless first step":  {func(s *Session) { s.Script = []Step{{Status: "a"}, {Status: "b"}} }, "step 0 never ends"},
 		"negative limit":      {func(s *Session) { s.Script = []Step{{Calls: -1}} }, "negative limit"},
+		"negative length":     {func(s *Session) { s.Length = -1 }, "Length -1ns"},
 		"bad host":            {func(s *Session) { s.Script = []Step{{MediaURL: "http://a/b?c"}} }, "bare scheme and host"},
 		"unknown fault":       {func(s *Session) { s.Script = []Step{{Fault: &Fault{Kind: "odd"}}} }, `kind "odd", which does not exist`},
 		"audio fault in call": {func(s *Session) { s.Script = []Step{{Fault: &Fault{Kind: Short}}} }, "File.Faults"},

@@ -21,14 +21,14 @@ type Simulator struct {
 	closed chan struct{}
 	once   sync.Once
 
-	mu           sync.Mutex // guards the fields below and the states of sessions and files
-	config       Config
-	bots         map[string]*windows
-	replays      *replayMemory
-	scopeGranted bool
-	outage       *Fault
-	sessions     map[sessionKey]*sessionState
-	files        map[string]*fileState // by path of the media URL
+	mu       sync.Mutex // guards the fields below and the states of sessions and files
+	config   Config
+	bots     map[string]budgets
+	replays  *replayMemory
+	granted  map[CallKind]bool // whether the app has the scope for the calls of a kind
+	outage   *Fault
+	sessions map[sessionKey]*sessionState
+	files    map[string]*fileState // by path of the media URL
 }
 
 // New returns a simulator without sessions, or an error that names the invalid field of the configuration. Close it after
@@ -40,7 +40,8 @@ func New(config Config) (*Simulator, error) {
 	}
 	s := &Simulator{
 		ledger: newLedger(config.LedgerSize), sounds: newSoundCache(), urlKey: make([]byte, 32), closed: make(chan struct{}),
-		config: config, bots: map[string]*windows{}, replays: newReplayMemory(maxJTIs), scopeGranted: !config.ScopeWithdrawn,
+		config: config, bots: map[string]budgets{}, replays: newReplayMemory(maxJTIs),
+		granted:  map[CallKind]bool{KindAPI: !config.ScopeWithdrawn, KindSessions: !config.SessionsScopeWithdrawn},
 		sessions: map[sessionKey]*sessionState{}, files: map[string]*fileState{},
 	}
 	if _, err := rand.Read(s.urlKey); err != nil {
@@ -66,9 +67,8 @@ func (s *Simulator) Close() error {
 
 // ServeHTTP responds as the vendor would.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	botID, isAPI := recordingsRoute(r)
-	isMedia := strings.HasPrefix(r.URL.Path, mediaPrefix)
-	call := s.ledger.add(s.newCall(r, botID, isAPI, isMedia))
+	to := routeOf(r)
+	call := s.ledger.add(s.newCall(r, to))
 	out := &recorder{ResponseWriter: w}
 	defer func() { s.ledger.finish(call, out.status, out.bytes) }()
 
@@ -76,9 +76,9 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.isClosed():
 		s.ledger.refuse(call, ReasonClosed)
 		writeBody(out, http.StatusServiceUnavailable, htmlType, Fault{Kind: Respond, Status: http.StatusServiceUnavailable}.defaultBody())
-	case isAPI:
-		s.serveRecordings(out, r, call)
-	case isMedia && isGetOrHead(r.Method):
+	case to.kind == KindAPI || to.kind == KindSessions:
+		s.serveAPI(out, r, to, call)
+	case to.kind == KindMedia && isGetOrHead(r.Method):
 		s.serveMedia(out, r, call)
 	default:
 		s.ledger.refuse(call, ReasonRoute)
@@ -86,33 +86,19 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// recordingsRoute matches "GET /api/public/bot/{streamId}/v2/recordings"; like Express it serves HEAD with it.
-func recordingsRoute(r *http.Request) (botID string, ok bool) {
-	rest, ok := strings.CutPrefix(r.URL.Path, "/api/public/bot/")
-	if !ok || !isGetOrHead(r.Method) {
-		return "", false
-	}
-	botID, ok = strings.CutSuffix(rest, "/v2/recordings")
-	return botID, ok && botID != "" && !strings.Contains(botID, "/")
-}
-
-func isGetOrHead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
-
-func (s *Simulator) newCall(r *http.Request, botID string, isAPI, isMedia bool) Call {
+func (s *Simulator) newCall(r *http.Request, to route) Call {
 	call := Call{
-		At: s.now(), Kind: KindOther, Method: clip(r.Method), Path: clip(r.URL.EscapedPath()), BotID: clip(botID), Range: clip(r.Header.Get("Range")),
+		At: s.now(), Kind: to.kind, Method: clip(r.Method), Path: clip(r.URL.EscapedPath()), BotID: clip(to.botID), Range: clip(r.Header.Get("Range")),
 	}
 	if auth := r.Header.Get("auth"); auth != "" {
 		sum := sha256.Sum256([]byte(auth))
 		call.Token = hex.EncodeToString(sum[:8])
 	}
-	switch {
-	case isAPI:
-		call.Kind = KindAPI
+	switch to.kind {
+	case KindAPI:
 		query := r.URL.Query()
 		call.SessionID, call.UserID = clip(query.Get("sessionId")), clip(query.Get("userId"))
-	case isMedia:
-		call.Kind = KindMedia
+	case KindMedia:
 		call.Credential = r.Header.Get("auth") != "" || r.Header.Get("Authorization") != ""
 	}
 	return call
@@ -232,7 +218,14 @@ func (s *Simulator) SetClientSecret(secret string) {
 func (s *Simulator) SetScope(granted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.scopeGranted = granted
+	s.granted[KindAPI] = granted
+}
+
+// SetSessionsScope grants or withdraws the scope "Bot Sessions", which the session list needs.
+func (s *Simulator) SetSessionsScope(granted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.granted[KindSessions] = granted
 }
 
 // SetEnforceJTI switches the app's setting "Enforce JTI". A jti used while it was on stays used.

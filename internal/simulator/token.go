@@ -18,8 +18,9 @@ const (
 	iatTolerance = time.Minute
 )
 
-// authenticate checks the header "auth" of a call for botID and returns nil if the call may proceed. It uses up the jti.
-func (s *Simulator) authenticate(header http.Header, botID string, now time.Time) *refusal {
+// authenticate checks the header "auth" of an API call and returns nil if the call may proceed. It uses up the jti, which
+// is then used for every endpoint.
+func (s *Simulator) authenticate(header http.Header, to route, now time.Time) *refusal {
 	// The platform's server joins repeated headers, and the result is not a valid token.
 	raw := strings.Join(header.Values("auth"), ", ")
 	if raw == "" {
@@ -36,7 +37,7 @@ func (s *Simulator) authenticate(header http.Header, botID string, now time.Time
 	if errors.Is(err, jwt.ErrTokenMalformed) {
 		return unauthorized(ReasonNotJWT, msgInvalidToken)
 	}
-	if _, known := s.bots[botID]; !known {
+	if _, known := s.bots[to.botID]; !known {
 		return unauthorized(ReasonUnknownBot, msgInvalidCredentials)
 	}
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *Simulator) authenticate(header http.Header, botID string, now time.Time
 			return refused
 		}
 	}
-	if !s.scopeGranted {
+	if !s.granted[to.kind] {
 		return unauthorized(ReasonScope, msgScope)
 	}
 	return nil
