@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/callvault/callvault/workflows"
 )
 
 // answer is an HTTP response other than the documented one.
 type answer struct {
-	status int
+	endpoint endpoint
+	status   int
 
 	// rules is the status by which the answer is judged: 404 for a 200 that has an
 	// error envelope in place of the documented body, otherwise status.
@@ -20,21 +19,24 @@ type answer struct {
 	said string
 
 	// text is what the rules search: lower case, without secrets, and with
-	// "bot" and "session" in place of their ids.
+	// "bot" and "session" in place of the ids of the call.
 	text string
 
 	body  []byte
 	error errorBody
 }
 
-// readAnswer reads an error body. The secrets are those of [Redact].
-func readAnswer(status int, body []byte, session workflows.Session, secrets ...string) answer {
-	got := answer{status: status, rules: status, body: body, error: parseErrorBody(body)}
+// readAnswer reads the error body that a call was answered with.
+func readAnswer(made call, status int, body []byte) answer {
+	got := answer{endpoint: made.endpoint, status: status, rules: status, body: body, error: parseErrorBody(body)}
 	if status == http.StatusOK && got.error.form != noEnvelope && !hasStatus(body) {
 		got.rules = http.StatusNotFound
 	}
 	message := messageOf(body, got.error)
-	shown := Redact(message, secrets...)
+	if message == "" && (!made.endpoint.personal || !isLikeJSON(body)) {
+		message = strings.TrimSpace(string(body))
+	}
+	shown := Redact(message, made.secrets()...)
 	got.said = fmt.Sprintf("the upstream returned %d", status)
 	if shown != "" {
 		got.said += fmt.Sprintf(" %q", shown)
@@ -42,9 +44,11 @@ func readAnswer(status int, body []byte, session workflows.Session, secrets ...s
 	got.text = strings.ToLower(shown)
 	if got.error.form != noEnvelope {
 		// The whole message: what is cut off may name the credentials.
-		message = replaceID(dropInvisible(message), session.BotID, " bot ")
-		message = replaceID(message, session.SessionID, " session ")
-		got.text = strings.ToLower(replaceSecrets(message, " ", secrets))
+		message = replaceID(dropInvisible(message), made.botID, " bot ")
+		for _, id := range made.sessionIDs {
+			message = replaceID(message, id, " session ")
+		}
+		got.text = strings.ToLower(replaceSecrets(message, " ", made.secrets()))
 	}
 	return got
 }

@@ -1,29 +1,21 @@
 package smartassist
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
 )
 
 const (
-	// maxResponseBytes bounds a response body. A real one has about 1 kB per file.
-	maxResponseBytes = 1 << 20
-
 	// maxFiles bounds the number of files of one call.
 	maxFiles = 100
 
@@ -98,64 +90,24 @@ type File struct {
 // error is an *[Error]: that the API does not know the session is a [Response],
 // whereas an error concerns the installation, the request, or the moment.
 func (c *Client) FetchRecordings(ctx context.Context, token string, session workflows.Session, userID string) (*Response, error) {
-	request, err := c.newRequest(ctx, token, session, userID)
-	if err != nil {
-		return nil, &Error{Kind: failure.Rejected, Text: "the request could not be built: check " + addressSetting + ", and the ids"}
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return nil, transportError(err, token, userID)
-	}
-	defer response.Body.Close()
-
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
-	code := response.StatusCode
-	if err != nil && (code == http.StatusOK || slices.Contains(sessionStatuses, code)) {
-		// Without the body, whose fault it is remains unknown.
-		return nil, transportError(err, token, userID)
-	}
-	var unusable error
-	if code == http.StatusOK {
-		if len(body) > maxResponseBytes {
-			return nil, &Error{Kind: failure.Transient, Status: code, Text: fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
-		}
-		var parsed *Response
-		if parsed, unusable = parseResponse(body, token, userID); unusable == nil {
-			return parsed, nil
-		}
-	}
-	got := readAnswer(code, body, session, token, userID)
-	switch {
-	case got.concernsSession():
-		return &Response{Status: status.NoSuchSession, Text: got.said}, nil
-	case unusable != nil && got.rules == http.StatusOK && !got.isRateLimit():
-		return nil, &Error{Kind: failure.Transient, Status: code, Text: fmt.Sprintf("the upstream's response (%s) cannot be used: %s",
-			contentType(response.Header), Redact(unusable.Error(), token, userID))}
-	default:
-		return nil, responseError(got, response.Header, time.Now())
-	}
-}
-
-func (c *Client) newRequest(ctx context.Context, token string, session workflows.Session, userID string) (*http.Request, error) {
-	// The id must stay one segment of the path; JoinPath would resolve its dots
-	// and slashes.
-	address := *c.base
-	address.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/") + "/api/public/bot/" + url.PathEscape(session.BotID) + "/v2/recordings"
-	address.Path = strings.TrimSuffix(c.base.Path, "/") + "/api/public/bot/" + session.BotID + "/v2/recordings"
-	query := url.Values{"sessionId": {session.SessionID}}
+	made := call{endpoint: recordings, token: token, botID: session.BotID, sessionIDs: []string{session.SessionID}, userID: userID,
+		query: url.Values{"sessionId": {session.SessionID}}}
 	if userID != "" {
-		query.Set("userId", userID)
+		made.query.Set("userId", userID)
 	}
-	address.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
+	var parsed *Response
+	noSession, err := c.send(ctx, made, func(body []byte) (err error) {
+		parsed, err = parseResponse(body, made.secrets()...)
+		return err
+	})
+	switch {
+	case err != nil:
 		return nil, err
+	case noSession != nil:
+		return &Response{Status: status.NoSuchSession, Text: noSession.said}, nil
+	default:
+		return parsed, nil
 	}
-	request.Header.Set("auth", token) // the raw token, no "Bearer"
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "callvault")
-	return request, nil
 }
 
 // parseResponse is strict about what a fetch needs (a status, and files if it is
@@ -165,12 +117,8 @@ func parseResponse(body []byte, secrets ...string) (*Response, error) {
 		Status    *string         `json:"status"`
 		Recording json.RawMessage `json:"recording"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if err := decoder.Decode(&raw); err != nil {
-		return nil, errors.New("it is not the JSON object that the API documents")
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is data after its JSON object")
+	if err := decodeObject(body, &raw); err != nil {
+		return nil, err
 	}
 	if raw.Status == nil {
 		return nil, errors.New("it has no status")

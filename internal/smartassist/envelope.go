@@ -1,6 +1,7 @@
 package smartassist
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -116,8 +117,15 @@ func hasStatus(body []byte) bool {
 	return json.Unmarshal(body, &fields) == nil && textOf(fields["status"]) != ""
 }
 
+// isLikeJSON reports whether body may be a JSON object or array, or the beginning of
+// one.
+func isLikeJSON(body []byte) bool {
+	text := bytes.TrimSpace(body)
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
+}
+
 // messageOf returns the message of body for the operator: the API's own texts, else
-// {"message": "…"}, a JSON string, or the body as it is.
+// {"message": "…"} or a JSON string; "" if it has none.
 func messageOf(body []byte, own errorBody) string {
 	if own.form != noEnvelope {
 		return strings.Join(own.texts, "; ")
@@ -133,5 +141,5 @@ func messageOf(body []byte, own errorBody) string {
 			}
 		}
 	}
-	return strings.TrimSpace(string(body))
+	return ""
 }

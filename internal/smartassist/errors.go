@@ -84,7 +84,7 @@ func responseError(got answer, header http.Header, now time.Time) *Error {
 		return &Error{Kind: failure.Transient, Status: got.status, Wait: wait, Text: got.said + ": it is unavailable"}
 	}
 	if isErrorObject(got.body) && slices.Contains(rejectStatuses, code) {
-		return &Error{Kind: failure.Rejected, Status: got.status, Text: got.said + ": it rejects the request as invalid: check botId, sessionId and userId"}
+		return &Error{Kind: failure.Rejected, Status: got.status, Text: got.said + ": it rejects the request as invalid: check " + got.endpoint.arguments}
 	}
 	if code >= 400 {
 		return &Error{Kind: failure.Blocked, Status: got.status, Text: got.said + ": " + otherRemedy}

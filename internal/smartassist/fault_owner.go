@@ -67,7 +67,7 @@ var (
 
 	// A text about the address that was requested, or of a proxy; inferred.
 	addressPattern = anyOf(
-		`\bcannot (get|head)\b`, `\broutes?\b`, `endpoint`, `\bhost(name)?\b`, `upstream`, `gateway`, `backend`, `proxy`,
+		`\bcannot (get|head|post)\b`, `\broutes?\b`, `endpoint`, `\bhost(name)?\b`, `upstream`, `gateway`, `backend`, `proxy`,
 		`\bapis?\b`, `\bmethod\b`, `deprecated`,
 	)
 

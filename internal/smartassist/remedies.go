@@ -2,6 +2,7 @@ package smartassist
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -21,9 +22,8 @@ const (
 )
 
 // vendorTexts are the credential errors that public clients received, most
-// specific first, and what to do about each.
+// specific first, and what to do about each. A scope is that of the endpoint.
 var vendorTexts = []struct{ text, remedy string }{
-	{"scope", `grant the JWT app the scope "SmartAssist Recordings" and publish the bot`},
 	{"replay", "a token was used twice: check for another client that shares the JWT app, or for a proxy that repeats requests"},
 	{"error verifying the jwt", `the app's "Enforce JTI" rules refuse the token: check this machine's clock, and that the app's algorithm is the one in use here (HS256 unless configured)`},
 	{"invalid jwt token", `the token is not of the form that the app enforces: check whether its "Enforce JWE" is on and configured here, and for a proxy that alters the header "auth"`},
@@ -32,6 +32,9 @@ var vendorTexts = []struct{ text, remedy string }{
 
 // vendorRemedy returns what to do about one of the vendorTexts; "" for others.
 func (a answer) vendorRemedy() string {
+	if strings.Contains(a.text, "scope") {
+		return fmt.Sprintf("grant the JWT app the scope %q and publish the bot", a.endpoint.scope)
+	}
 	for _, known := range vendorTexts {
 		if strings.Contains(a.text, known.text) {
 			return known.remedy
