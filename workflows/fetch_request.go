@@ -67,7 +67,7 @@ func (r FetchRequest) Validate() error { return r.ValidateAt(time.Now()) }
 // time unchecked.
 func (r FetchRequest) ValidateAt(now time.Time) error {
 	err := errors.Join(
-		r.Session.ValidateFor(r.UserID, now),
+		r.ValidateFor(r.UserID, now),
 		validateBatchID(r.BatchID),
 		validatePriority(r.Priority),
 		r.Policy.Validate(),
