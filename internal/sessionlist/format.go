@@ -91,8 +91,6 @@ func (l *List) readHeader(line []byte, err error) error {
 func formatOf(asked Format, line []byte) (Format, error) {
 	text := bytes.TrimSpace(line)
 	switch {
-	case asked != "" && asked != CSV && asked != NDJSON:
-		return "", unknownFormat(asked)
 	case asked != CSV && bytes.HasPrefix(text, []byte("[")):
 		return "", errors.New("the list is a JSON array: write one object a line, without the brackets and commas around them")
 	case asked != "":

@@ -141,6 +141,9 @@ func (l *List) begin() error {
 	if l.options.MaxRows < 1 || l.options.MaxRows > MaxRows {
 		return fmt.Errorf("MaxRows %d is out of bounds: want 1 to %d", l.options.MaxRows, MaxRows)
 	}
+	if format := l.options.Format; format != "" && format != CSV && format != NDJSON {
+		return unknownFormat(format)
+	}
 	if l.options.Now.IsZero() {
 		l.options.Now = time.Now()
 	}

@@ -250,6 +250,7 @@ func TestBrokenQuotesAreFoundWithoutLosingRows(t *testing.T) {
 		"closed within the bound":                  {"st-1," + id3 + ",\"a\n" + strings.Repeat("b\n", 2047) + "\"\n" + good(id1), "2-2050", []int{2051}},
 		"a fault in each line beyond the bound":    {"st-1," + id3 + ",\"a\n" + strings.Repeat("b\n", 2048) + "\"\n" + good(id1), "2 3 4", []int{2052}},
 		"opened in a value, closed in the next":    {"st-1," + id3 + ",a\"\n" + good(id1) + "st-1," + id3 + ",\"b\n", "2 4", []int{3}},
+		"closed where the bound cuts a line":       {"st-1," + id3 + ",\"a\n" + strings.Repeat("b", 4095) + "\"c\n" + good(id1), "2 3", []int{4}},
 		"continued by a line that is longer still": {"st-1," + id3 + ",\"a\n" + strings.Repeat("b", 5000) + "\"\n" + good(id1), "2 3", []int{4}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -335,7 +336,7 @@ func TestFormatMayBeAskedFor(t *testing.T) {
 	require.ErrorContains(t, got.err, "the list is a JSON array")
 
 	got = read("x", sessionlist.Options{Format: "xml"})
-	require.ErrorContains(t, got.err, `unknown format "xml": want csv or ndjson`)
+	require.EqualError(t, got.err, `unknown format "xml": want csv or ndjson`)
 }
 
 func TestListOfFaultsAloneIsNoError(t *testing.T) {

@@ -43,7 +43,7 @@ func (s *seen) add(session workflows.Session) (isNew bool, err error) {
 		if len(s.bots) == MaxBots {
 			return false, fmt.Errorf("the list names more than %d bots: split the file", MaxBots)
 		}
-		known = bot{index: uint32(len(s.bots)), id: session.BotID}
+		known = bot{index: uint32(len(s.bots)), id: session.BotID} //nolint:gosec // at most MaxBots
 		s.bots[session.BotID] = known
 	}
 	key := sessionKey{bot: known.index}
