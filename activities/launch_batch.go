@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -27,6 +29,13 @@ const (
 	// heartbeat.
 	pageRows = 500
 
+	// passHeartbeat is how often a pass shows that it goes on.
+	passHeartbeat = 10 * time.Second
+
+	// maxDeferred bounds the sessions that were not ready: they are in the history of
+	// each pass.
+	maxDeferred = 300
+
 	// startsAtOnce bounds the starts that are under way.
 	startsAtOnce = 20
 )
@@ -37,6 +46,7 @@ type LaunchBatch struct {
 	Client client.Client
 	// Namespace is the one that Client works in.
 	Namespace string
+	Readiness *Readiness
 }
 
 // Execute is one pass over the bots of the batch. It ends early, with what it did, if the
@@ -49,7 +59,7 @@ func (a *LaunchBatch) Execute(ctx context.Context, input batch.LaunchInput) (*ba
 	counter := batchCounter{client: a.Client, namespace: a.Namespace, batchID: input.BatchID, since: input.StartedAt}
 	pass := &launchPass{
 		input: input, launched: input.Launched, served: served, client: a.Client, counter: counter,
-		until: time.Now().Add(passTime), retried: activity.GetInfo(ctx).Attempt > 1,
+		readiness: a.Readiness, until: time.Now().Add(passTime), retried: activity.GetInfo(ctx).Attempt > 1,
 	}
 	if activity.HasHeartbeatDetails(ctx) {
 		var launched batch.Launched
@@ -72,7 +82,7 @@ func (a *LaunchBatch) Execute(ctx context.Context, input batch.LaunchInput) (*ba
 		return nil, err
 	}
 	result.Launched, result.More, result.Blocked = pass.launched, pass.more, blocked
-	result.Waiting = result.Running[workflows.PhaseChecking]
+	result.Waiting, result.Readiness = result.Running[workflows.PhaseChecking], a.Readiness.description(served, time.Now())
 	if result.Waiting > 0 {
 		result.Starved = starvedBudgets(ctx, a.Client, served, input.Plan)
 	}
@@ -96,13 +106,18 @@ type launchPass struct {
 	served   *account.Account
 	client   client.Client
 	counter  batchCounter
-	until    time.Time
+
+	readiness *Readiness
+	until     time.Time
 
 	// retried: an earlier attempt may have started sessions after the last heartbeat.
 	retried bool
 
 	// more: the pass ended although there is room.
 	more bool
+
+	// beaten is what the last heartbeat told.
+	beaten atomic.Pointer[batch.Launched]
 }
 
 // run starts fetches of one bot after the other.
@@ -113,9 +128,10 @@ func (p *launchPass) run(ctx context.Context) error {
 			p.launched.Window = append(p.launched.Window, firstWindow(len(p.input.Plan.Bots)))
 		}
 	}
-	activity.RecordHeartbeat(ctx, p.launched)
+	stop := p.beat(ctx)
+	defer stop()
 	for i, bot := range p.input.Plan.Bots {
-		if p.launched.Next[i] == bot.End {
+		if p.launched.Next[i] == bot.End && len(p.launched.Deferred) == 0 {
 			continue
 		}
 		waiting, err := p.counter.waiting(ctx, bot.BotID)
@@ -130,9 +146,43 @@ func (p *launchPass) run(ctx context.Context) error {
 	return nil
 }
 
-// fill starts fetches of a bot until there is no more room.
+// beat records heartbeats until the returned function is called: the vendor's session list
+// may be waited for.
+func (p *launchPass) beat(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	p.known(ctx)
+	go func() {
+		ticker := time.NewTicker(passHeartbeat)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				activity.RecordHeartbeat(ctx, *p.beaten.Load())
+			}
+		}
+	}()
+	return cancel
+}
+
+// known records how far the pass is.
+func (p *launchPass) known(ctx context.Context) {
+	copied := p.launched
+	copied.Next, copied.Window, copied.Deferred = slices.Clone(copied.Next), slices.Clone(copied.Window), slices.Clone(copied.Deferred)
+	p.beaten.Store(&copied)
+	activity.RecordHeartbeat(ctx, copied)
+}
+
+// fill starts fetches of a bot until there is no more room: first of sessions that were not
+// ready before.
 func (p *launchPass) fill(ctx context.Context, bot, room int) error {
-	for room > 0 && p.launched.Next[bot] < p.input.Plan.Bots[bot].End {
+	started, err := p.startDeferred(ctx, bot, room)
+	if err != nil {
+		return err
+	}
+	room -= started
+	for room > 0 && p.launched.Next[bot] < p.input.Plan.Bots[bot].End && len(p.launched.Deferred) < maxDeferred {
 		if time.Now().After(p.until) {
 			p.more = true
 			return nil
@@ -141,20 +191,123 @@ func (p *launchPass) fill(ctx context.Context, bot, room int) error {
 		if err != nil {
 			return err
 		}
-		started, err := p.start(ctx, rows)
+		found, err := p.manifests(ctx, rows)
+		if err != nil {
+			return err
+		}
+		ready, deferred, next := p.sort(ctx, bot, rows, found)
+		started, err := p.start(ctx, ready, found)
 		if err != nil {
 			return err
 		}
 		room -= started
-		p.launched.Next[bot] = rows[len(rows)-1].Next
-		activity.RecordHeartbeat(ctx, p.launched)
+		p.launched.Next[bot] = next
+		p.launched.Deferred = append(p.launched.Deferred, deferred...)
+		p.known(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
-	return ctx.Err()
+	return nil
+}
+
+// sort tells the sessions of a page that are ready, or have a manifest, from those that are
+// not. next is where the page ends: before the first session that there is no place for
+// among the deferred.
+func (p *launchPass) sort(ctx context.Context, bot int, rows []batchplan.Row, found map[workflows.Session]bool) (ready []batchplan.Row, deferred []batch.Deferred, next int64) {
+	var ids []string
+	for _, row := range rows {
+		if !found[row.Session] {
+			ids = append(ids, row.SessionID)
+		}
+	}
+	states := p.readiness.of(ctx, p.served, p.input.Plan.Bots[bot].BotID, ids)
+	for _, row := range rows {
+		if found[row.Session] {
+			ready = append(ready, row)
+			continue
+		}
+		state := states[0]
+		states = states[1:]
+		switch {
+		case state.ready:
+			ready = append(ready, row)
+		case len(p.launched.Deferred)+len(deferred) == maxDeferred:
+			return ready, deferred, row.At
+		default:
+			deferred = append(deferred, batch.Deferred{Bot: bot, At: row.At, SessionID: row.SessionID, Due: state.due.UTC()})
+		}
+	}
+	return ready, deferred, rows[len(rows)-1].Next
+}
+
+// startDeferred starts fetches of a bot's deferred sessions that are ready now.
+func (p *launchPass) startDeferred(ctx context.Context, bot, room int) (int, error) {
+	now := time.Now()
+	var due []batch.Deferred
+	for _, deferred := range p.launched.Deferred {
+		if deferred.Bot == bot && !deferred.Due.After(now) && len(due) < room {
+			due = append(due, deferred)
+		}
+	}
+	if len(due) == 0 {
+		return 0, nil
+	}
+	ids := make([]string, 0, len(due))
+	for _, deferred := range due {
+		ids = append(ids, deferred.SessionID)
+	}
+	states := p.readiness.of(ctx, p.served, p.input.Plan.Bots[bot].BotID, ids)
+	later := make(map[int64]time.Time)
+	var ready []batchplan.Row
+	for i, deferred := range due {
+		if !states[i].ready {
+			later[deferred.At] = states[i].due.UTC()
+			continue
+		}
+		row, err := p.rowAt(ctx, bot, deferred.At)
+		if err != nil {
+			return 0, err
+		}
+		ready = append(ready, row)
+	}
+	found, err := p.manifests(ctx, ready)
+	if err != nil {
+		return 0, err
+	}
+	started, err := p.start(ctx, ready, found)
+	if err != nil {
+		return 0, err
+	}
+	p.launched.Deferred = slices.DeleteFunc(slices.Clone(p.launched.Deferred), func(deferred batch.Deferred) bool {
+		return slices.ContainsFunc(ready, func(row batchplan.Row) bool { return deferred.Bot == bot && row.At == deferred.At })
+	})
+	for i, deferred := range p.launched.Deferred {
+		if at, found := later[deferred.At]; found && deferred.Bot == bot {
+			p.launched.Deferred[i].Due = at
+		}
+	}
+	p.known(ctx)
+	return started, ctx.Err()
 }
 
 // page returns the next sessions of a bot, at least one.
 func (p *launchPass) page(ctx context.Context, bot, most int) ([]batchplan.Row, error) {
-	plan, from := p.input.Plan, p.launched.Next[bot]
+	return p.rows(ctx, bot, p.launched.Next[bot], most)
+}
+
+// rowAt returns the session at a place in the plan.
+func (p *launchPass) rowAt(ctx context.Context, bot int, at int64) (batchplan.Row, error) {
+	rows, err := p.rows(ctx, bot, at, 1)
+	if err != nil {
+		return batchplan.Row{}, err
+	}
+	return rows[0], nil
+}
+
+// rows returns the sessions of a bot from a place in the plan on, at least one.
+func (p *launchPass) rows(ctx context.Context, bot int, from int64, most int) ([]batchplan.Row, error) {
+	plan := p.input.Plan
 	to := min(plan.Bots[bot].End, from+int64(max(most*32, batchplan.MaxLineBytes)))
 	text, err := p.served.Store.ReadRange(ctx, plan.Key, from, to)
 	if errors.Is(err, archive.ErrMissing) || errors.Is(err, archive.ErrMismatch) {
@@ -173,16 +326,17 @@ func (p *launchPass) page(ctx context.Context, bot, most int) ([]batchplan.Row, 
 	return rows, nil
 }
 
-// start starts those of the sessions that have no manifest, and returns how many.
-func (p *launchPass) start(ctx context.Context, rows []batchplan.Row) (int, error) {
+// manifests returns which of the sessions have one.
+func (p *launchPass) manifests(ctx context.Context, rows []batchplan.Row) (map[workflows.Session]bool, error) {
 	sessions := make([]workflows.Session, 0, len(rows))
 	for _, row := range rows {
 		sessions = append(sessions, row.Session)
 	}
-	found, err := p.served.Store.Manifests(ctx, sessions)
-	if err != nil {
-		return 0, err
-	}
+	return p.served.Store.Manifests(ctx, sessions)
+}
+
+// start starts those of the sessions that have no manifest, and returns how many.
+func (p *launchPass) start(ctx context.Context, rows []batchplan.Row, found map[workflows.Session]bool) (int, error) {
 	var mu sync.Mutex
 	var failed error
 	started := 0

@@ -45,6 +45,10 @@ type BatchCounts struct {
 	Launched int `json:"launched"`
 	Attached int `json:"attached,omitempty"`
 
+	// NotReady had their turn, but their calls were not over, or have just ended. They
+	// are asked for later.
+	NotReady int `json:"notReady,omitempty"`
+
 	// Running are the batch's fetches that have not ended, by phase.
 	Running map[FetchPhase]int `json:"running,omitempty"`
 
@@ -108,6 +112,10 @@ type BatchProgress struct {
 
 	// DoneAt is when the batch will be done at that rate; zero while that is not known.
 	DoneAt time.Time `json:"doneAt,omitzero"`
+
+	// Readiness says whether sessions of the last day are asked for only once their
+	// calls are over, and if not, why.
+	Readiness string `json:"readiness,omitempty"`
 
 	// Failures are the last five sessions that were not archived, newest first.
 	Failures []BatchFailure `json:"lastFailures,omitempty"`

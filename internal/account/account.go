@@ -13,6 +13,7 @@ import (
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/workflows"
 )
 
 // Settings describe an account. Package config validates them and has the
@@ -40,6 +41,11 @@ type Settings struct {
 	// that it purges soon are asked for first. Defaults to 0, which is not known.
 	Retention time.Duration
 
+	// AskWhenReady has batches ask the vendor's session list first whether a recent call
+	// is over, if the app has the scope Bot Sessions: asking for its recording too early
+	// wastes a call. Defaults to false.
+	AskWhenReady bool
+
 	// MediaHosts are the hosts that media may come from in addition to the API's
 	// own; "*." matches every name below a domain. Defaults to none.
 	MediaHosts []string
@@ -47,15 +53,18 @@ type Settings struct {
 	// Archive is where the recordings are stored, and with which credentials.
 	// Required.
 	Archive archive.Config
+
+	// budgetSuffix is part of the name of a budget other than that of the recordings.
+	budgetSuffix string
 }
 
 // BudgetName returns whose call budget a call about the bot counts against: the
 // bot's or the account's.
 func (s Settings) BudgetName(botID string) string {
 	if s.Budget.Scope == PerAccount {
-		return s.Name
+		return s.Name + s.budgetSuffix
 	}
-	return botID
+	return botID + s.budgetSuffix
 }
 
 // Account is an account in use. It is safe for concurrent use.
@@ -86,4 +95,17 @@ func Open(settings Settings) (*Account, error) {
 		Fetcher:  media.NewFetcher(media.NewHostPolicy(settings.API, settings.MediaHosts)),
 		Store:    store,
 	}, nil
+}
+
+// sessionListWindows are the vendor's limits of the session list, for each bot (vendor
+// docs). What the vendor refuses corrects them.
+var sessionListWindows = []workflows.CallWindow{{Calls: 60, Span: time.Minute}, {Calls: 1800, Span: time.Hour}}
+
+// SessionList returns the account with the call budget of the vendor's session list, which
+// is another one than that of the recordings. Its name is the bot's and ".sessions".
+func (a *Account) SessionList() *Account {
+	list := *a
+	list.Budget = Budget{Scope: PerBot, Windows: sessionListWindows}
+	list.budgetSuffix = ".sessions"
+	return &list
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // MaxBots bounds the bots of a batch: the place of each is in the history of every pass.
-const MaxBots = 200
+const MaxBots = 500
 
 // maxUserBytes bounds the user ids of a batch, which are kept in memory while it is
 // prepared: a million of 64 bytes.

@@ -13,7 +13,7 @@ import (
 	"github.com/callvault/callvault/workflows/batch"
 )
 
-// maxRecordBytes bounds a record; one of 200 bots has some 30 kB.
+// maxRecordBytes bounds a record; one of 500 bots has some 80 kB.
 const maxRecordBytes = 1 << 20
 
 // Record is what is kept of a batch beside its list: enough to report on it, and to start

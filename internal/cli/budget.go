@@ -41,8 +41,9 @@ func temporalUpdate(name, update, input string) string {
 	return fmt.Sprintf("temporal workflow update execute --workflow-id %s --name %s --input '%s'", workflows.CallBudgetWorkflowID(name), update, input)
 }
 
-// budgetNamePattern takes every bot's stream id and every account's name.
-var budgetNamePattern = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,66}$`)
+// budgetNamePattern takes every bot's stream id, also with the suffix of the session list,
+// and every account's name.
+var budgetNamePattern = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,75}$`)
 
 func validateBudgetName(name string) error {
 	if !budgetNamePattern.MatchString(name) {

@@ -342,7 +342,7 @@ func TestWrongUsageOfABudgetIsRefusedBeforeTheCall(t *testing.T) {
 		"pause without a reason": {[]string{"pause", "st-1"}, []string{"reason is empty"}},
 		"a long reason":          {[]string{"resume", "st-1", "--reason", strings.Repeat("r", 201)}, []string{"reason has 201 bytes, more than 200"}},
 		"a reason of two lines":  {[]string{"pause", "st-1", "--reason", "a\nb"}, []string{"control characters"}},
-		"pause of a long name":   {[]string{"pause", strings.Repeat("s", 68), "--reason", "r"}, []string{"is not the name of a budget"}},
+		"pause of a long name":   {[]string{"pause", strings.Repeat("s", 77), "--reason", "r"}, []string{"is not the name of a budget"}},
 		"set of nothing":         {[]string{"set", "st-1", "--reason", "r"}, []string{"no limits are given", "--window 60/1m", "--default"}},
 		"set of both":            {[]string{"set", "st-1", "--default", "--window", "60/1m", "--reason", "r"}, []string{"--window and --default exclude each other"}},
 		"set without a reason":   {[]string{"set", "st-1", "--default"}, []string{"reason is empty"}},

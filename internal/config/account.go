@@ -42,6 +42,8 @@ func (p *problems) settings(w *written) account.Settings {
 		MediaHosts:  p.hosts(w.get("mediaHosts")),
 		Budget:      account.Budget{Scope: p.scope(w.get("budget.scope")), Windows: p.windows(w.get("budget.windows"))},
 		Retention:   p.retention(w.get("retention")),
+
+		AskWhenReady: p.askWhenReady(w.get("askWhenReady")),
 		Archive: archive.Config{
 			Endpoint:    p.endpoint(w.get("archive.endpoint")),
 			Bucket:      p.bucket(w.get("archive.bucket")),
@@ -140,6 +142,13 @@ func (p *problems) retention(s setting) time.Duration {
 		return 0
 	}
 	return retention
+}
+
+func (p *problems) askWhenReady(s setting) bool {
+	if s.text != "auto" && s.text != "off" {
+		p.add(s.place, "%q is neither auto, which asks the session list if the app has the scope Bot Sessions, nor off", clip(s.text))
+	}
+	return s.text == "auto"
 }
 
 func (p *problems) bucket(s setting) string {

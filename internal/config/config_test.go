@@ -57,6 +57,8 @@ func TestDefaultsFollowTheContract(t *testing.T) {
 		Budget: account.Budget{Scope: account.PerBot, Windows: []workflows.CallWindow{
 			{Calls: 60, Span: time.Minute}, {Calls: 1800, Span: time.Hour},
 		}},
+		AskWhenReady: true,
+
 		MediaHosts: []string{"*.kore.ai", "*.korebots.com"},
 		Archive: archive.Config{
 			Endpoint: address(t, "https://s3.amazonaws.com"),
@@ -107,9 +109,11 @@ func TestEveryVariableIsRead(t *testing.T) {
 		Budget: account.Budget{Scope: account.PerAccount, Windows: []workflows.CallWindow{
 			{Calls: 600, Span: time.Minute}, {Calls: 18000, Span: time.Hour},
 		}},
-		Retention:  90 * 24 * time.Hour,
-		MediaHosts: []string{"media.example.com", "*.example.org"},
-		Archive:    archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/"},
+		Retention: 90 * 24 * time.Hour,
+
+		AskWhenReady: true,
+		MediaHosts:   []string{"media.example.com", "*.example.org"},
+		Archive:      archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/"},
 	}, got)
 }
 

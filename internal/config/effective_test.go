@@ -29,6 +29,7 @@ func TestEffectiveConfigurationHasDefaultsAndNoSecrets(t *testing.T) {
     budget:
       scope: bot
       windows: [60/1m, 1800/1h]
+    askWhenReady: auto
     archive:
       # Its keys come from the standard AWS chain.
       endpoint: https://s3.amazonaws.com
@@ -47,6 +48,7 @@ healthAddress: 127.0.0.1:8080
 			"token": {"clientId": "cs-1", "algorithm": "HS256", "clientSecretEnv": "SMARTASSIST_CLIENT_SECRET"},
 			"mediaHosts": ["*.kore.ai", "*.korebots.com"],
 			"budget": {"scope": "bot", "windows": ["60/1m", "1800/1h"]},
+			"askWhenReady": "auto",
 			"archive": {"endpoint": "https://s3.amazonaws.com", "bucket": "recordings", "region": "us-east-1"}
 		}],
 		"healthAddress": "127.0.0.1:8080"
@@ -74,6 +76,7 @@ accounts:
 		mediaHosts: []
 		budget: {scope: account, windows: [60/1m, 7/90s]}
 		retention: 90d
+		askWhenReady: off
 		archive: {endpoint: "http://minio:9000", bucket: calls, region: x, prefix: a/b/, credentialsFile: aws, profile: acme}
 	- name: "2"
 		bots: [st-3]

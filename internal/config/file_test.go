@@ -72,10 +72,12 @@ healthAddress: 127.0.0.1:8080
 			},
 			Encryption: &smartassist.Encryption{KeyAlgorithm: "RSA1_5", ContentEncryption: "A128CBC-HS256"},
 		},
-		Budget:     account.Budget{Scope: account.PerAccount, Windows: []workflows.CallWindow{{Calls: 180, Span: time.Minute}}},
-		Retention:  90 * 24 * time.Hour,
-		MediaHosts: []string{"*.example.com"},
-		Archive:    archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls", Region: "eu-central-1", Prefix: "acme/"},
+		Budget:    account.Budget{Scope: account.PerAccount, Windows: []workflows.CallWindow{{Calls: 180, Span: time.Minute}}},
+		Retention: 90 * 24 * time.Hour,
+
+		AskWhenReady: true,
+		MediaHosts:   []string{"*.example.com"},
+		Archive:      archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls", Region: "eu-central-1", Prefix: "acme/"},
 	}, one)
 
 	two := config.Accounts[1]
@@ -155,6 +157,7 @@ func TestErrorNamesPathLineAndRemedy(t *testing.T) {
 		"window of another form":        {token, token + "\t\tbudget:\n\t\t\twindows:\n\t\t\t\t- 60/1m\n\t\t\t\t- 60\n", []string{`accounts[0].budget.windows[1] (line 10): "60" is not a call window`}},
 		"window out of bounds":          {token, token + "\t\tbudget: {windows: [36001/1m]}\n", []string{"accounts[0].budget.windows[0] (line 7): the call window 36001/1m is out of bounds"}},
 		"two windows of one length":     {token, token + "\t\tbudget: {windows: [60/1m, 70/60s]}\n", []string{`accounts[0].budget.windows[1] (line 7): "70/60s" is the second window of this length`}},
+		"ask when ready":                {token, token + "\t\taskWhenReady: always\n", []string{`accounts[0].askWhenReady (line 7): "always" is neither auto`, "nor off"}},
 		"retention":                     {token, token + "\t\tretention: 12h\n", []string{`accounts[0].retention (line 7): "12h" is not a retention`}},
 		"url":                           {token, token + "\t\turl: https://user:canary@example.com\n", []string{"accounts[0].url (line 7): holds a user name or password"}},
 		"host":                          {token, token + "\t\tmediaHosts: [a.example.com, \"*\"]\n", []string{`accounts[0].mediaHosts[1] (line 7): "*" is not a host`}},

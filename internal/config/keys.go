@@ -52,6 +52,7 @@ var keys = []key{
 	{name: "budget.scope", variable: "SMARTASSIST_BUDGET_SCOPE", standard: []string{"bot"}},
 	{name: "budget.windows", kind: kindList, standard: []string{"60/1m", "1800/1h"}}, // see windowVariables
 	{name: "retention", variable: "SMARTASSIST_RETENTION"},
+	{name: "askWhenReady", variable: "SMARTASSIST_ASK_WHEN_READY", standard: []string{"auto"}},
 	{name: "archive.endpoint", variable: "S3_ENDPOINT", standard: []string{"https://s3.amazonaws.com"}},
 	{name: "archive.bucket", variable: "S3_BUCKET", standard: []string{"recordings"}},
 	{name: "archive.region", variable: "S3_REGION", standard: []string{"us-east-1"}},

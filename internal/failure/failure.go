@@ -108,6 +108,14 @@ func Of(err error) (Failure, bool) {
 	return f, ok
 }
 
+// KindOf returns the kind of err; empty if it has none.
+func KindOf(err error) Kind {
+	if f, ok := Of(err); ok {
+		return f.FailureKind()
+	}
+	return ""
+}
+
 // New returns a failure to be used as it is or to be wrapped by %w.
 func New(kind Kind, text string) error { return Wrap(kind, errors.New(text)) }
 

@@ -81,7 +81,7 @@ type served struct {
 	reportBatch  activities.ReportBatch
 }
 
-func newServed(c client.Client, namespace string, accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming) *served {
+func newServed(c client.Client, namespace string, accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming, logger *slog.Logger) *served {
 	return &served{
 		accounts: accounts,
 		find:     activities.FindArchived{Served: accounts, Lanes: calls},
@@ -91,9 +91,12 @@ func newServed(c client.Client, namespace string, accounts *account.Served, call
 		write:    activities.WriteManifest{Served: accounts},
 
 		prepareBatch: activities.PrepareBatch{Served: accounts},
-		launchBatch:  activities.LaunchBatch{Served: accounts, Client: c, Namespace: namespace},
-		cancelBatch:  activities.CancelBatch{Client: c, Namespace: namespace},
-		reportBatch:  activities.ReportBatch{Served: accounts, Client: c},
+		launchBatch: activities.LaunchBatch{
+			Served: accounts, Client: c, Namespace: namespace,
+			Readiness: &activities.Readiness{Slots: calls, Logger: logger},
+		},
+		cancelBatch: activities.CancelBatch{Client: c, Namespace: namespace},
+		reportBatch: activities.ReportBatch{Served: accounts, Client: c},
 	}
 }
 

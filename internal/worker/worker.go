@@ -65,7 +65,7 @@ func Run(ctx context.Context, options Options) error {
 	}
 	fatal := make(chan error, 1)
 	calls := slots.New(slots.Options{Temporal: options.Client, Namespace: options.Namespace, Logger: logger})
-	queues := newQueues(options.Client, newServed(options.Client, options.Namespace, accounts, calls, options.Timing), logger, func(err error) {
+	queues := newQueues(options.Client, newServed(options.Client, options.Namespace, accounts, calls, options.Timing, logger), logger, func(err error) {
 		select {
 		case fatal <- err:
 		default: // The first one is enough.

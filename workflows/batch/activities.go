@@ -87,8 +87,9 @@ type Launched struct {
 // Deferred is a session that is asked for later.
 type Deferred struct {
 	// Bot is the index in Plan.Bots, At the place in the plan.
-	Bot int   `json:"bot"`
-	At  int64 `json:"at"`
+	Bot       int    `json:"bot"`
+	At        int64  `json:"at"`
+	SessionID string `json:"sessionId"`
 	// Due is when to look again.
 	Due time.Time `json:"due"`
 }
@@ -140,6 +141,10 @@ type LaunchResult struct {
 
 	// Failures are the last sessions that were not archived, newest first.
 	Failures []workflows.BatchFailure `json:"failures,omitempty"`
+
+	// Readiness says whether sessions are asked for only once they are ready, and why
+	// not.
+	Readiness string `json:"readiness,omitempty"`
 
 	// Starved says why the call budgets hand out no slots; empty if they do.
 	Starved string `json:"starved,omitempty"`

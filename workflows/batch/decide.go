@@ -87,10 +87,30 @@ func (s situation) nextPass() time.Duration {
 		left := float64(s.state.counts().Left()) / rate / looks
 		wait = max(wait, min(seconds(left), longestWait))
 	}
-	if !s.state.isLaunched() && !s.state.isHalted() {
-		return max(shortestWait/4, min(wait, longestWait, s.drain(rate)))
+	switch {
+	case s.state.isLaunched(), s.state.isHalted():
+		return min(wait, idleWait)
+	case s.isTurnOfDeferred():
+		return max(shortestWait, s.due())
 	}
-	return min(wait, idleWait)
+	return max(shortestWait/4, min(wait, longestWait, s.drain(rate)))
+}
+
+// isTurnOfDeferred reports whether only sessions are left that were not ready.
+func (s situation) isTurnOfDeferred() bool {
+	rest := s.state.Launched
+	rest.Deferred = nil
+	return rest.IsComplete(*s.state.Plan)
+}
+
+// due is when the first of the deferred sessions is looked at again, an idle wait from now
+// at most.
+func (s situation) due() time.Duration {
+	due := idleWait
+	for _, deferred := range s.state.Launched.Deferred {
+		due = min(due, deferred.Due.Sub(s.now))
+	}
+	return due
 }
 
 // drain is when half of the fetches that wait for their first call slot will have got it.

@@ -75,7 +75,7 @@ func (b *batch) progress() workflows.BatchProgress {
 		progress.Duplicates = b.state.Plan.Duplicates
 	}
 	if last := b.state.Last; last != nil {
-		progress.AsOf, progress.Failures = last.At.UTC(), last.Failures
+		progress.AsOf, progress.Failures, progress.Readiness = last.At.UTC(), last.Failures, last.Readiness
 		if rate := b.state.perSecond(); rate > 0 {
 			progress.PerHour = rate * 3600
 			if !b.state.isHalted() && b.total == nil {
@@ -115,6 +115,9 @@ func (b *batch) details(now time.Time) string {
 		fmt.Fprintf(&t, " Rows that repeat a session: %s.", humanize.Comma(int64(p.Duplicates)))
 	}
 	fmt.Fprintf(&t, " As of %s.\n\n", p.AsOf.Format(time.RFC3339))
+	if p.Readiness != "" {
+		fmt.Fprintf(&t, "%s\n\n", markdown.Escape(p.Readiness))
+	}
 	query := FetchesQuery(p.BatchID, time.Time{})
 	fmt.Fprintf(&t, "[Its fetches](%s): `%s`\n", b.link("workflows?query="+url.QueryEscape(query)), query)
 	if b.reportAt != nil {
@@ -191,7 +194,8 @@ func Rows(c workflows.BatchCounts) []Row {
 	for _, phase := range workflows.FetchPhases() {
 		add("running: "+string(phase), c.Running[phase])
 	}
-	add("not started", c.Sessions-c.Found-c.Launched)
+	add("not ready yet", c.NotReady)
+	add("not started", c.Sessions-c.Found-c.Launched-c.NotReady)
 	return rows
 }
 

@@ -62,7 +62,7 @@ type sample struct {
 // counts are the sessions by where they are.
 func (s *State) counts() workflows.BatchCounts {
 	counts := workflows.BatchCounts{
-		Found: s.Launched.Found, Launched: s.Launched.Started, Attached: s.Launched.Attached,
+		Found: s.Launched.Found, Launched: s.Launched.Started, Attached: s.Launched.Attached, NotReady: len(s.Launched.Deferred),
 	}
 	if s.Plan != nil {
 		counts.Sessions = s.Plan.Sessions

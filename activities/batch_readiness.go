@@ -1,0 +1,216 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/callbudget"
+)
+
+const (
+	// mayBeOpen is how old a call can be and still be going on; older ones are not asked
+	// about.
+	mayBeOpen = 24 * time.Hour
+
+	// readyAfter is how long after the end of a call its recording is asked for: the vendor
+	// pulls the media about 10 minutes after the call for the first time (vendor docs), and
+	// two minutes more cost nothing but time.
+	readyAfter = 12 * time.Minute
+
+	// openAgain is when a session that is open is asked about again, and unknownAgain one
+	// whose state could not be had. A session older than mustBeKnown is asked for then.
+	openAgain    = 5 * time.Minute
+	unknownAgain = 2 * time.Minute
+	mustBeKnown  = time.Hour
+
+	// deniedFor is how long the session list is not asked after the vendor has refused
+	// the app.
+	deniedFor = time.Hour
+)
+
+// Readiness finds out by the vendor's session list which calls are over. It is safe for
+// concurrent use.
+type Readiness struct {
+	Slots  CallSlots
+	Logger *slog.Logger
+
+	mu     sync.Mutex
+	denied map[string]denial // by account
+}
+
+type denial struct {
+	reason string
+	until  time.Time
+}
+
+// sessionReadiness says whether a session may be asked for.
+type sessionReadiness struct {
+	ready bool
+	due   time.Time // when to look again, if it is not
+}
+
+// description says whether an account's sessions are asked for only once they are ready.
+func (r *Readiness) description(served *account.Account, now time.Time) string {
+	if !served.AskWhenReady {
+		return "Recordings of recent calls are asked for at once: askWhenReady is off."
+	}
+	if reason := r.denial(served.Name, now); reason != "" {
+		return "Recordings of recent calls are asked for at once, which may waste calls: the session list cannot be used: " + reason
+	}
+	return "Recordings of recent calls are asked for once the session list says that the calls are over."
+}
+
+func (r *Readiness) denial(account string, now time.Time) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if denied := r.denied[account]; now.Before(denied.until) {
+		return denied.reason
+	}
+	return ""
+}
+
+func (r *Readiness) deny(account, reason string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.denied == nil {
+		r.denied = make(map[string]denial)
+	}
+	if r.denied[account].reason != reason {
+		r.Logger.Warn("the session list cannot be used: recordings of recent calls are asked for at once", "account", account, "cause", reason)
+	}
+	r.denied[account] = denial{reason, now.Add(deniedFor)}
+}
+
+// of returns which sessions of one bot are ready, in their order. It asks about those of the
+// last day, 50 in a call.
+func (r *Readiness) of(ctx context.Context, served *account.Account, botID string, sessionIDs []string) []sessionReadiness {
+	now := time.Now()
+	all := make([]sessionReadiness, len(sessionIDs))
+	var asked []int
+	for i, id := range sessionIDs {
+		all[i].ready = true
+		if served.AskWhenReady && ageOf(botID, id, now) < mayBeOpen {
+			asked = append(asked, i)
+		}
+	}
+	for len(asked) > 0 {
+		if r.denial(served.Name, now) != "" {
+			break
+		}
+		some := asked[:min(len(asked), smartassist.MaxSessionIDs)]
+		asked = asked[len(some):]
+		ids := make([]string, 0, len(some))
+		for _, i := range some {
+			ids = append(ids, sessionIDs[i])
+		}
+		states, err := r.ask(ctx, served, botID, ids)
+		for _, i := range some {
+			all[i] = judgeReadiness(sessionIDs[i], ageOf(botID, sessionIDs[i], now), states, err, time.Now())
+		}
+	}
+	return all
+}
+
+func ageOf(botID, sessionID string, now time.Time) time.Duration {
+	callTime, err := workflows.Session{BotID: botID, SessionID: sessionID}.CallTime()
+	if err != nil {
+		return mayBeOpen // The plan has valid sessions only.
+	}
+	return now.Sub(callTime)
+}
+
+// judgeReadiness decides about one session by what the vendor said of its page.
+func judgeReadiness(id string, age time.Duration, states map[string]smartassist.SessionState, err error, now time.Time) sessionReadiness {
+	state, known := states[id]
+	switch {
+	case failure.KindOf(err) == failure.Blocked:
+		return sessionReadiness{ready: true} // Nothing will be known.
+	case err != nil && age >= mustBeKnown, err == nil && !known:
+		return sessionReadiness{ready: true}
+	case err != nil:
+		return sessionReadiness{due: now.Add(unknownAgain)}
+	case !state.Closed:
+		return sessionReadiness{due: now.Add(openAgain)}
+	case state.EndedAt.IsZero():
+		return sessionReadiness{ready: age >= readyAfter, due: now.Add(readyAfter - age)}
+	}
+	due := state.EndedAt.Add(readyAfter)
+	return sessionReadiness{ready: !due.After(now), due: due}
+}
+
+// ask spends one call of the session list's budget.
+func (r *Readiness) ask(ctx context.Context, served *account.Account, botID string, ids []string) (map[string]smartassist.SessionState, error) {
+	list := served.SessionList()
+	slot, in, err := r.Slots.Take(ctx, list, callbudget.Want{BotID: botID, Level: callbudget.LastLevel})
+	if err != nil {
+		return nil, err
+	}
+	report := callbudget.CallReport{BotID: botID, Slot: *slot, Result: callbudget.Unused}
+	defer func() { r.report(ctx, list, report) }()
+	if err := r.await(ctx, *slot, in); err != nil {
+		return nil, err
+	}
+	token, _, err := served.Credentials.Mint(botID, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	states, err := served.Client.Sessions(ctx, token, botID, ids)
+	report = sessionListReport(botID, *slot, err)
+	if failure.KindOf(err) == failure.Blocked {
+		r.deny(served.Name, err.Error(), time.Now())
+	}
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]smartassist.SessionState, len(states))
+	for _, state := range states {
+		byID[state.SessionID] = state
+	}
+	return byID, nil
+}
+
+// await waits until the call of a slot is to be made.
+func (r *Readiness) await(ctx context.Context, slot callbudget.Slot, in time.Duration) error {
+	began := time.Now()
+	timer := time.NewTimer(in)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	switch {
+	case r.Slots.IsVoid(slot):
+		return errWithdrawn
+	case time.Since(began)-in > slot.Within:
+		return &lateSlot{by: time.Since(began) - in - slot.Within}
+	}
+	return nil
+}
+
+// sessionListReport says what a call teaches of its budget. That the app is refused says
+// nothing of it.
+func sessionListReport(botID string, slot callbudget.Slot, err error) callbudget.CallReport {
+	report := callbudget.CallReport{BotID: botID, Slot: slot, Result: callbudget.Answered}
+	if refused, ok := errors.AsType[*smartassist.Error](err); ok && refused.Kind == failure.RateLimited {
+		report.Result, report.Span = callbudget.Refused, refused.Window
+		if refused.Asked {
+			report.RetryAfter = refused.Wait
+		}
+	}
+	return report
+}
+
+// report tells the budget what it has to know.
+func (r *Readiness) report(ctx context.Context, list *account.Account, report callbudget.CallReport) {
+	if report.Slot.Probe || report.Result != callbudget.Answered {
+		r.Slots.Report(context.WithoutCancel(ctx), list, report)
+	}
+}
