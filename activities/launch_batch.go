@@ -122,7 +122,8 @@ type launchPass struct {
 
 // run starts fetches of one bot after the other.
 func (p *launchPass) run(ctx context.Context) error {
-	if len(p.launched.Next) == 0 {
+	first := len(p.launched.Next) == 0
+	if first {
 		for _, bot := range p.input.Plan.Bots {
 			p.launched.Next = append(p.launched.Next, bot.Offset)
 			p.launched.Window = append(p.launched.Window, firstWindow(len(p.input.Plan.Bots)))
@@ -138,7 +139,9 @@ func (p *launchPass) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.launched.Window[i] = nextWindow(p.launched.Window[i], waiting)
+		if !first {
+			p.launched.Window[i] = nextWindow(p.launched.Window[i], waiting)
+		}
 		if err := p.fill(ctx, i, p.launched.Window[i]-waiting); err != nil {
 			return err
 		}
@@ -424,8 +427,8 @@ const (
 	leastWindow = 20
 	mostWindow  = 1000
 	// allWindows bounds those of all bots at the beginning.
-	allWindows = 1000
-	fullWindow = 100
+	allWindows = 2000
+	fullWindow = 50
 )
 
 func firstWindow(bots int) int { return max(leastWindow, min(fullWindow, allWindows/bots)) }

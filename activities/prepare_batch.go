@@ -146,20 +146,22 @@ func (a *PrepareBatch) open(ctx context.Context, source workflows.ObjectRef) (io
 // readList reads the list of one account's sessions.
 func (a *PrepareBatch) readList(ctx context.Context, r io.Reader) (*account.Account, *batchplan.Builder, error) {
 	var faults []string
-	list := sessionlist.Read(beating(ctx, r), sessionlist.Options{OnFault: func(fault sessionlist.Fault) {
-		if len(faults) < maxNamedFaults { // Its text may hold a user's id, and the error is in the history.
-			faults = append(faults, fmt.Sprintf("line %d: %s", fault.Line, fault.Problem))
+	wrong := 0
+	fault := func(line int, problem string) {
+		wrong++
+		if len(faults) < maxNamedFaults {
+			faults = append(faults, fmt.Sprintf("line %d: %s", line, problem))
 		}
-	}})
+	}
+	// The text of a row may hold a user's id, and the error is in the history.
+	list := sessionlist.Read(beating(ctx, r), sessionlist.Options{OnFault: func(f sessionlist.Fault) { fault(f.Line, f.Problem) }})
 	builder := batchplan.NewBuilder()
 	var owner *account.Account
 	for row, err := range list.All() {
 		if err == nil {
-			err = a.join(&owner, row.BotID)
-			if err == nil {
-				err = builder.Add(workflows.BatchSession{Session: row.Session, UserID: row.UserID})
-			}
-			if err != nil {
+			if err := a.join(&owner, row.BotID); err != nil {
+				fault(row.Line, err.Error())
+			} else if err := builder.Add(workflows.BatchSession{Session: row.Session, UserID: row.UserID}); err != nil {
 				return nil, nil, invalid("line %d: %w", row.Line, err)
 			}
 			continue
@@ -172,8 +174,8 @@ func (a *PrepareBatch) readList(ctx context.Context, r io.Reader) (*account.Acco
 		}
 		return nil, nil, invalid("the list: %w", err)
 	}
-	if n := list.Summary().Faults; n > 0 {
-		return nil, nil, invalid("%d rows of the list are wrong: %s", n, strings.Join(faults, "; "))
+	if wrong > 0 {
+		return nil, nil, invalid("%d row(s) of the list are wrong: %s", wrong, strings.Join(faults, "; "))
 	}
 	builder.Repeated = list.Summary().Duplicates
 	return owner, builder, nil
@@ -187,7 +189,7 @@ func (a *PrepareBatch) join(owner **account.Account, botID string) error {
 	served, err := a.Served.Of(botID)
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("bot %s is not served by this worker: correct botId, or add the bot to SMARTASSIST_BOT_ID or CALLVAULT_CONFIG", botID)
 	case *owner == nil:
 		*owner = served
 		return nil

@@ -91,7 +91,7 @@ func (s situation) nextPass() time.Duration {
 	case s.state.isLaunched(), s.state.isHalted():
 		return min(wait, idleWait)
 	case s.isTurnOfDeferred():
-		return max(shortestWait, s.due())
+		return min(wait, max(shortestWait, s.due()))
 	}
 	return max(shortestWait/4, min(wait, longestWait, s.drain(rate)))
 }

@@ -43,6 +43,11 @@ func TestNextPassComesBeforeTheBudgetIsIdle(t *testing.T) {
 			require.Equal(t, row.want, situation{state: row.state, now: now}.nextPass())
 		})
 	}
+	deferred := running(100, 100, 0, 1)
+	deferred.Quiet = 9
+	deferred.Launched.Deferred = []Deferred{{Due: now.Add(time.Hour)}, {Due: now.Add(30 * time.Second)}}
+	require.Equal(t, 30*time.Second, situation{state: deferred, now: now}.nextPass(), "when the first of those that were not ready may be")
+
 	more := running(100, 50, 0, 1)
 	more.Last.More = true
 	require.Zero(t, situation{state: more}.nextPass(), "there is room for more at once")
