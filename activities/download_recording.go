@@ -22,7 +22,7 @@ import (
 )
 
 // DownloadRecording streams one file of a call from the media server into the
-// archive.
+// archive. If it is all that the session has, it writes the manifest too.
 type DownloadRecording struct {
 	Served *account.Served
 	Timing TransferTiming
@@ -57,7 +57,8 @@ func (t TransferTiming) withDefaults() TransferTiming {
 
 // Execute archives the file. It is safe to repeat: the key follows from the
 // input, and the object is created only when it is complete.
-func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
+func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.DownloadRecordingInput) (*fetchrecording.DownloadRecordingResult, error) {
+	proof := newProof(input.Manifest)
 	served, err := a.Served.Of(input.BotID)
 	if err != nil {
 		return nil, activityError(err)
@@ -76,7 +77,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		return nil, activityError(failure.Wrap(failure.InvalidInput, err))
 	}
 	key := folder + input.File.ObjectName
-	transfer := &transfer{fileName: input.File.ObjectName, timing: a.Timing.withDefaults(), maxUnproved: archive.MaxObjectBytes}
+	transfer := &transfer{fileName: input.File.ObjectName, again: activity.GetInfo(ctx).Attempt > 1, timing: a.Timing.withDefaults(), maxUnproved: archive.MaxObjectBytes}
 	ctx, end := transfer.begin(ctx)
 	defer end()
 
@@ -95,6 +96,9 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 	case err != nil:
 		return nil, transfer.fail(ctx, err)
 	case manifest != nil && manifest.Outcome == string(workflows.OutcomeArchived) && etag != input.Replaces:
+		if earlier := proof.ofEarlierAttempt(ctx, store, manifest, input.File.Source); earlier != nil {
+			return earlier, nil
+		}
 		return nil, activityError(failure.New(failure.AlreadyArchived, "another fetch has archived the session"))
 	}
 	object, err := store.Put(ctx, key, stream, stream.Length, archive.Attributes{
@@ -104,7 +108,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 	if err != nil {
 		return nil, transfer.fail(ctx, expiredOr(err, mediaURL))
 	}
-	return &workflows.Recording{
+	return proof.add(ctx, store, workflows.Recording{
 		FileName:            input.File.FileName,
 		Bucket:              store.Bucket(),
 		Key:                 key,
@@ -116,7 +120,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		CallTime:            callTime,
 		Source:              input.File.Source,
 		Remarks:             stream.Remarks(),
-	}, nil
+	}), nil
 }
 
 // expiredOr returns a refusal of a URL that has expired by its own parameter as
@@ -131,6 +135,7 @@ func expiredOr(err error, mediaURL string) error {
 // transfer supervises one download.
 type transfer struct {
 	fileName    string
+	again       bool // it is not the first attempt
 	timing      TransferTiming
 	maxUnproved int64 // bytes of the first of two downloads, whose length is not known
 	current     atomic.Pointer[part]
@@ -155,8 +160,15 @@ func (t *transfer) begin(ctx context.Context) (context.Context, func()) {
 		ticker := time.NewTicker(t.timing.Heartbeat)
 		defer ticker.Stop()
 		var handover <-chan time.Time
+		// A small file is spared the first heartbeat, which is a billable action: the
+		// timeout counts from the start of the attempt. After an earlier attempt the server
+		// still shows the progress of that one.
+		beat := t.again
 		for {
-			activity.RecordHeartbeat(ctx, t.progress())
+			if beat {
+				activity.RecordHeartbeat(ctx, t.progress())
+			}
+			beat = false
 			select {
 			case <-running.Done():
 				return
@@ -166,6 +178,7 @@ func (t *transfer) begin(ctx context.Context) (context.Context, func()) {
 				cancel(failure.New(failure.HandedOver, "the worker is stopping: another one takes over"))
 				return
 			case <-ticker.C:
+				beat = true
 			}
 		}
 	}()

@@ -35,6 +35,7 @@ type download struct {
 	account  *account.Served
 	timing   activities.TransferTiming
 	replaces string
+	manifest *fetchrecording.WriteManifestInput
 	stop     chan struct{}   // the worker's stop channel
 	ctx      context.Context // the worker's context
 	beat     func(fetchrecording.DownloadProgress)
@@ -50,6 +51,15 @@ func (d download) run(t *testing.T) (*workflows.Recording, error) {
 
 func (d download) fetch(t *testing.T, file fetchrecording.RemoteFile) (*workflows.Recording, error) {
 	t.Helper()
+	result, err := d.execute(t, file)
+	if err != nil {
+		return nil, err
+	}
+	return &result.Recording, nil
+}
+
+func (d download) execute(t *testing.T, file fetchrecording.RemoteFile) (*fetchrecording.DownloadRecordingResult, error) {
+	t.Helper()
 	execute := (&activities.DownloadRecording{Served: d.account, Timing: d.timing}).Execute
 	environment := newEnvironment(execute)
 	environment.SetWorkerOptions(worker.Options{BackgroundActivityContext: d.ctx})
@@ -64,13 +74,15 @@ func (d download) fetch(t *testing.T, file fetchrecording.RemoteFile) (*workflow
 			}
 		})
 	}
-	value, err := environment.ExecuteActivity("under-test", fetchrecording.DownloadRecordingInput{Session: session, File: file, Replaces: d.replaces})
+	value, err := environment.ExecuteActivity("under-test", fetchrecording.DownloadRecordingInput{
+		Session: session, File: file, Replaces: d.replaces, Manifest: d.manifest,
+	})
 	if err != nil {
 		return nil, err
 	}
-	recording := new(workflows.Recording)
-	require.NoError(t, value.Get(recording))
-	return recording, nil
+	result := new(fetchrecording.DownloadRecordingResult)
+	require.NoError(t, value.Get(result))
+	return result, nil
 }
 
 // fileAt is the file a.wav at a media URL.
@@ -334,11 +346,20 @@ func TestHeartbeatsReportTheProgressOfADownload(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	require.NotEmpty(t, beats)
-	require.Equal(t, fetchrecording.DownloadProgress{FileName: "a.wav", Bytes: 0, Total: -1}, beats[0], "before the first byte")
+	require.Equal(t, "a.wav", beats[0].FileName)
 	for i, beat := range beats[1:] {
 		require.GreaterOrEqual(t, beat.Bytes, beats[i].Bytes)
 		requireNoSecret(t, fmt.Sprint(beat))
 	}
+}
+
+// Each heartbeat that is recorded costs a billable action.
+func TestDownloadThatIsOverSoonHasNoHeartbeat(t *testing.T) {
+	u := newUpstream(t, simulator.Config{})
+	u.add(t, simulator.Session{})
+	a, _ := openAccount(t, u.url)
+	_, err := download{account: a, beat: func(fetchrecording.DownloadProgress) { t.Error("a heartbeat") }}.run(t)
+	require.NoError(t, err)
 }
 
 // stalled is an upstream whose file stops in the middle.

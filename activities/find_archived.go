@@ -32,10 +32,18 @@ func (a *FindArchived) Execute(ctx context.Context, input fetchrecording.FindArc
 		return nil, activityError(err)
 	}
 	found, err := a.find(ctx, served, input.Session)
-	if err == nil && input.BatchID != "" && !isArchived(found) {
+	if err != nil {
+		return nil, err
+	}
+	a.addLane(ctx, served, input, found)
+	return found, nil
+}
+
+// addLane adds the lane of the fetch's batch, if a call follows.
+func (a *FindArchived) addLane(ctx context.Context, served *account.Account, input fetchrecording.FindArchivedInput, found *fetchrecording.FindArchivedResult) {
+	if input.BatchID != "" && !isArchived(found) {
 		found.Place.Lane = a.Lanes.Lane(ctx, served, callbudget.LaneRequest{BotID: input.BotID, Lane: callbudget.Lane{Batch: input.BatchID, Level: input.Level}})
 	}
-	return found, err
 }
 
 // isArchived reports whether no call follows.

@@ -1,15 +1,20 @@
 package activities
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/media"
@@ -74,4 +79,26 @@ func TestWatchdogSeesTwoDownloadsAsOneTransfer(t *testing.T) {
 	require.Equal(t, 2*size, bytes)
 	require.True(t, over)
 	require.Equal(t, size, transfer.progress().Bytes, "an operator sees the file's own bytes")
+}
+
+// After an earlier attempt, what the server shows is the progress of that one.
+func TestOnlyAnotherAttemptHasAHeartbeatAtOnce(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		var suite testsuite.WorkflowTestSuite
+		environment := suite.NewTestActivityEnvironment()
+		beats := make(chan struct{}, 10)
+		environment.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) { beats <- struct{}{} })
+		environment.RegisterActivityWithOptions(func(ctx context.Context) error {
+			transfer := &transfer{again: again, timing: TransferTiming{Heartbeat: time.Hour, Stall: time.Hour, Handover: time.Hour}}
+			_, end := transfer.begin(ctx)
+			if again {
+				<-beats
+			}
+			end()
+			return nil
+		}, activity.RegisterOptions{Name: "transfer"})
+		_, err := environment.ExecuteActivity("transfer")
+		require.NoError(t, err)
+		require.Empty(t, beats)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
@@ -20,43 +21,53 @@ type WriteManifest struct {
 // Execute verifies that every recording is still what was stored, writes the
 // manifest unless the session has one, and returns what the archive says now.
 func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
-	session := input.Result.Session
-	served, err := a.Served.Of(session.BotID)
+	served, err := a.Served.Of(input.Result.BotID)
 	if err != nil {
 		return nil, activityError(err)
 	}
-	store := served.Store
-	folder, err := store.Folder(session)
+	written, err := prove(ctx, served.Store, input)
+	return written, activityError(err)
+}
+
+// prove verifies the recordings of an outcome, writes its manifest and returns what the
+// archive says.
+func prove(ctx context.Context, store *archive.Store, input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
+	folder, err := store.Folder(input.Result.Session)
 	if err != nil {
-		return nil, activityError(err)
+		return nil, err
 	}
 	for _, name := range input.Unfinished {
 		if err := store.CleanUp(ctx, folder+name); err != nil {
-			return nil, activityError(err)
+			return nil, err
 		}
 	}
 	for _, recording := range input.Result.Recordings {
 		object := archive.Object{Bytes: recording.Bytes, SHA256: recording.SHA256}
 		if err := store.Verify(ctx, recording.Key, object); err != nil {
-			return nil, activityError(err)
+			return nil, err
 		}
 	}
 	manifest, err := manifestFrom(input)
 	if err != nil {
-		return nil, activityError(err)
+		return nil, err
 	}
 	execution := activity.GetInfo(ctx).WorkflowExecution
 	manifest.WorkflowID, manifest.RunID = execution.ID, execution.RunID
 	written, err := store.WriteManifest(ctx, manifest, input.Replaces)
 	if err != nil {
-		return nil, activityError(err)
+		return nil, err
 	}
 	result, err := resultFrom(store, written)
 	if err != nil {
-		return nil, activityError(err)
+		return nil, err
 	}
-	if written.WorkflowID == execution.ID && written.RunID == execution.RunID {
+	if isOf(written, execution) {
 		result.Source = workflows.SourceFetch
 	}
 	return &fetchrecording.WriteManifestResult{Result: *result}, nil
+}
+
+// isOf reports whether a run wrote a manifest.
+func isOf(manifest *archive.Manifest, execution workflow.Execution) bool {
+	return manifest.WorkflowID == execution.ID && manifest.RunID == execution.RunID
 }

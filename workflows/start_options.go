@@ -17,6 +17,7 @@ func FetchStartOptions(req FetchRequest) client.StartWorkflowOptions {
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		TypedSearchAttributes:    req.SearchAttributes(),
+		Memo:                     memo(),
 		StaticSummary:            staticSummary(req),
 		StaticDetails:            staticDetails,
 	}
@@ -36,10 +37,14 @@ func FetchChildOptions(req FetchRequest) workflow.ChildWorkflowOptions {
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		TypedSearchAttributes: req.SearchAttributes(),
+		Memo:                  memo(),
 		StaticSummary:         staticSummary(req),
 		StaticDetails:         staticDetails,
 	}
 }
+
+// memo tells a fetch which flow its starter knows, for no event.
+func memo() map[string]any { return map[string]any{MemoFlow: FlowFewEvents} }
 
 const staticDetails = "Fetches the call recording of one session from SmartAssist and stores it, verified, in the archive. " +
 	"The update `" + UpdateCheckNow + "` ends a wait early; the query `" + QueryProgress + "` returns the current state."

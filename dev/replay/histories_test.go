@@ -20,6 +20,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,10 +34,13 @@ import (
 	"go.temporal.io/sdk/log"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"google.golang.org/grpc"
 
+	"github.com/callvault/callvault/dev/internal/billing"
 	"github.com/callvault/callvault/dev/internal/datadir"
 	"github.com/callvault/callvault/dev/internal/ports"
 	"github.com/callvault/callvault/dev/internal/stack"
+	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/worker"
 	"github.com/callvault/callvault/workflows"
@@ -55,7 +60,9 @@ type state struct {
 	// until reports whether the fetch has reached the state.
 	until func(workflows.FetchProgress) bool
 	// then, if set, acts on the fetch in that state.
-	then func(context.Context, *workflows.FetchRun) error
+	then func(context.Context, *stack.Stack, *workflows.FetchRun) error
+	// fromJSON: the fetch is started without package workflows.
+	fromJSON bool
 	// before, if set, prepares the archive, by an earlier fetch.
 	before  func(ctx context.Context, t *testing.T, s *stack.Stack, earlier *workflows.FetchResult)
 	refetch bool
@@ -71,7 +78,7 @@ func states() []state {
 	sleeping := []simulator.Step{{Status: simulator.StatusPartialDownloadFailed}}
 	files := []simulator.File{{Name: "caller.wav"}, {Name: "agent.wav"}}
 	return []state{
-		{name: "ordinary", session: simulator.Session{Script: success, Files: files[:1]}},
+		{name: "few_events", session: simulator.Session{Script: success, Files: files[:1]}},
 		{name: "archived", session: simulator.Session{Script: []simulator.Step{
 			{Status: simulator.StatusCallInProgress, Calls: 2}, {Status: simulator.StatusMediaInProgress, Calls: 1},
 			{Status: simulator.StatusPartialUploadFailed, Calls: 1}, {Status: simulator.StatusSuccess}}, Files: files}},
@@ -79,14 +86,22 @@ func states() []state {
 			Files: []simulator.File{{Name: "caller.wav"}, {Name: "agent.wav", Faults: []simulator.Fault{{Kind: simulator.Respond, Status: http.StatusForbidden}}}}}},
 		{name: "unavailable", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusMediaUnavailable}}}},
 		{name: "gave_up", session: simulator.Session{Script: sleeping}, policy: workflows.FetchPolicy{PartialMaxRetries: new(2)}},
-		{name: "sleeping", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.FetchPolicy{PartialRetryAfter: 24 * time.Hour},
+		{name: "few_events_from_json", fromJSON: true, session: simulator.Session{Script: success, Files: files[:1]}},
+		{name: "manifest_after_the_download", policy: workflows.FetchPolicy{PollMin: time.Hour, PollMax: time.Hour},
+			session: simulator.Session{Script: success, Files: []simulator.File{{Name: "caller.wav", Duration: 2 * time.Second,
+				Faults: []simulator.Fault{{Kind: simulator.Slow, BytesPerSecond: 8_000}}}}},
+			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhaseArchiving }, then: spoilManifest},
+		{name: "sleeping_with_few_events", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.FetchPolicy{PartialRetryAfter: 24 * time.Hour},
 			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhasePartialWait }},
 		{name: "woken_by_check_now", session: simulator.Session{Script: sleeping}, open: true, policy: workflows.FetchPolicy{PartialRetryAfter: 24 * time.Hour},
 			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhasePartialWait },
-			then:  func(ctx context.Context, run *workflows.FetchRun) error { _, err := run.CheckNow(ctx); return err }},
+			then: func(ctx context.Context, _ *stack.Stack, run *workflows.FetchRun) error {
+				_, err := run.CheckNow(ctx)
+				return err
+			}},
 		{name: "cancelled_while_asleep", session: simulator.Session{Script: sleeping}, policy: workflows.FetchPolicy{PartialRetryAfter: 24 * time.Hour},
 			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhasePartialWait },
-			then:  func(ctx context.Context, run *workflows.FetchRun) error { return run.Cancel(ctx) }},
+			then:  func(ctx context.Context, _ *stack.Stack, run *workflows.FetchRun) error { return run.Cancel(ctx) }},
 		{name: "blocked", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusSuccess,
 			Fault: new(simulator.Refuse(http.StatusUnauthorized, 4002, "Permission denied. Scope is incorrect!"))}}}, open: true,
 			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhaseBlocked }},
@@ -109,34 +124,82 @@ func states() []state {
 	}
 }
 
+// spoilManifest lets the download not write the manifest, and then WriteManifest.
+func spoilManifest(ctx context.Context, s *stack.Stack, run *workflows.FetchRun) error {
+	store, err := open(s)
+	if err != nil {
+		return err
+	}
+	botID, sessionID, _ := strings.Cut(strings.TrimPrefix(run.WorkflowID(), "fetch-recording/"), "/")
+	folder, err := archive.Folder("", workflows.Session{BotID: botID, SessionID: sessionID})
+	if err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Second) // The download looks for a manifest before its first byte.
+	key := folder + archive.ManifestName
+	if _, err := store.PutObject(ctx, stack.Bucket, key, strings.NewReader("spoilt"), 6, minio.PutObjectOptions{}); err != nil {
+		return err
+	}
+	for phase := workflows.FetchPhase(""); phase != workflows.PhaseBlocked; {
+		progress, err := run.Progress(ctx)
+		if err != nil {
+			return err
+		}
+		phase = progress.Phase
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err := store.RemoveObject(ctx, stack.Bucket, key, minio.RemoveObjectOptions{}); err != nil {
+		return err
+	}
+	_, err = run.CheckNow(ctx)
+	return err
+}
+
+func open(s *stack.Stack) (*minio.Client, error) {
+	endpoint, err := url.Parse(s.Store.Endpoint())
+	if err != nil {
+		return nil, err
+	}
+	return minio.New(endpoint.Host, &minio.Options{Creds: s.Credentials(), Region: stack.Region})
+}
+
 // removeFirst removes the first object of an archived session.
 func removeFirst(ctx context.Context, t *testing.T, s *stack.Stack, earlier *workflows.FetchResult) {
 	t.Helper()
 	require.Equal(t, workflows.OutcomeArchived, earlier.Outcome)
-	endpoint, err := url.Parse(s.Store.Endpoint())
-	require.NoError(t, err)
-	store, err := minio.New(endpoint.Host, &minio.Options{Creds: s.Credentials(), Region: stack.Region})
+	store, err := open(s)
 	require.NoError(t, err)
 	lost := earlier.Recordings[0]
 	require.NoError(t, store.RemoveObject(ctx, lost.Bucket, lost.Key, minio.RemoveObjectOptions{}))
 }
 
-// An ordinary recording costs 8 billable actions on Temporal Cloud: the start,
-// five activities and two upserts of search attributes. An event that is
-// added here has to be worth its price, a million times.
-func requireOrdinary(t *testing.T, history *historypb.History) {
+// What a recording that is simply there may cost. An event that is added here has to be
+// worth its price, a million times.
+const (
+	ordinaryEvents  = 25
+	ordinaryActions = 7
+)
+
+// requireOrdinary requires that a fetch that archived one file, started by package
+// workflows, has cost no more than that: beats are its heartbeats.
+func requireOrdinary(t *testing.T, history *historypb.History, beats int) {
 	t.Helper()
+	var all []string
+	for _, event := range history.GetEvents() {
+		all = append(all, fmt.Sprint(event.GetEventId(), " ", event.GetEventType()))
+	}
+	require.LessOrEqual(t, len(all), ordinaryEvents, strings.Join(all, "\n"))
+	require.LessOrEqual(t, billing.Actions(history.GetEvents())+beats, ordinaryActions, "%d heartbeats\n%s", beats, strings.Join(all, "\n"))
 	require.Equal(t, []string{
 		"WorkflowExecutionStarted",
-		"ActivityTaskScheduled FindArchived on callvault-backfill/" + simulator.DefaultBotID,
+		"MarkerRecorded LocalActivity",
 		"ActivityTaskScheduled MintToken on callvault-slot/" + simulator.DefaultBotID + "/batch/1",
 		"ActivityTaskScheduled CheckStatus on callvault-check/dev",
-		"UpsertWorkflowSearchAttributes",
 		"ActivityTaskScheduled DownloadRecording on callvault-transfer/dev",
-		"ActivityTaskScheduled WriteManifest on callvault-archive/dev",
 		"UpsertWorkflowSearchAttributes",
 		"WorkflowExecutionCompleted",
 	}, billed(history))
+	t.Logf("%d events, %d billable actions", len(all), billing.Actions(history.GetEvents())+beats)
 }
 
 // billed returns the events of a history that a command or the start has made.
@@ -151,6 +214,8 @@ func billed(history *historypb.History) []string {
 		case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
 			scheduled := event.GetActivityTaskScheduledEventAttributes()
 			line += " " + scheduled.GetActivityType().GetName() + " on " + scheduled.GetTaskQueue().GetName()
+		case enumspb.EVENT_TYPE_MARKER_RECORDED:
+			line += " " + event.GetMarkerRecordedEventAttributes().GetMarkerName()
 		}
 		lines = append(lines, line)
 	}
@@ -166,12 +231,18 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 	replayer.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
 	for i, state := range states() {
 		t.Run(state.name, func(t *testing.T) {
+			before := heartbeats.Load()
 			history := historyOf(ctx, t, s, c, state, uint64(i))
 			keep(t, "fetchrecording", state.name, history)
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
 			switch state.name {
-			case "ordinary":
-				requireOrdinary(t, history)
+			case "few_events":
+				requireOrdinary(t, history, int(heartbeats.Load()-before))
+			case "few_events_from_json":
+				require.Contains(t, billed(history), "MarkerRecorded Version", "its version is in its history")
+				require.Contains(t, billed(history), "MarkerRecorded LocalActivity")
+			case "manifest_after_the_download":
+				require.Contains(t, billed(history), "ActivityTaskScheduled WriteManifest on callvault-archive/dev")
 			case "woken_by_check_now":
 				require.Contains(t, billed(history), "TimerCanceled", "the timer of the ended wait is not left running")
 			}
@@ -219,24 +290,39 @@ func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	c, err := client.DialContext(ctx, client.Options{HostPort: s.Temporal.Address(), Identity: "replay", Logger: log.NewStructuredLogger(logger)})
+	c, err := client.DialContext(ctx, client.Options{HostPort: s.Temporal.Address(), Identity: "replay", Logger: log.NewStructuredLogger(logger),
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(countHeartbeats)}}})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	settings, err := s.Settings()
 	require.NoError(t, err)
+	run(ctx, t, worker.Options{Client: c, Settings: settings, Logger: logger})
+	return s, c
+}
+
+// run runs a worker until the test ends.
+func run(ctx context.Context, t *testing.T, options worker.Options) {
+	t.Helper()
 	running, stop := context.WithCancel(ctx)
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- worker.Run(running, worker.Options{Client: c, Namespace: stack.Namespace, Settings: settings,
-			Logger: logger, Ready: func() { close(ready) }})
-	}()
+	options.Namespace, options.Ready = stack.Namespace, func() { close(ready) }
+	go func() { ended <- worker.Run(running, options) }()
 	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
 	select {
 	case <-ready:
 	case err := <-ended:
 		require.NoError(t, err, "the worker did not start")
 	}
-	return s, c
+}
+
+// heartbeats counts what the worker has sent.
+var heartbeats atomic.Int64
+
+func countHeartbeats(ctx context.Context, method string, request, reply any, c *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	if strings.HasSuffix(method, "/RecordActivityTaskHeartbeat") {
+		heartbeats.Add(1)
+	}
+	return invoke(ctx, method, request, reply, c, options...)
 }
 
 // historyOf brings one fetch into its state and returns its history.
@@ -256,7 +342,9 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 	}
 
 	policy := state.policy
-	policy.PollMin, policy.PollMax = 50*time.Millisecond, 100*time.Millisecond
+	if policy.PollMin == 0 {
+		policy.PollMin, policy.PollMax = 50*time.Millisecond, 100*time.Millisecond
+	}
 	if policy.PartialRetryAfter == 0 {
 		policy.PartialRetryAfter = 100 * time.Millisecond
 	}
@@ -271,6 +359,10 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 		state.before(ctx, t, s, result)
 	}
 	request.Refetch = state.refetch
+	if state.fromJSON {
+		_, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: request.FetchWorkflowID(), TaskQueue: workflows.TaskQueue}, workflows.FetchRecordingWorkflowName, request)
+		require.NoError(t, err)
+	}
 	run, err := workflows.StartFetch(ctx, c, request)
 	require.NoError(t, err)
 
@@ -281,7 +373,7 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 		}, 90*time.Second, 20*time.Millisecond) // A bot is known not to be served after a minute.
 	}
 	if state.then != nil {
-		require.NoError(t, state.then(ctx, run))
+		require.NoError(t, state.then(ctx, s, run))
 	}
 	if !state.open {
 		_, _ = run.Result(ctx) // A cancelled one fails, which its history shows.

@@ -9,13 +9,11 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows/callbudget"
 )
 
 const (
-	// laneTimeout bounds the request for a lane.
-	laneTimeout = 3 * time.Second
-
 	// lanesKnown is how long the lanes of a bot are taken to be what they were. The workflow
 	// gives a lane to another batch after LaneIdle, so the process has to ask again well
 	// before. After a request that failed it asks again after lanesRetry.
@@ -63,7 +61,7 @@ func (k *botLanes) find(lane callbudget.Lane) int { return slices.Index(k.lanes,
 
 // askLanes asks the budget's workflow for a lane, and returns all lanes of the bot.
 func (c *Client) askLanes(ctx context.Context, served *account.Account, request callbudget.LaneRequest) (lanes []callbudget.Lane, err error) {
-	ctx, cancel := context.WithTimeout(ctx, laneTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timing.AskLane)
 	defer cancel()
 	for {
 		asked, err := c.update(ctx, served, served.BudgetName(request.BotID), callbudget.UpdateAssignLane, request, client.WorkflowUpdateStageCompleted)

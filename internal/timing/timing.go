@@ -37,6 +37,23 @@ const (
 // killed: a fetch may have a call slot, and a budget is waited for by all.
 const Takeover = time.Second
 
+// The first step of a fetch, as far as the worker takes it that runs the workflow. It
+// holds a workflow task meanwhile.
+const (
+	// FindStore is how long the store may take to say what it has of the session.
+	FindStore = 1500 * time.Millisecond
+
+	// AskLane bounds the request for a batch's lane.
+	AskLane = 3 * time.Second
+
+	// FindHere bounds the whole step.
+	FindHere = 5 * time.Second
+
+	// WorkflowTask is when the SDK extends a workflow task, which costs events: at four
+	// fifths of its timeout, the server's default of 10 seconds.
+	WorkflowTask = 8 * time.Second
+)
+
 // One call of the vendor's API.
 const (
 	// CallTimeout bounds the HTTP request.

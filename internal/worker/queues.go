@@ -70,6 +70,7 @@ type queues struct {
 type served struct {
 	accounts *account.Served
 	find     activities.FindArchived
+	findHere *activities.FindArchivedHere
 	mint     activities.MintToken
 	check    activities.CheckStatus
 	download activities.DownloadRecording
@@ -82,7 +83,7 @@ type served struct {
 }
 
 func newServed(c client.Client, namespace string, accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming, logger *slog.Logger) *served {
-	return &served{
+	s := &served{
 		accounts: accounts,
 		find:     activities.FindArchived{Served: accounts, Lanes: calls},
 		mint:     activities.MintToken{Served: accounts, Slots: calls},
@@ -98,6 +99,8 @@ func newServed(c client.Client, namespace string, accounts *account.Served, call
 		cancelBatch: activities.CancelBatch{Client: c, Namespace: namespace},
 		reportBatch: activities.ReportBatch{Served: accounts, Client: c},
 	}
+	s.findHere = activities.NewFindArchivedHere(&s.find)
+	return s
 }
 
 // newQueues returns the workers of everything that the process serves. One that cannot
@@ -130,6 +133,7 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 		// next one begins on the current one.
 		VersioningBehavior: workflow.VersioningBehaviorPinned,
 	})
+	register(fetches, fetchrecording.FindArchivedHere, s.findHere.Execute)
 	register(fetches, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: q.client}).Execute)
 	s.registerOld(fetches)
 

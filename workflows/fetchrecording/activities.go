@@ -13,12 +13,16 @@ const (
 	// FindArchived reads the session's manifest, verifies the objects that it
 	// names, and returns where the bot's work is done.
 	FindArchived = "FindArchived"
+	// FindArchivedHere does the same as a local activity of the worker that runs the
+	// workflow, if that one serves the bot and its store responds at once.
+	FindArchivedHere = "FindArchivedHere"
 	// MintToken waits for a call slot of the bot's budget, and mints the token for
 	// that one request.
 	MintToken = "MintToken"
 	// CheckStatus calls the vendor's API for the recording's status.
 	CheckStatus = "CheckStatus"
-	// DownloadRecording streams one file into the archive.
+	// DownloadRecording streams one file into the archive, and may write the proof of
+	// the outcome.
 	DownloadRecording = "DownloadRecording"
 	// WriteManifest writes the proof of the outcome.
 	WriteManifest = "WriteManifest"
@@ -55,6 +59,13 @@ type FindArchivedResult struct {
 	// Before are the files that a damaged session had when it was archived; the
 	// keys in Damaged are of these then.
 	Before []workflows.Recording `json:"before,omitempty"`
+}
+
+// FindArchivedHereResult is the result of FindArchived if it is known; otherwise the
+// workers that serve the bot have to be asked.
+type FindArchivedHereResult struct {
+	Known bool `json:"known"`
+	FindArchivedResult
 }
 
 // recordings are the files that the keys in Damaged belong to.
@@ -137,6 +148,19 @@ type DownloadRecordingInput struct {
 
 	// Replaces is the ETag of the manifest that the fetch may replace.
 	Replaces string `json:"replaces,omitempty"`
+
+	// Manifest, if set, is written once the file is in the archive: with its recording,
+	// and with the time of that as the end of the fetch.
+	Manifest *WriteManifestInput `json:"manifest,omitempty"`
+}
+
+// DownloadRecordingResult is the file as it is in the archive.
+type DownloadRecordingResult struct {
+	workflows.Recording
+
+	// Written is what the archive says of the session, if the manifest was to be written
+	// too. It is nil if that failed: WriteManifest tries it again.
+	Written *WriteManifestResult `json:"written,omitempty"`
 }
 
 // DownloadProgress is the detail of DownloadRecording's heartbeats: something

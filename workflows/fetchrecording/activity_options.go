@@ -44,6 +44,16 @@ func findOptions(queue string, knownUnserved bool) workflow.ActivityOptions {
 	return options
 }
 
+// findHereOptions suit the first step as a local activity. It holds a workflow task, so
+// it is short and tried once: what it cannot tell, the queue of the bot does.
+func findHereOptions() workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: timing.FindHere,
+		Summary:                "look for a manifest",
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+	}
+}
+
 // archiveOptions suit short requests to the store, which are safe to repeat.
 func archiveOptions(account, summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{

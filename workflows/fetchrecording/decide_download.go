@@ -62,6 +62,17 @@ func (s situation) afterDownload(progress bool, errs ...error) next {
 	return s.afterBadDownload(kind, text, retryAfter, err)
 }
 
+// archivesOnlyFile reports whether nothing is left to decide once the one file of a
+// call is in the archive: the session is archived then.
+func (s situation) archivesOnlyFile(files []RemoteFile) bool {
+	if len(files) != 1 || len(s.state.Done) > 0 {
+		return false
+	}
+	s.state.Done = []workflows.Recording{{Source: files[0].Source}}
+	n := s.afterDownload(true)
+	return n.step == write && n.outcome == workflows.OutcomeArchived && n.reason == ""
+}
+
 // afterBadDownload tries the same URL again, a few times over a minute or two,
 // before it spends a call on another one. An expired URL is replaced at once
 // the first time.

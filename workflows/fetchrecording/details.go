@@ -46,8 +46,8 @@ func (f *fetch) completeSearchAttributes(ctx workflow.Context) error {
 }
 
 // enter sets the fetch's phase. Only a phase that lasts gets into the search
-// attribute, because each upsert is a billable action: a wait or a download
-// calls show, a status check does not.
+// attribute, because each upsert is a billable action: a wait calls show, and so do
+// most downloads; a status check does not.
 func (f *fetch) enter(ctx workflow.Context, phase workflows.FetchPhase, reason string) {
 	f.phase, f.reason = phase, reason
 	workflow.SetCurrentDetails(ctx, f.details())

@@ -64,6 +64,7 @@ func TestFirstAnswerAfterTheEndDecides(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, row.response)
+			h.notHere = true
 			h.env.OnActivity(fetchrecording.FindArchived, mock.Anything, mock.Anything).After(2*time.Hour).
 				Return(&fetchrecording.FindArchivedResult{}, nil)
 			result := h.run(workflows.FetchPolicy{GiveUpAfter: time.Hour})

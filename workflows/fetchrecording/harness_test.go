@@ -62,6 +62,12 @@ type harness struct {
 	download func(fetchrecording.DownloadRecordingInput) (*workflows.Recording, error)
 	// found, if set, replaces FindArchived.
 	found func(fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error)
+	// notHere: the worker that runs the workflow does not know what FindArchived does.
+	notHere bool
+	// fromJSON: the fetch is started without the memo of package workflows.
+	fromJSON bool
+	// alone: downloads write no manifest.
+	alone bool
 	// take, if set, hands out the call slots that are wanted.
 	take  func(callbudget.Want) (*callbudget.Slot, time.Duration, error)
 	wants []callbudget.Want
@@ -72,6 +78,8 @@ type harness struct {
 	unplaced  bool
 	retention time.Duration
 	downloads []string
+	// executed counts the activities of a kind.
+	executed  map[string]int
 	manifests []workflows.FetchResult
 	// evidence and replaces are those of the manifests.
 	evidence [][]status.Evidence
@@ -111,7 +119,7 @@ func newHarness(t testing.TB, responses ...response) *harness {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	h := &harness{t: t, env: suite.NewTestWorkflowEnvironment(), responses: responses, session: session}
+	h := &harness{t: t, env: suite.NewTestWorkflowEnvironment(), responses: responses, session: session, executed: make(map[string]int)}
 	h.env.SetStartTime(startTime)
 	h.env.SetTestTimeout(30 * time.Second)
 
@@ -136,35 +144,75 @@ func newHarness(t testing.TB, responses ...response) *harness {
 		h.mu.Lock()
 		h.findQueue = activity.GetInfo(ctx).TaskQueue
 		h.mu.Unlock()
-		if h.found != nil {
-			return h.found(input)
-		}
-		if h.unplaced {
-			return &fetchrecording.FindArchivedResult{}, nil
-		}
-		return &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: "acme", Retention: h.retention}}, nil
+		return h.findArchived(input)
 	})
-	h.register(fetchrecording.DownloadRecording, func(_ context.Context, input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
+	h.register(fetchrecording.FindArchivedHere, func(_ context.Context, input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedHereResult, error) {
+		h.count(fetchrecording.FindArchivedHere)
+		if h.notHere {
+			return &fetchrecording.FindArchivedHereResult{}, nil
+		}
+		found, err := h.findArchived(input)
+		if err != nil {
+			return nil, err
+		}
+		return &fetchrecording.FindArchivedHereResult{Known: true, FindArchivedResult: *found}, nil
+	})
+	h.register(fetchrecording.DownloadRecording, func(_ context.Context, input fetchrecording.DownloadRecordingInput) (*fetchrecording.DownloadRecordingResult, error) {
 		h.mu.Lock()
 		h.downloads = append(h.downloads, input.File.FileName)
 		h.mu.Unlock()
+		recording := recordingOf(input)
 		if h.download != nil {
-			return h.download(input)
+			var err error
+			if recording, err = h.download(input); err != nil {
+				return nil, err
+			}
 		}
-		return recordingOf(input), nil
+		result := &fetchrecording.DownloadRecordingResult{Recording: *recording}
+		if input.Manifest == nil || h.alone {
+			return result, nil
+		}
+		manifest := *input.Manifest
+		manifest.Result.Recordings = append(manifest.Result.Recordings, *recording)
+		manifest.Result.FinishedAt = h.env.Now().UTC()
+		if written, err := h.writeManifest(manifest); err == nil {
+			result.Written = written
+		}
+		return result, nil
 	})
 	h.register(fetchrecording.WriteManifest, func(_ context.Context, input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
-		if h.write != nil {
-			return h.write(input)
-		}
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.manifests = append(h.manifests, input.Result)
-		h.evidence = append(h.evidence, input.Evidence)
-		h.replaces = append(h.replaces, input.Replaces)
-		return &fetchrecording.WriteManifestResult{Result: input.Result}, nil
+		h.count(fetchrecording.WriteManifest)
+		return h.writeManifest(input)
 	})
 	return h
+}
+
+func (h *harness) findArchived(input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
+	if h.found != nil {
+		return h.found(input)
+	}
+	if h.unplaced {
+		return &fetchrecording.FindArchivedResult{}, nil
+	}
+	return &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: "acme", Retention: h.retention}}, nil
+}
+
+func (h *harness) writeManifest(input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
+	if h.write != nil {
+		return h.write(input)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.manifests = append(h.manifests, input.Result)
+	h.evidence = append(h.evidence, input.Evidence)
+	h.replaces = append(h.replaces, input.Replaces)
+	return &fetchrecording.WriteManifestResult{Result: input.Result}, nil
+}
+
+func (h *harness) count(activity string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.executed[activity]++
 }
 
 // slots are a call budget without limits, unless take says otherwise.
@@ -229,6 +277,9 @@ func (h *harness) executeInput(input fetchrecording.Input) {
 	h.env.SetStartWorkflowOptions(client.StartWorkflowOptions{
 		ID: input.FetchWorkflowID(), TaskQueue: workflows.TaskQueue,
 	})
+	if !h.fromJSON {
+		require.NoError(h.t, h.env.SetMemoOnStart(workflows.FetchStartOptions(input.FetchRequest).Memo))
+	}
 	h.env.ExecuteWorkflow(workflows.FetchRecordingWorkflowName, input)
 	require.True(h.t, h.env.IsWorkflowCompleted())
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -23,16 +24,31 @@ func (f *fetch) findArchived(ctx workflow.Context) next {
 			return f.situation(ctx, false).fail(err)
 		}
 	}
-	var found FindArchivedResult
+	found, err := f.find(ctx)
+	if found.Place != nil {
+		f.place = found.Place
+	}
+	return f.situation(ctx, err == nil).afterFind(found, err)
+}
+
+// find asks the worker that runs the workflow, which is one event instead of six. If
+// that one cannot tell, whatever the reason, it asks the workers that serve the bot.
+// Only the first step of a run asks so: a repeated one follows a failure or a wait.
+func (f *fetch) find(ctx workflow.Context) (*FindArchivedResult, error) {
+	if f.fewEvents && f.decisions == 0 && !f.state.Unserved {
+		var here FindArchivedHereResult
+		err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, findHereOptions()), FindArchivedHere, f.findInput()).Get(ctx, &here)
+		if err == nil && here.Known {
+			return &here.FindArchivedResult, nil
+		}
+	}
+	found := new(FindArchivedResult)
 	err := workflow.ExecuteActivity(
 		workflow.WithActivityOptions(ctx, findOptions(f.findQueue(), f.state.Unserved)),
 		FindArchived,
 		f.findInput(),
-	).Get(ctx, &found)
-	if found.Place != nil {
-		f.place = found.Place
-	}
-	return f.situation(ctx, err == nil).afterFind(&found, err)
+	).Get(ctx, found)
+	return found, err
 }
 
 func (f *fetch) findInput() FindArchivedInput {
@@ -109,32 +125,64 @@ func (f *fetch) mintToken(ctx workflow.Context) (*MintTokenResult, error) {
 // download downloads every file that is not in the archive yet, in parallel.
 func (f *fetch) download(ctx workflow.Context) next {
 	f.enter(ctx, workflows.PhaseArchiving, fmt.Sprintf("downloading %d file(s)", len(f.unfinished())))
-	if err := f.show(ctx); err != nil {
-		return f.situation(ctx, false).fail(err)
+	if f.showsDownload() {
+		if err := f.show(ctx); err != nil {
+			return f.situation(ctx, false).fail(err)
+		}
 	}
+	manifest := f.manifestOfOnlyFile(ctx)
 	var downloads []workflow.Future
 	for i, file := range f.files {
 		if f.isDone(file) {
 			continue
 		}
+		summary := fmt.Sprintf("file %d of %d", i+1, len(f.files))
+		if manifest != nil {
+			summary += ", with the manifest"
+		}
 		downloads = append(downloads, workflow.ExecuteActivity(
-			workflow.WithActivityOptions(ctx, transferOptions(f.account(), fmt.Sprintf("file %d of %d", i+1, len(f.files)))),
+			workflow.WithActivityOptions(ctx, transferOptions(f.account(), summary)),
 			DownloadRecording,
-			DownloadRecordingInput{Session: f.input.Session, File: file, Replaces: f.state.Replaces},
+			DownloadRecordingInput{Session: f.input.Session, File: file, Replaces: f.state.Replaces, Manifest: manifest},
 		))
 	}
 	progress := false
+	var written *WriteManifestResult
 	var errs []error
 	for _, future := range downloads {
-		var recording workflows.Recording
-		if err := future.Get(ctx, &recording); err != nil {
+		var downloaded DownloadRecordingResult
+		if err := future.Get(ctx, &downloaded); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		f.state.Done = append(f.state.Done, recording)
+		f.state.Done = append(f.state.Done, downloaded.Recording)
+		written = downloaded.Written
 		progress = true
 	}
-	return f.situation(ctx, len(errs) == 0).afterDownload(progress, errs...)
+	s := f.situation(ctx, len(errs) == 0)
+	if written != nil {
+		return s.afterWrite(&written.Result, nil)
+	}
+	return s.afterDownload(progress, errs...)
+}
+
+// showsDownload reports whether a download is shown by the search attribute. The first
+// one of a call's only file is not, unless the attribute shows a wait: that would cost
+// an action for the seconds until the outcome.
+func (f *fetch) showsDownload() bool {
+	return !f.fewEvents || len(f.files) > 1 || f.shown != workflows.PhaseChecking ||
+		f.state.DownloadFailures > 0 || f.state.TransientFailures > 0
+}
+
+// manifestOfOnlyFile returns the manifest that the download of a call's only file
+// writes, without the recording; nil if the manifest has to wait for a decision.
+func (f *fetch) manifestOfOnlyFile(ctx workflow.Context) *WriteManifestInput {
+	if !f.fewEvents || !f.now(ctx).archivesOnlyFile(f.files) {
+		return nil
+	}
+	input := f.manifestOf(f.newResult(ctx, workflows.OutcomeArchived, ""))
+	input.Unfinished, input.Result.FinishedAt = nil, time.Time{}
+	return &input
 }
 
 func (f *fetch) writeManifest(ctx workflow.Context) next {
@@ -142,15 +190,19 @@ func (f *fetch) writeManifest(ctx workflow.Context) next {
 	err := workflow.ExecuteActivity(
 		workflow.WithActivityOptions(ctx, archiveOptions(f.account(), "write the manifest: "+string(f.result.Outcome))),
 		WriteManifest,
-		WriteManifestInput{
-			Result:     *f.result,
-			BatchID:    f.input.BatchID,
-			Unfinished: f.unfinished(),
-			Evidence:   f.state.Evidence,
-			Replaces:   f.state.Replaces,
-		},
+		f.manifestOf(f.result),
 	).Get(ctx, &written)
 	return f.situation(ctx, err == nil).afterWrite(&written.Result, err)
+}
+
+func (f *fetch) manifestOf(result *workflows.FetchResult) WriteManifestInput {
+	return WriteManifestInput{
+		Result:     *result,
+		BatchID:    f.input.BatchID,
+		Unfinished: f.unfinished(),
+		Evidence:   f.state.Evidence,
+		Replaces:   f.state.Replaces,
+	}
 }
 
 func (f *fetch) isDone(file RemoteFile) bool { return isIn(f.state.Done, file.Source) }

@@ -113,6 +113,7 @@ func TestFirstStepsOfBackfillsHaveAQueueOfTheirOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, success("a.wav"))
+			h.notHere = true
 			row.request.Session = session
 			h.execute(row.request)
 			require.NoError(t, h.env.GetWorkflowError())

@@ -68,6 +68,7 @@ type fetch struct {
 	policy     workflows.FetchPolicy
 	callTime   time.Time
 	workflowID string
+	fewEvents  bool // see flow.go
 	v010       bool // it began under v0.1.0, see v010.go
 	state      State
 
@@ -87,6 +88,7 @@ type fetch struct {
 }
 
 func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
+	fewEvents := hasFewEvents(ctx)
 	info := workflow.GetInfo(ctx)
 	continued := info.ContinuedExecutionRunID != ""
 	err := input.validate(workflow.Now(ctx), continued)
@@ -103,6 +105,7 @@ func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
 		input:      input,
 		policy:     input.Policy.WithDefaults(),
 		workflowID: info.WorkflowExecution.ID,
+		fewEvents:  fewEvents,
 		view:       view{phase: workflows.PhaseChecking},
 	}
 	if f.callTime, err = input.CallTime(); err != nil {
@@ -128,6 +131,11 @@ func (f *fetch) situation(ctx workflow.Context, ordinary bool) situation {
 		f.v010 = beganUnderV010(ctx)
 	}
 	f.decisions++
+	return f.now(ctx)
+}
+
+// now is the situation between two decisions.
+func (f *fetch) now(ctx workflow.Context) situation {
 	return situation{
 		state:    f.state,
 		policy:   f.policy,

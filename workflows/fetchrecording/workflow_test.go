@@ -536,31 +536,6 @@ func TestPollMaxAloneLowersPollMin(t *testing.T) {
 	}
 }
 
-// The version of the code costs two events in a history; a million recordings
-// that are simply there are spared them.
-func TestOnlyAFetchThatWaitsRecordsItsVersion(t *testing.T) {
-	for name, row := range map[string]struct {
-		responses []response
-		recorded  bool
-	}{
-		"archived at once": {[]response{success("a.wav")}, false},
-		"after a wait":     {[]response{answered("media_in_progress"), success("a.wav")}, true},
-		"failed":           {[]response{answered("failed")}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, row.responses...)
-			h.env.OnGetVersion("after-v0.1.0", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.Version(1)).Maybe()
-			h.run(workflows.FetchPolicy{})
-			const recorded = "workflow.GetVersion_after-v0.1.0" // the SDK's name of the mocked call
-			if row.recorded {
-				h.env.AssertWorkflowCalled(t, recorded, "after-v0.1.0", workflow.DefaultVersion, workflow.Version(1))
-			} else {
-				h.env.AssertWorkflowNotCalled(t, recorded, "after-v0.1.0", workflow.DefaultVersion, workflow.Version(1))
-			}
-		})
-	}
-}
-
 func TestHistoryIsBounded(t *testing.T) {
 	for events, continues := range map[int]bool{8_000: false, 8_001: true} {
 		h := newHarness(t, answered("call_in_progress"), success("a.wav"))

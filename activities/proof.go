@@ -1,0 +1,67 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
+)
+
+// proofTimeout bounds the manifest that a download writes, like that of WriteManifest.
+const proofTimeout = time.Minute
+
+// proof is the manifest that a download writes; its input is nil if it writes none.
+type proof struct {
+	input *fetchrecording.WriteManifestInput
+	began time.Time
+}
+
+func newProof(input *fetchrecording.WriteManifestInput) *proof {
+	return &proof{input: input, began: time.Now()}
+}
+
+// add returns a recording that is in the archive with the manifest that proves it, if
+// that could be written. Whatever prevents it, the recording is not lost: the workflow
+// has WriteManifest try it, and decides by how that fails.
+func (p *proof) add(ctx context.Context, store *archive.Store, recording workflows.Recording) *fetchrecording.DownloadRecordingResult {
+	result := &fetchrecording.DownloadRecordingResult{Recording: recording}
+	if p.input == nil {
+		return result
+	}
+	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
+	defer cancel()
+	input := *p.input
+	input.Result.Recordings = []workflows.Recording{recording}
+	// By the Temporal server's clock, like the time at which the fetch began.
+	input.Result.FinishedAt = activity.GetInfo(ctx).StartedTime.Add(time.Since(p.began)).UTC()
+	written, err := prove(ctx, store, input)
+	if err != nil {
+		activity.GetLogger(ctx).Info("The manifest was not written with the download and will be tried again.", "error", err)
+		return result
+	}
+	result.Written = written
+	return result
+}
+
+// ofEarlierAttempt returns what an earlier attempt of the download stored and proved
+// before its worker was lost; nil if it did not.
+func (p *proof) ofEarlierAttempt(ctx context.Context, store *archive.Store, manifest *archive.Manifest, source string) *fetchrecording.DownloadRecordingResult {
+	if p.input == nil || !isOf(manifest, activity.GetInfo(ctx).WorkflowExecution) {
+		return nil
+	}
+	stored := recordingsFrom(store, manifest)
+	i := slices.IndexFunc(stored, func(r workflows.Recording) bool { return r.Source == source })
+	if i < 0 {
+		return nil
+	}
+	result := p.add(ctx, store, stored[i])
+	if result.Written == nil {
+		return nil
+	}
+	return result
+}
