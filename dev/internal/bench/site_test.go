@@ -162,23 +162,23 @@ func (s *site) addSession(bot string, inProgress int) workflows.Session {
 	}
 	script = append(script, simulator.Step{Status: simulator.StatusSuccess})
 	require.NoError(s.b, s.vendor.AddSession(simulator.Session{
-		BotID: bot, SessionID: id, Script: script, Files: []simulator.File{{Name: "call.wav", Raw: audio(serial)}},
+		BotID: bot, SessionID: id, Script: script, Files: []simulator.File{{Name: "call.wav", Raw: audio(serial, audioBytes)}},
 	}))
 	return workflows.Session{BotID: bot, SessionID: id}
 }
 
-// audio returns a WAV file.
-func audio(serial uint64) []byte {
+// audio returns a WAV file of so many bytes.
+func audio(serial uint64, size int) []byte {
 	const header = 44
-	raw := make([]byte, audioBytes)
+	raw := make([]byte, size)
 	copy(raw, "RIFF")
-	binary.LittleEndian.PutUint32(raw[4:], audioBytes-8)
+	binary.LittleEndian.PutUint32(raw[4:], uint32(size-8))
 	copy(raw[8:], "WAVEfmt ")
 	for i, value := range []uint32{16, 1 | 1<<16, 8000, 16000, 2 | 16<<16} {
 		binary.LittleEndian.PutUint32(raw[16+4*i:], value)
 	}
 	copy(raw[36:], "data")
-	binary.LittleEndian.PutUint32(raw[40:], audioBytes-header)
+	binary.LittleEndian.PutUint32(raw[40:], uint32(size-header))
 	binary.LittleEndian.PutUint64(raw[header:], serial)
 	return raw
 }
