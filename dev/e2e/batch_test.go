@@ -69,6 +69,10 @@ func TestBatchEndsWithAReportOfEverySession(t *testing.T) {
 	require.Equal(t, 60, result.Total.Sessions)
 	require.Zero(t, result.Total.NoOutcome)
 	require.Equal(t, h.upstream.Counts().API, result.Total.Calls)
+	progress, err := run.Progress(h.ctx)
+	require.NoError(t, err)
+	require.Equal(t, h.upstream.Counts().API, progress.Calls)
+	require.Equal(t, 48, progress.Outcomes[workflows.OutcomeArchived])
 
 	rows, total := h.report(result.Report)
 	require.Equal(t, "total", total[0])

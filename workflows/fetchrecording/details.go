@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/markdown"
@@ -60,11 +61,19 @@ func (f *fetch) show(ctx workflow.Context) error {
 		return nil
 	}
 	f.shown = f.phase
-	return workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueSet(string(f.phase)))
+	return f.upsert(ctx, workflows.SearchAttributePhase.ValueSet(string(f.phase)))
 }
 
-// clearPhase keeps a fetch that ends without an outcome from being found by the
-// phase that it was in.
+// upsert sets search attributes, and with them for nothing how many calls were spent.
+func (f *fetch) upsert(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
+	if f.fewEvents && f.state.StatusChecks > 0 {
+		updates = append(updates, workflows.SearchAttributeChecks.ValueSet(int64(f.state.StatusChecks)))
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+// clearPhase keeps a fetch whose input is invalid from being found by the phase that
+// its starter gave it.
 func clearPhase(ctx workflow.Context) {
 	_ = workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueUnset()) // It fails only without attributes.
 }
@@ -72,15 +81,18 @@ func clearPhase(ctx workflow.Context) {
 // showOutcome shows how the fetch ended.
 func (f *fetch) showOutcome(ctx workflow.Context, result *workflows.FetchResult) error {
 	f.phase, f.reason, f.over = workflows.FetchPhase(result.Outcome), result.Reason, true
+	if err := f.upsert(ctx, // Before the counts are those of the fetch that reached the outcome.
+		workflows.SearchAttributePhase.ValueSet(string(f.phase)),
+		workflows.SearchAttributeOutcome.ValueSet(string(result.Outcome)),
+	); err != nil {
+		return err
+	}
 	f.state.LastStatus, f.state.StatusChecks, f.state.Done = result.Status, result.StatusChecks, result.Recordings
 	if result.Source == workflows.SourceManifest {
 		f.notes = append(f.notes, fmt.Sprintf("Found in the manifest of another fetch, which finished at %s.", result.FinishedAt.UTC().Format(time.RFC3339)))
 	}
 	workflow.SetCurrentDetails(ctx, f.details())
-	return workflow.UpsertTypedSearchAttributes(ctx,
-		workflows.SearchAttributePhase.ValueSet(string(f.phase)),
-		workflows.SearchAttributeOutcome.ValueSet(string(result.Outcome)),
-	)
+	return nil
 }
 
 // addNote keeps a failure for the operator.

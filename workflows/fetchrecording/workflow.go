@@ -23,7 +23,7 @@ func Workflow(ctx workflow.Context, input Input) (*workflows.FetchResult, error)
 	if err != nil && !workflow.IsContinueAsNewError(err) && !beganUnderV010(ctx) {
 		f.phase, f.reason, f.over = "", "", true
 		workflow.SetCurrentDetails(ctx, f.details())
-		clearPhase(ctx)
+		_ = f.upsert(ctx, workflows.SearchAttributePhase.ValueUnset()) // It fails only without attributes.
 	}
 	if temporal.IsCanceledError(err) {
 		return nil, workflow.ErrCanceled
