@@ -21,10 +21,12 @@ func TestSecondDemoRunMakesNoUpstreamCalls(t *testing.T) {
 	first := startProcess(t, "dev", devBinary, environment{}, "--data", folder)
 	require.Zero(t, first.exitCode(ctx))
 	require.NotContains(t, first.stdout.String(), "Calls of the SmartAssist API in this run: 0,")
+	require.Regexp(t, `archived +6\n +had a manifest before +19\n`, first.stdout.String(), "it ends with a batch")
 
 	second := startProcess(t, "dev", devBinary, environment{}, "demo", "--data", folder)
 	require.Zero(t, second.exitCode(ctx))
 	require.Contains(t, second.stdout.String(), "Calls of the SmartAssist API in this run: 0, downloads: 0")
+	require.Regexp(t, `archived +0\n +had a manifest before +25\n`, second.stdout.String())
 	require.Equal(t, outcomeTable(t, first.stdout.String()), outcomeTable(t, second.stdout.String()))
 }
 

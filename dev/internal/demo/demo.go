@@ -1,5 +1,5 @@
 // Package demo shows the whole of callvault on the stack: nineteen sessions,
-// fetched by a real worker, and a table of how they ended.
+// fetched by a real worker, a table of how they ended, and a small batch.
 package demo
 
 import (
@@ -85,7 +85,14 @@ func show(ctx context.Context, s *stack.Stack, c client.Client, out io.Writer) e
 		return cause
 	}
 	printTable(out, s, fetched)
-	return judge(fetched)
+	if err := judge(fetched); err != nil {
+		return err
+	}
+	if err := showBatch(ctx, s, c, out, entries); err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	printEnd(out, s)
+	return nil
 }
 
 // startWorker runs a worker in this process, the same as ./worker runs, and

@@ -50,6 +50,10 @@ func printTable(out io.Writer, s *stack.Stack, fetched []Fetched) {
 			}
 		}
 	}
+}
+
+// printEnd says what the demonstration cost, and where to look.
+func printEnd(out io.Writer, s *stack.Stack) {
 	counts := s.Upstream.Counts()
 	fmt.Fprintf(out, "\nCalls of the SmartAssist API in this run: %d, downloads: %d\n", counts.API, counts.Media)
 	fmt.Fprintf(out, "Web UI: %s/namespaces/%s/workflows\n", s.Temporal.UIURL(), stack.Namespace)
