@@ -25,7 +25,7 @@ func RunBatch(ctx workflow.Context, req BatchRequest) (*BatchResult, error) {
 	result := new(BatchResult)
 	err = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), FetchRecordingsBatchWorkflowName, req).Get(ctx, result)
 	if err != nil {
-		return nil, childError(ctx, err)
+		return nil, childError(ctx, "batch", err)
 	}
 	return result, nil
 }

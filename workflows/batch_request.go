@@ -17,6 +17,10 @@ const (
 
 	// MaxBatchSessions bounds the rows of a batch's list.
 	MaxBatchSessions = 1_000_000
+
+	// The bounds of S3.
+	maxBucketBytes = 63
+	maxKeyBytes    = 1024
 )
 
 // BatchSession is one session of a batch.
@@ -133,6 +137,8 @@ func (r BatchRequest) validateSessions(now time.Time) error {
 		return errors.New("sessions and source are both given: remove one of them")
 	case r.Source != nil && (r.Source.Bucket == "" || r.Source.Key == ""):
 		return errors.New("source lacks its bucket or its key: give both")
+	case r.Source != nil && (len(r.Source.Bucket) > maxBucketBytes || len(r.Source.Key) > maxKeyBytes):
+		return fmt.Errorf("source cannot name an object: a bucket's name has at most %d bytes, and a key at most %d", maxBucketBytes, maxKeyBytes)
 	case len(r.Sessions) > MaxInlineSessions:
 		return fmt.Errorf("sessions are %d, more than %d: put the list into the archive, and give it as source", len(r.Sessions), MaxInlineSessions)
 	}

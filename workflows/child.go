@@ -29,7 +29,7 @@ func RunFetch(ctx workflow.Context, req FetchRequest) (*FetchResult, error) {
 		err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, FetchChildOptions(req)),
 			FetchRecordingWorkflowName, req).Get(ctx, result)
 		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			return resultOr(result, childError(ctx, err))
+			return resultOr(result, childError(ctx, "fetch", err))
 		}
 		err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, awaitFetchOptions),
 			ActivityAwaitFetch, req.Session).Get(ctx, result)
@@ -48,11 +48,11 @@ func resultOr(result *FetchResult, err error) (*FetchResult, error) {
 }
 
 // childError keeps the caller from ending as cancelled because somebody else
-// cancelled or terminated its child.
-func childError(ctx workflow.Context, err error) error {
+// cancelled or terminated its child, a fetch or a batch.
+func childError(ctx workflow.Context, child string, err error) error {
 	var terminated *temporal.TerminatedError
 	if ctx.Err() == nil && (temporal.IsCanceledError(err) || errors.As(err, &terminated)) {
-		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("the fetch ended without an outcome: %v", err), ErrorTypeNoOutcome, nil)
+		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("the %s ended without an outcome: %v", child, err), ErrorTypeNoOutcome, nil)
 	}
 	return err
 }

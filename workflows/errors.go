@@ -9,7 +9,7 @@ const (
 	// retry can succeed.
 	ErrorTypeRejected = "Rejected"
 
-	// ErrorTypeNoOutcome: [RunFetch] fails with it if its child was cancelled or
-	// terminated by somebody else.
+	// ErrorTypeNoOutcome: [RunFetch] and [RunBatch] fail with it if their child was
+	// cancelled or terminated by somebody else.
 	ErrorTypeNoOutcome = "NoOutcome"
 )

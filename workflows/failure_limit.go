@@ -83,14 +83,14 @@ func (l FailureLimit) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a number, or a string in the text form.
 func (l *FailureLimit) UnmarshalJSON(data []byte) error {
 	text := string(data)
+	if text == "0" || text == "null" {
+		*l = FailureLimit{}
+		return nil
+	}
 	if len(data) > 0 && data[0] == '"' {
 		if err := json.Unmarshal(data, &text); err != nil {
 			return err
 		}
-	}
-	if text == "0" || text == "null" {
-		*l = FailureLimit{}
-		return nil
 	}
 	limit, err := ParseFailureLimit(text)
 	if err != nil {

@@ -62,6 +62,8 @@ func jsonKind(err *json.UnmarshalTypeError) string {
 		return "number"
 	case reflect.Struct, reflect.Map:
 		return "object"
+	case reflect.Slice:
+		return "array"
 	default:
 		return err.Type.Kind().String()
 	}
