@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/callvault/callvault/internal/failure"
 )
 
 // The files of a batch in the archive, beside the bots' folders.
@@ -88,8 +92,13 @@ func (s *Store) OpenFile(ctx context.Context, key string) (io.ReadCloser, int64,
 	return object, info.Size, nil
 }
 
+// errNoRanges means that the store has sent something else than the part of an object that
+// was asked for. A proxy that removes the header Range does that too.
+var errNoRanges = failure.New(failure.ArchiveBlocked, "the store ignores the header Range: see docs/architecture.md for what callvault needs of a store")
+
 // ReadRange returns the bytes of the object key from one offset to before another. It
-// returns [ErrMissing] if there is no such object, and [ErrMismatch] if it is shorter.
+// returns [ErrMissing] if there is no such object, and [ErrMismatch] if it is shorter. The
+// caller bounds the range, which is kept in memory.
 func (s *Store) ReadRange(ctx context.Context, key string, from, to int64) ([]byte, error) {
 	if from >= to {
 		return nil, nil
@@ -98,17 +107,20 @@ func (s *Store) ReadRange(ctx context.Context, key string, from, to int64) ([]by
 	if err := options.SetRange(from, to-1); err != nil {
 		return nil, err
 	}
-	object, _, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, options)
+	object, _, header, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, options)
 	if isNotFound(err) {
 		return nil, fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrMissing)
 	}
-	if minio.ToErrorResponse(err).Code == "InvalidRange" {
+	if minio.ToErrorResponse(err).StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		return nil, fmt.Errorf("s3://%s/%s has less than %d bytes: %w", s.bucket, key, to, ErrMismatch)
 	}
 	if err != nil {
 		return nil, s.storeError("read", key, err)
 	}
 	defer object.Close()
+	if !strings.HasPrefix(header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)) {
+		return nil, fmt.Errorf("read s3://%s/%s from byte %d: %w", s.bucket, key, from, errNoRanges)
+	}
 	var content bytes.Buffer
 	n, err := io.Copy(&content, io.LimitReader(object, to-from))
 	if err != nil {

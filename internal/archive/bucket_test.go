@@ -45,6 +45,7 @@ func TestOnlyRefusalsAreAskedFor(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(row.status), func(t *testing.T) {
 			store, server := openStore(t)
+			setManifests(t, store, server, sessionsOfADay(0, 5)) // of which only the first is listed
 			server.Add(s3test.Rule{Operation: s3test.HeadBucket, Status: row.status, Code: "Any"})
 			err := store.EnsureBucket(t.Context())
 			require.ErrorContains(t, err, "check s3://recordings/")

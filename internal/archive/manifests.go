@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"path"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ func (s *Store) Manifests(ctx context.Context, sessions []workflows.Session) (ma
 		if err != nil {
 			return nil, err
 		}
-		day := path.Dir(path.Clean(folder)) + "/"
+		day := strings.TrimSuffix(folder, session.SessionID+"/")
 		days[day] = append(days[day], session)
 	}
 	for day, ofDay := range days {
@@ -58,15 +57,13 @@ func (s *Store) statManifests(ctx context.Context, day string, sessions []workfl
 
 // listManifests lists the objects of a day from the first of the sessions to the last.
 func (s *Store) listManifests(ctx context.Context, day string, sessions []workflows.Session, found map[workflows.Session]bool) error {
-	ctx, stop := context.WithCancel(ctx) // The listing ends with it.
-	defer stop()
 	wanted := make(map[string]workflows.Session, len(sessions))
 	for _, session := range sessions {
 		wanted[session.SessionID] = session
 	}
 	byID := func(a, b workflows.Session) int { return strings.Compare(a.SessionID, b.SessionID) }
 	first, last := slices.MinFunc(sessions, byID).SessionID, slices.MaxFunc(sessions, byID).SessionID
-	for object := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: day, Recursive: true, StartAfter: day + first}) {
+	for object := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: day, Recursive: true, StartAfter: day + first}) {
 		if object.Err != nil {
 			return s.storeError("list", day, object.Err)
 		}
@@ -76,7 +73,10 @@ func (s *Store) listManifests(ctx context.Context, day string, sessions []workfl
 		}
 		if session, ok := wanted[sessionID]; ok && name == ManifestName {
 			found[session] = true
+			if delete(wanted, sessionID); len(wanted) == 0 {
+				return nil
+			}
 		}
 	}
-	return nil
+	return ctx.Err() // A listing that is cancelled between two pages just ends.
 }

@@ -143,9 +143,11 @@ func (s *Store) reasonFor(ctx context.Context, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reasonTimeout)
 	defer cancel()
-	first, ok := <-s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{MaxKeys: 1})
-	if ok && remedyFor(minio.ToErrorResponse(first.Err).Code) != "" {
-		return first.Err
+	for first := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{MaxKeys: 1}) {
+		if remedyFor(minio.ToErrorResponse(first.Err).Code) != "" {
+			return first.Err
+		}
+		break // It would list the whole bucket, one object a request.
 	}
 	return err
 }

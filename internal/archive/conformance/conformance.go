@@ -47,6 +47,10 @@ func Run(t *testing.T, target Target) {
 	t.Run("the objects of another fetch's manifest are verified", target.verifiesOtherManifest)
 	t.Run("an invalid manifest is refused", target.refusesInvalidManifest)
 	t.Run("verify detects changes", target.verifies)
+	t.Run("a file of a batch is written and replaced", target.writesFiles)
+	t.Run("a file of a batch is created once", target.createsFileOnce)
+	t.Run("a part of a file is read", target.readsRanges)
+	t.Run("a list has pages and begins after a key", target.listsPages)
 }
 
 // newSession returns a session of its own for each test: a repeated run on the

@@ -1,6 +1,7 @@
 package s3test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -91,10 +92,7 @@ func metadataOf(header http.Header) map[string]string {
 	return metadata
 }
 
-func (b *bucket) get(request *Request) *reply {
-	if request.Header.Get("Range") != "" {
-		return refuse(http.StatusNotImplemented, "NotImplemented", "Range")
-	}
+func (b *bucket) get(request *Request, ignoreRange bool) *reply {
 	object := b.version(request.Key, request.Query.Get("versionId"))
 	if object == nil {
 		return refuse(http.StatusNotFound, "NoSuchKey", "the object does not exist")
@@ -108,7 +106,26 @@ func (b *bucket) get(request *Request) *reply {
 	for name, value := range object.Metadata {
 		header.Set(metadataPrefix+name, value)
 	}
-	return &reply{status: http.StatusOK, header: header, body: object.Body}
+	whole := &reply{status: http.StatusOK, header: header, body: object.Body}
+	if wanted := request.Header.Get("Range"); wanted != "" && !ignoreRange {
+		return whole.part(wanted)
+	}
+	return whole
+}
+
+// part returns the part of a reply that a header Range such as "bytes=0-99" names.
+func (p *reply) part(wanted string) *reply {
+	var from, to int
+	if n, err := fmt.Sscanf(wanted, "bytes=%d-%d", &from, &to); n != 2 || err != nil || from < 0 || to < from {
+		return refuse(http.StatusNotImplemented, "NotImplemented", "Range "+wanted)
+	}
+	if from >= len(p.body) {
+		return refuse(http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "the range begins behind the object's end")
+	}
+	to = min(to, len(p.body)-1)
+	p.header.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, len(p.body)))
+	p.status, p.body = http.StatusPartialContent, p.body[from:to+1]
+	return p
 }
 
 func (o *Object) header(checksum bool) http.Header {

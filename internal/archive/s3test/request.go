@@ -109,7 +109,7 @@ func (s *Server) do(r *http.Request, request *Request, body *body) *reply {
 	case ListMultipartUploads:
 		return s.listUploads(request)
 	case HeadObject, GetObject:
-		return bucket.get(request)
+		return bucket.get(request, s.IgnoreRange)
 	case PutObject:
 		return s.putObject(bucket, request, body)
 	case CopyObject:

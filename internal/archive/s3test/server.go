@@ -23,6 +23,9 @@ type Server struct {
 	// AcceptUnchecked accepts bodies without a SHA-256, as other clients may send
 	// them. Set it before the first request. Defaults to false.
 	AcceptUnchecked bool
+	// IgnoreRange sends the whole object, whatever part is asked for. Set it before the
+	// first request. Defaults to false.
+	IgnoreRange bool
 
 	mu       sync.Mutex
 	buckets  map[string]*bucket

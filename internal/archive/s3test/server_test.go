@@ -126,3 +126,34 @@ func TestUnknownRequestIsRefused(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 	require.Contains(t, body, "NoSuchBucket")
 }
+
+func TestPartOfAnObjectIsSent(t *testing.T) {
+	for _, row := range []struct {
+		wanted string
+		status int
+		body   string
+	}{
+		{"bytes=0-0", 206, "t"},
+		{"bytes=1-3", 206, "hre"},
+		{"bytes=4-99", 206, "e"},
+		{"bytes=5-5", 416, "InvalidRange"},
+		{"bytes=3-1", 501, "NotImplemented"},
+		{"bytes=-1", 501, "NotImplemented"},
+		{"bytes=1-", 501, "NotImplemented"},
+	} {
+		server := s3test.New(t, "b")
+		server.Set("b", "k", s3test.Object{Body: []byte("three")})
+		status, body := send(t, server, http.MethodGet, "/b/k", "", "Range", row.wanted)
+		require.Equal(t, row.status, status, row.wanted)
+		require.Contains(t, body, row.body, row.wanted)
+		if status == http.StatusPartialContent {
+			require.Equal(t, row.body, body)
+		}
+	}
+	ignoring := s3test.New(t, "b")
+	ignoring.IgnoreRange = true
+	ignoring.Set("b", "k", s3test.Object{Body: []byte("three")})
+	status, body := send(t, ignoring, http.MethodGet, "/b/k", "", "Range", "bytes=1-3")
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "three", body)
+}
