@@ -80,7 +80,8 @@ func (s *Store) writeFile(ctx context.Context, key string, body io.Reader, lengt
 }
 
 // OpenFile returns the content of the object key, which need not be a file of a batch,
-// and its length in bytes. It returns [ErrMissing] if there is none.
+// and its length in bytes. It returns [ErrMissing] if there is none. The content ends with
+// a failure of the archive if the connection does.
 func (s *Store) OpenFile(ctx context.Context, key string) (io.ReadCloser, int64, error) {
 	object, info, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
 	if isNotFound(err) {
@@ -89,7 +90,23 @@ func (s *Store) OpenFile(ctx context.Context, key string) (io.ReadCloser, int64,
 	if err != nil {
 		return nil, 0, s.storeError("read", key, err)
 	}
-	return object, info.Size, nil
+	return &openFile{object, s, key}, info.Size, nil
+}
+
+// openFile is an object that is read. An error of its connection tells of the store, and
+// not of the object: whoever reads it must not take it for a bad list.
+type openFile struct {
+	io.ReadCloser
+	store *Store
+	key   string
+}
+
+func (f *openFile) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
+	if err == io.EOF { //nolint:errorlint // Readers return it as it is.
+		return n, err
+	}
+	return n, f.store.storeError("read", f.key, err)
 }
 
 // errNoRanges means that the store has sent something else than the part of an object that

@@ -36,8 +36,12 @@ func TestFilesOfABatchAreBesideTheBots(t *testing.T) {
 // writers are the two ways to write a file of a batch.
 func writers(store *archive.Store) map[string]func(t *testing.T, body io.Reader, length int64) error {
 	return map[string]func(t *testing.T, body io.Reader, length int64) error{
-		"write":  func(t *testing.T, body io.Reader, length int64) error { return store.WriteFile(t.Context(), planKey, text, body, length) },
-		"create": func(t *testing.T, body io.Reader, length int64) error { return store.CreateFile(t.Context(), planKey, text, body, length) },
+		"write": func(t *testing.T, body io.Reader, length int64) error {
+			return store.WriteFile(t.Context(), planKey, text, body, length)
+		},
+		"create": func(t *testing.T, body io.Reader, length int64) error {
+			return store.CreateFile(t.Context(), planKey, text, body, length)
+		},
 	}
 }
 
@@ -261,6 +265,22 @@ func TestStoreThatIgnoresRangesIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFileThatIsCutOffIsReadAgain(t *testing.T) {
+	store, server := openStore(t)
+	server.Set(bucket, planKey, s3test.Object{Body: contentOf(100)})
+	server.Add(s3test.Rule{
+		Operation: s3test.GetObject,
+		Body:      func(body []byte) []byte { return body[:40] },
+		Header:    func(header http.Header) { header.Set("Content-Length", strconv.Itoa(100)) },
+	})
+	reader, _, err := store.OpenFile(t.Context(), planKey)
+	require.NoError(t, err)
+	defer reader.Close()
+	read, err := io.ReadAll(reader)
+	requireUnavailable(t, err, "read s3://recordings/"+planKey)
+	require.Equal(t, contentOf(100)[:40], read)
 }
 
 func TestRangeThatIsCutOffIsReadAgain(t *testing.T) {

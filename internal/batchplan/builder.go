@@ -2,6 +2,7 @@ package batchplan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -28,7 +29,6 @@ type Builder struct {
 	bots  []string
 	byBot map[string][]entry
 	users []byte
-	added int
 }
 
 // entry is a session: its id in binary, and where its user id is.
@@ -41,8 +41,13 @@ type entry struct {
 // NewBuilder returns a builder without sessions.
 func NewBuilder() *Builder { return &Builder{byBot: make(map[string][]entry)} }
 
-// Add adds a valid session. It fails if the batch has too many bots or user ids.
+// Add adds a valid session. It fails if the batch has too many bots or user ids, and then
+// leaves the builder as it is.
 func (b *Builder) Add(session workflows.BatchSession) error {
+	e := entry{user: uint32(len(b.users)), size: uint16(len(session.UserID))} //nolint:gosec // bounded below, and a user id has at most 512 bytes
+	if err := e.setID(session.SessionID); err != nil {
+		return err
+	}
 	entries, known := b.byBot[session.BotID]
 	switch {
 	case !known && len(b.bots) == MaxBots:
@@ -52,14 +57,8 @@ func (b *Builder) Add(session workflows.BatchSession) error {
 	case !known:
 		b.bots = append(b.bots, session.BotID)
 	}
-	var e entry
-	if _, err := hex.Decode(e.id[:], []byte(session.SessionID)); err != nil {
-		return fmt.Errorf("sessionId %.80q: %w", session.SessionID, err)
-	}
-	e.user, e.size = uint32(len(b.users)), uint16(len(session.UserID)) //nolint:gosec // bounded above, and a user id has at most 512 bytes
 	b.users = append(b.users, session.UserID...)
 	b.byBot[session.BotID] = append(entries, e)
-	b.added++
 	return nil
 }
 
@@ -104,8 +103,20 @@ func (b *Builder) Build(now time.Time, retention time.Duration) *Plan {
 // purgedLast moves the sessions that are older than a time behind the others: nothing may
 // be left of them, while the next ones can still be had.
 func purgedLast(entries []entry, oldest time.Time) []entry {
-	kept, _ := slices.BinarySearchFunc(entries, oldest.Unix(), func(e entry, at int64) int { return int(e.unix() - at) })
-	return slices.Concat(entries[kept:], entries[:kept])
+	kept, _ := slices.BinarySearchFunc(entries, oldest.Unix(), func(e entry, at int64) int { return cmp.Compare(e.unix(), at) })
+	slices.Reverse(entries[:kept]) // The three of them rotate the entries in place.
+	slices.Reverse(entries[kept:])
+	slices.Reverse(entries)
+	return entries
+}
+
+func (e *entry) setID(sessionID string) error {
+	if hex.DecodedLen(len(sessionID)) == len(e.id) {
+		if _, err := hex.Decode(e.id[:], []byte(sessionID)); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("sessionId %.80q is malformed: want 24 hexadecimal digits", sessionID)
 }
 
 // unix returns the time that the session's id carries.

@@ -2,7 +2,6 @@ package batchplan
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/callvault/callvault/workflows"
@@ -23,10 +22,10 @@ func ReadRows(botID string, text []byte, at int64, most int) ([]Row, error) {
 	var rows []Row
 	for len(rows) < most {
 		line, rest, whole := bytes.Cut(text, []byte("\n"))
-		if !whole {
-			if len(line) >= MaxLineBytes {
-				return nil, errors.New("the plan of the batch is not valid: a line is too long")
-			}
+		switch {
+		case len(line) >= MaxLineBytes:
+			return nil, fmt.Errorf("the plan of the batch is not valid at byte %d: the line is too long", at)
+		case !whole:
 			return rows, nil
 		}
 		sessionID, userID, _ := bytes.Cut(line, []byte(" "))

@@ -44,14 +44,25 @@ func ReadRecord(ctx context.Context, store *archive.Store, batchID string) (*Rec
 	defer object.Close()
 	body, err := io.ReadAll(io.LimitReader(object, maxRecordBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("read s3://%s/%s: %w", store.Bucket(), key, err)
+		return nil, err
 	}
-	var record Record
-	if err = json.Unmarshal(body, &record); err == nil && (record.Plan.Key == "" || record.Request.BatchID != batchID) {
-		err = errors.New("it is not that of the batch")
-	}
+	record, err := decodeRecord(body, batchID)
 	if err != nil {
 		return nil, fmt.Errorf("the record s3://%s/%s is not valid: %w", store.Bucket(), key, err)
+	}
+	return record, nil
+}
+
+func decodeRecord(body []byte, batchID string) (*Record, error) {
+	if len(body) > maxRecordBytes {
+		return nil, fmt.Errorf("it has more than %d bytes", maxRecordBytes)
+	}
+	var record Record
+	if err := json.Unmarshal(body, &record); err != nil {
+		return nil, err
+	}
+	if record.Plan.Key == "" || record.Request.BatchID != batchID {
+		return nil, errors.New("it is not that of the batch")
 	}
 	return &record, nil
 }
