@@ -103,7 +103,7 @@ type openFile struct {
 
 func (f *openFile) Read(p []byte) (int, error) {
 	n, err := f.ReadCloser.Read(p)
-	if err == io.EOF { //nolint:errorlint // Readers return it as it is.
+	if err == io.EOF {
 		return n, err
 	}
 	return n, f.store.storeError("read", f.key, err)

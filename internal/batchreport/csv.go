@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/callvault/callvault/workflows"
 )
@@ -28,7 +29,7 @@ type CSV struct {
 
 // NewCSV writes the header to w.
 func NewCSV(w io.Writer) (*CSV, error) {
-	c := &CSV{writer: csv.NewWriter(w)}
+	c := &CSV{Count: newCount(), writer: csv.NewWriter(w)}
 	return c, c.writer.Write(columns)
 }
 
@@ -40,8 +41,8 @@ func (c *CSV) Write(row Row) error {
 		keys, digests = append(keys, file.Key), append(digests, file.SHA256)
 	}
 	return c.writer.Write([]string{
-		row.BotID, row.SessionID, timeText(row.CallTime), string(row.Outcome), safeCell(row.Reason), strconv.Itoa(len(row.Files)),
-		strings.Join(keys, ";"), strconv.FormatInt(row.bytes(), 10), strings.Join(digests, ";"), strconv.Itoa(row.StatusChecks),
+		row.BotID, row.SessionID, timeText(row.CallTime), safeCell(string(row.Outcome)), safeCell(row.Reason), strconv.Itoa(len(row.Files)),
+		safeCell(strings.Join(keys, ";")), strconv.FormatInt(row.bytes(), 10), strings.Join(digests, ";"), strconv.Itoa(row.StatusChecks),
 		timeText(row.StartedAt), timeText(row.FinishedAt),
 	})
 }
@@ -84,9 +85,14 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// formulaStarts are the characters with which a spreadsheet begins a formula, or which it
+// drops before one; the last four are full-width forms of the first.
+const formulaStarts = "=+-@\t\r\n＝＋－＠"
+
 // safeCell keeps a spreadsheet from taking a text of the vendor for a formula.
 func safeCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	first, _ := utf8.DecodeRuneInString(text)
+	if text != "" && strings.ContainsRune(formulaStarts, first) {
 		return "'" + text
 	}
 	return text

@@ -18,7 +18,7 @@ func NewJSON(w io.Writer, batchID string) (*JSON, error) {
 		return nil, err
 	}
 	_, err = io.WriteString(w, `{"batchId": `+string(id)+`, "rows": [`)
-	return &JSON{w: w}, err
+	return &JSON{Count: newCount(), w: w}, err
 }
 
 // Write writes a row.

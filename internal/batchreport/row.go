@@ -61,11 +61,12 @@ func rowOf(session workflows.Session, manifest *archive.Manifest) Row {
 // Count adds rows up.
 type Count struct{ Total workflows.ReportTotal }
 
+func newCount() Count {
+	return Count{Total: workflows.ReportTotal{Outcomes: make(map[workflows.Outcome]int)}}
+}
+
 // Add counts a row.
 func (c *Count) Add(row Row) {
-	if c.Total.Outcomes == nil {
-		c.Total.Outcomes = make(map[workflows.Outcome]int)
-	}
 	c.Total.Sessions++
 	if row.Outcome == "" {
 		c.Total.NoOutcome++

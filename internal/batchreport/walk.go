@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/batchplan"
@@ -12,7 +13,8 @@ import (
 )
 
 const (
-	// concurrent bounds the manifests that are read at once.
+	// concurrent bounds the sessions that are looked at before their turn, and with them
+	// the memory: a manifest has at most 1 MiB.
 	concurrent = 32
 
 	// pageBytes is how much of the plan is read at once, some 2,000 sessions.
@@ -30,13 +32,16 @@ type Unfinished struct {
 type Explain func(ctx context.Context, session workflows.Session, bot int, at int64) (Unfinished, error)
 
 // Walk passes the row of each session of the plan to each, in the plan's order, until one of
-// them fails. unfinished is nil if the session has a manifest.
+// them fails. unfinished is nil if the session has a manifest. Nothing of it goes on when it
+// returns.
 func Walk(ctx context.Context, store *archive.Store, plan batch.Plan, explain Explain, each func(row Row, unfinished *Unfinished) error) error {
 	ctx, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
 	defer stop()
-	looked := make(chan chan look, concurrent)
+	looked := make(chan chan look, concurrent-1) // The first one is waited for below.
 	failed := make(chan error, 1)
-	go func() {
+	running.Go(func() {
 		defer close(looked)
 		failed <- sessions(ctx, store, plan, func(bot int, row batchplan.Row) error {
 			result := make(chan look, 1)
@@ -45,10 +50,10 @@ func Walk(ctx context.Context, store *archive.Store, plan batch.Plan, explain Ex
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			go func() { result <- lookAt(ctx, store, explain, bot, row) }()
+			running.Go(func() { result <- lookAt(ctx, store, explain, bot, row) })
 			return nil
 		})
-	}()
+	})
 	for result := range looked {
 		found := <-result
 		if found.err != nil {
