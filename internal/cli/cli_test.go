@@ -24,8 +24,9 @@ const (
 
 // commands and groups of them are all there are, as they are called.
 var (
-	groups   = [][]string{{}, {"config"}, {"budget"}}
-	commands = [][]string{{"fetch"}, {"setup"}, {"config", "check"}, {"budget", "show"}, {"budget", "pause"}, {"budget", "resume"}, {"budget", "set"}}
+	groups   = [][]string{{}, {"config"}, {"budget"}, {"batch"}}
+	commands = [][]string{{"fetch"}, {"setup"}, {"config", "check"}, {"budget", "show"}, {"budget", "pause"}, {"budget", "resume"}, {"budget", "set"},
+		{"batch", "start"}, {"batch", "list"}, {"batch", "status"}, {"batch", "pause"}, {"batch", "resume"}, {"batch", "cancel"}, {"batch", "retry"}, {"batch", "report"}}
 )
 
 // outcome is what a user or a script sees of a run.
@@ -91,6 +92,20 @@ func TestWrongUsageSaysWhatToChange(t *testing.T) {
 		"a negative priority":              {fetch("--priority", "-1"), []string{"priority -1 is out of bounds"}},
 		"shortest wait above longest":      {fetch("--poll-min", "2h", "--poll-max", "1h"), []string{"pollMin (2h0m0s) is longer", "swap them"}},
 		"a flag that is not true or false": {fetch("--wait=perhaps"), []string{"--wait", "--help"}},
+		"a batch without a list":           {[]string{"batch", "start"}, []string{"no list is given: give --file FILE"}},
+		"a batch's id with a slash":        {[]string{"batch", "start", "--file", "-", "--id", "a/b"}, []string{`batchId "a/b" is malformed`}},
+		"an empty batch's id":              {[]string{"batch", "start", "--file", "-", "--id="}, []string{"batchId is empty"}},
+		"a limit of no failures":           {[]string{"batch", "start", "--file", "-", "--max-failures", "0"}, []string{"--max-failures", "from 1% to 100%"}},
+		"a batch's priority of zero":       {[]string{"batch", "start", "--file", "-", "--priority", "0"}, []string{"--priority 0 is out of bounds"}},
+		"a batch's policy":                 {[]string{"batch", "start", "--file", "-", "--give-up-after", "720000h"}, []string{"giveUpAfter", "at most 7 years"}},
+		"a dry run that waits":             {[]string{"batch", "start", "--file", "-", "--dry-run", "--wait"}, []string{"--wait and --dry-run exclude each other"}},
+		"no batch":                         {[]string{"batch", "status"}, []string{"want the ID of one batch, got 0", "batch list --all"}},
+		"two batches":                      {[]string{"batch", "cancel", "a", "b"}, []string{"want the ID of one batch, got 2"}},
+		"a malformed batch":                {[]string{"batch", "pause", "a b"}, []string{`batchId "a b" is malformed`}},
+		"an unknown batch command":         {[]string{"batch", "stop"}, []string{`unknown command "stop"`}},
+		"a reason beyond reason":           {[]string{"batch", "pause", "b1", "--reason", strings.Repeat("r", 201)}, []string{"reason has 201 bytes"}},
+		"a report as text":                 {[]string{"batch", "report", "b1", "--output", "text"}, []string{"want csv or json"}},
+		"a retry without limit":            {[]string{"batch", "retry", "b1", "--max-failures", "none"}, []string{"--max-failures"}},
 		"a misspelt subcommand of help":    {[]string{"fetch", "help"}, []string{`unexpected argument "help"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +131,11 @@ func TestEveryCommandShowsAnExample(t *testing.T) {
 			require.Contains(t, got.stdout, "Examples:\n  ", command)
 			require.NotContains(t, got.stdout, "completion", "every command that is shown is one of ours")
 			if i >= len(groups) {
-				require.Contains(t, got.stdout, "--output text|json", command)
+				forms := "text|json"
+				if slices.Equal(command, []string{"batch", "report"}) {
+					forms = "csv|json"
+				}
+				require.Contains(t, got.stdout, "--output "+forms, command)
 			}
 		}
 	}
@@ -158,6 +177,8 @@ func TestUnreachableTemporalIsNamedInBoundedTime(t *testing.T) {
 	for _, args := range [][]string{
 		{"fetch", "--bot", bot, "--session", session, "--wait", "--output", "json"},
 		{"setup"},
+		{"batch", "list"},
+		{"batch", "status", "b1"},
 	} {
 		t.Run(args[0], func(t *testing.T) {
 			noTemporal(t)
