@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +18,7 @@ import (
 	"github.com/callvault/callvault/internal/batchplan"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/batch"
 )
 
 const (
@@ -251,28 +251,28 @@ func runningBudgets(command *cobra.Command, names []string) map[string]workflows
 func dryRunText(r dryRunResult, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "dry run of batch %s for account %s: nothing is started or stored\n", r.BatchID, r.Account)
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	line := func(name string, n int) { fmt.Fprintf(table, "  %s\t  %s\t\n", name, count(n)) }
+	var rows []batch.Row
+	line := func(name string, n int) { rows = append(rows, batch.Row{Name: name, Sessions: n}) }
 	line("rows", r.Rows)
 	line("invalid", r.Invalid)
 	line("duplicates", r.Duplicates)
 	line("sessions", r.Sessions)
 	for _, part := range r.Months {
-		line("of "+part.Name, part.Sessions)
+		line("  of "+part.Name, part.Sessions)
 	}
 	for _, part := range r.Ages {
-		line(part.Name, part.Sessions)
+		line("  "+part.Name, part.Sessions)
 	}
 	line("have a manifest already", r.Found)
 	line("calls needed, at least", r.Calls)
-	_ = table.Flush() // It writes to memory.
+	b.WriteString(countsText(rows))
 	if r.Calls == 0 {
 		fmt.Fprintln(&b, "  every session has a manifest: nothing is left to do")
 		return b.String()
 	}
 	fmt.Fprintf(&b, "  done at about %s (in %s), if nothing else uses the call budget\n", minute(r.DoneAt), max(0, r.DoneAt.Sub(now)).Round(time.Second))
 	for _, budget := range r.Budgets[:min(len(r.Budgets), maxShownLosses)] {
-		fmt.Fprintf(&b, "    budget %s: %s calls at %.0f an hour, by %s\n", budget.Budget, count(budget.Calls), budget.PerHour, limitsText(budget))
+		fmt.Fprintf(&b, "    budget %s: %s calls at %s an hour, by %s\n", budget.Budget, count(budget.Calls), count(int(budget.PerHour+0.5)), limitsText(budget))
 	}
 	if more := len(r.Budgets) - maxShownLosses; more > 0 {
 		fmt.Fprintf(&b, "    and %d more budgets: see --output json\n", more)

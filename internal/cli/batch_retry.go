@@ -24,7 +24,10 @@ func newBatchRetry() *cobra.Command {
 			"The accounts are those of the worker's configuration. --max-failures, --priority and\n" +
 			"the flags of the policy replace what was kept; without them that holds again.\n\n" +
 			"Exit code: 0 started or, with --wait, every session is archived, 1 not started or, with\n" +
-			"--wait, one is not archived, 2 wrong usage or configuration, or the batch is running,\n130 interrupted.",
+			"--wait, one is not archived, 2 wrong usage or configuration, or the batch is running,\n130 interrupted.\n\n" +
+			"The same with the temporal CLI, for a list that batch start has stored:\n" +
+			"  temporal workflow start --type " + workflows.FetchRecordingsBatchWorkflowName + " --task-queue " + workflows.TaskQueue + " --workflow-id " + workflows.BatchWorkflowID("ID") + " \\\n" +
+			"    --input '{\"source\": {\"bucket\": \"recordings\", \"key\": \"batches/ID/sessions.ndjson\"}, \"refetch\": true}'",
 		Example: "  " + exampleBatch("retry "+exampleBatchID+" --wait"),
 		Args:    oneBatch,
 	}

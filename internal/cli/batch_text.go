@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -18,11 +17,7 @@ func batchText(p workflows.BatchProgress, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "batch %s: %s\n", p.BatchID, phaseText(p))
 	if p.Sessions > 0 {
-		table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-		for _, row := range batch.Rows(p.BatchCounts) {
-			fmt.Fprintf(table, "  %s\t  %s\t\n", row.Name, count(row.Sessions))
-		}
-		_ = table.Flush() // It writes to memory.
+		b.WriteString(countsText(batch.Rows(p.BatchCounts)))
 		fmt.Fprintf(&b, "  %s\n", endedText(p, now))
 		fmt.Fprintf(&b, "  calls of the vendor's API: %s", count(p.Calls))
 		if p.Duplicates > 0 {
@@ -111,6 +106,19 @@ func batchResultText(r *workflows.BatchResult) string {
 	}
 	fmt.Fprintf(&b, "  from %s to %s\n", utc(r.StartedAt), utc(r.FinishedAt))
 	fmt.Fprintf(&b, "  report: s3://%s/%s\n", r.Report.Bucket, r.Report.Key)
+	return b.String()
+}
+
+// countsText is a table of names and numbers.
+func countsText(rows []batch.Row) string {
+	names, numbers := 0, 0
+	for _, row := range rows {
+		names, numbers = max(names, len(row.Name)), max(numbers, len(count(row.Sessions)))
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		fmt.Fprintf(&b, "  %-*s  %*s\n", names, row.Name, numbers, count(row.Sessions))
+	}
 	return b.String()
 }
 
