@@ -16,6 +16,7 @@ func TestCommandRegistersEveryAttribute(t *testing.T) {
 		" --name CallvaultBatch --type Keyword"+
 		" --name CallvaultBot --type Keyword"+
 		" --name CallvaultCallTime --type Datetime"+
+		" --name CallvaultChecks --type Int"+
 		" --name CallvaultOutcome --type Keyword"+
 		" --name CallvaultPhase --type Keyword",
 		searchattr.Command("default", workflows.SearchAttributeTypes()))
