@@ -104,6 +104,21 @@ func (b *budget) reserve(answer callbudget.Answer, offered time.Time) *reservati
 	return &reservation{grant{answer.Slot, offered.Add(answer.In)}, best, answer.Want}
 }
 
+// grantMore gives the further slots of an answer, which was received at a time, to the calls
+// that wait for them.
+func (b *budget) grantMore(answer callbudget.Answer, received time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, more := range answer.More {
+		w := b.fitting(more.Want)
+		if w == nil {
+			go b.client.Report(context.Background(), b.served, callbudget.CallReport{BotID: more.Want.BotID, Slot: more.Slot, Result: callbudget.Unused})
+			continue
+		}
+		w.granted <- grant{&more.Slot, received.Add(answer.In + more.Slot.At.Sub(answer.Slot.At))}
+	}
+}
+
 // fitting returns the call that fits a want best, and lets it wait no longer.
 func (b *budget) fitting(want callbudget.Want) *waiter {
 	var best *waiter

@@ -115,12 +115,24 @@ func (b *budget) next() (next wanted, better <-chan struct{}) {
 		}
 	}
 	b.number++
-	return wanted{wants, b.number}, b.better
+	return wanted{wants, b.heldOf(wants), b.number}, b.better
+}
+
+// heldOf counts the calls that wait for each of some wants.
+func (b *budget) heldOf(wants []callbudget.Want) []int {
+	held := make([]int, len(wants))
+	for _, w := range b.waiters {
+		if i := slices.Index(wants, w.want); i >= 0 && held[i] < callbudget.MaxHeld {
+			held[i]++
+		}
+	}
+	return held
 }
 
 // wanted is what one request asks for.
 type wanted struct {
 	wants  []callbudget.Want
+	held   []int
 	number int
 }
 
@@ -165,13 +177,14 @@ func (b *budget) ask(next wanted) error {
 			return err
 		}
 		received := time.Now()
+		b.grantMore(answer, received)
 		time.Sleep(answer.TakeIn)
 		if taking = b.reserve(answer, received); taking == nil {
 			return nil // A slot that nobody takes is given back.
 		}
 		next, _ = b.next()
 		if b.load.isFull() {
-			next.wants = nil
+			next.wants, next.held = nil, nil
 		}
 	}
 }
@@ -187,6 +200,7 @@ func (b *budget) exchange(next wanted, taking *reservation) (answer callbudget.A
 		Worker:       b.client.worker,
 		Number:       next.number,
 		Wants:        next.wants,
+		Held:         next.held,
 		Takes:        true,
 		Patience:     patience,
 		Configured:   b.served.Budget.Windows,

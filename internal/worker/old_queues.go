@@ -24,7 +24,7 @@ func (q *queues) addOld(s *served, blocks *blockLog) {
 	register(q.addActivities(fetchrecording.TransferTaskQueue(""), q.transfers, 1, observed), fetchrecording.DownloadRecording, s.download.Execute)
 	for _, a := range s.accounts.Accounts {
 		for _, botID := range a.BotIDs {
-			register(q.addSlots(fetchrecording.OldSlotTaskQueue(botID)), fetchrecording.MintToken, s.mint.Execute)
+			register(q.addSlots(fetchrecording.OldSlotTaskQueue(botID), heldCalls), fetchrecording.MintToken, s.mint.Execute)
 		}
 	}
 }

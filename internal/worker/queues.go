@@ -49,8 +49,10 @@ const (
 	busyPollers = 2
 
 	// heldCalls bounds the calls of one queue that a worker holds while they wait for a
-	// slot: one that gets the next, and one after it.
-	heldCalls = 2
+	// slot: one that gets the next, and one after it. Of a budget that is faster than the
+	// messages to it, up to heldOfFast, which get their slots by one message.
+	heldCalls  = 2
+	heldOfFast = 20
 )
 
 // queues are the workers of the SDK, one for each task queue that the process serves.
@@ -175,10 +177,10 @@ func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 			register(first, batch.PrepareBatch, s.prepareBatch.Execute)
 		}
 		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
-			register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level)), fetchrecording.MintToken, s.mint.Execute)
+			register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level), held(a.Budget)), fetchrecording.MintToken, s.mint.Execute)
 		}
 		for lane := 1; lane <= callbudget.Lanes; lane++ {
-			register(q.addSlots(fetchrecording.LaneTaskQueue(botID, lane)), fetchrecording.MintToken, s.mint.Execute)
+			register(q.addSlots(fetchrecording.LaneTaskQueue(botID, lane), held(a.Budget)), fetchrecording.MintToken, s.mint.Execute)
 		}
 	}
 }
@@ -203,10 +205,20 @@ func (q *queues) addActivities(queue string, concurrent, pollers int, intercepto
 	})
 }
 
-// addSlots adds a queue of calls that wait for a slot.
-func (q *queues) addSlots(queue string) sdkworker.Worker {
+// held returns how many calls of a queue are held: what the budget takes in a tenth of a
+// second.
+func held(budget account.Budget) int {
+	held := heldOfFast
+	for _, window := range budget.Windows {
+		held = min(held, int(float64(window.Calls)/window.Span.Seconds()/10))
+	}
+	return max(held, heldCalls)
+}
+
+// addSlots adds a queue of calls that wait for a slot, so many of which are held.
+func (q *queues) addSlots(queue string, held int) sdkworker.Worker {
 	w := sdkworker.New(q.client, queue, sdkworker.Options{
-		MaxConcurrentActivityExecutionSize: heldCalls,
+		MaxConcurrentActivityExecutionSize: held,
 		MaxConcurrentActivityTaskPollers:   1,
 		DisableEagerActivities:             true, // They would pass the calls that wait in the queue.
 		DisableWorkflowWorker:              true,

@@ -26,7 +26,7 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 	}
 	switch {
 	case len(ask.Wants) == 0 && ask.Took.IsZero() || len(ask.Wants) > MaxWants || ask.Worker == "" || len(ask.Worker) > maxNameBytes ||
-		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > MaxWants || len(ask.WaitingInLanes) > MaxWants || !areValid(ask.Wants):
+		ask.Patience <= 0 || ask.Patience > maxPatience || len(ask.Waiting) > MaxWants || len(ask.WaitingInLanes) > MaxWants || !areValid(ask.Wants) || !areCounts(ask.Held, len(ask.Wants)):
 		return errors.New("an ask needs a worker, up to 100 wants with levels from 1 to 10, none only if it takes a slot, and how long it waits, at most 10 minutes")
 	case !ask.Took.IsZero():
 		if !b.state.isOffered(ask.Worker, ask.Took) {
@@ -40,8 +40,11 @@ func (b *budget) admit(ask Ask, now time.Time) error {
 	return nil
 }
 
-// MaxWants bounds the wants of an ask.
-const MaxWants = 100
+// MaxWants bounds the wants of an ask, and MaxHeld the calls of each that it counts.
+const (
+	MaxWants = 100
+	MaxHeld  = 100
+)
 
 // Other bounds of messages.
 const (
@@ -54,6 +57,11 @@ func areValid(wants []Want) bool {
 	return !slices.ContainsFunc(wants, func(w Want) bool {
 		return w.Level < FrontLevel || w.Level > LastLevel || len(w.BotID) > maxNameBytes || len(w.Batch) > maxNameBytes
 	})
+}
+
+// areCounts reports whether held counts calls for so many wants, if it counts any.
+func areCounts(held []int, wants int) bool {
+	return len(held) == 0 || len(held) == wants && !slices.ContainsFunc(held, func(n int) bool { return n < 1 || n > MaxHeld })
 }
 
 // takeSlot waits for a slot.

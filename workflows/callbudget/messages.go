@@ -88,6 +88,10 @@ type Ask struct {
 	// a slot.
 	Wants []Want `json:"wants"`
 
+	// Held counts the calls that wait for each of Wants, in the same order; one for each
+	// if there is none.
+	Held []int `json:"held,omitempty"`
+
 	// Takes: the worker uses no slot before an ask that takes it was accepted. A slot
 	// that is not taken in time, because the worker was killed, is given back.
 	// (Workers that know no offers use every slot.)
@@ -129,8 +133,18 @@ type Answer struct {
 	In     time.Duration `json:"in,omitempty"`
 	TakeIn time.Duration `json:"takeIn,omitempty"`
 
+	// More are further slots for calls that the worker holds, of a budget that is faster
+	// than the messages. They need not be taken.
+	More []MoreSlot `json:"more,omitempty"`
+
 	// VoidThrough withdraws the slots up to that time: nobody uses them any more.
 	VoidThrough time.Time `json:"voidThrough,omitzero"`
+}
+
+// MoreSlot is a further slot of an answer.
+type MoreSlot struct {
+	Slot Slot `json:"slot"`
+	Want Want `json:"want"`
 }
 
 // Slot is the permission for one call.

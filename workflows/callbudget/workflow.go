@@ -153,8 +153,9 @@ func (b *budget) answer(chosen *candidate, slot Slot, now time.Time, notice time
 	if chosen.ask.Takes {
 		b.state.offer(chosen.ask.Worker, chosen.want, slot, notice)
 	}
+	more := b.more(chosen, slot, now)
 	in := slot.At.Sub(now)
-	chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, TakeIn: max(0, in-notice), VoidThrough: b.state.VoidThrough}
+	chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, TakeIn: max(0, in-notice), More: more, VoidThrough: b.state.VoidThrough}
 }
 
 // wakeFor returns when to look after the asks if their next slot is due at a time: as

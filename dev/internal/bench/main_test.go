@@ -41,8 +41,10 @@ var (
 // The servers that all benchmarks share. Each has its own namespace, bucket and
 // simulator.
 var (
-	temporal *temporalserver.Server
-	store    *objectstore.Store
+	temporal        *temporalserver.Server
+	temporalOptions temporalserver.Options
+
+	store *objectstore.Store
 )
 
 // workerBinary is the binary under test.
@@ -94,12 +96,12 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, store.Stop()) }()
-	temporal, err = temporalserver.Start(ctx, temporalserver.Options{
+	temporalOptions = temporalserver.Options{
 		DataDir: filepath.Join(folder, "temporal"), FrontendPort: ports.Any, UIPort: ports.Any,
 		DynamicConfig: serverDefaults(),
 		Logger:        slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
+	}
+	if temporal, err = temporalserver.Start(ctx, temporalOptions); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, temporal.Stop()) }()
