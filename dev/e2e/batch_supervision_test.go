@@ -317,22 +317,26 @@ func TestBatchOfAPausedBudgetSaysWhy(t *testing.T) {
 func TestBatchSurvivesKilledWorkers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
+	// A call that a killed worker held while it waited for its slot is lost after two minutes.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	h.ctx = ctx
 	workers := []*process{h.startWorker(slowBudget...), h.startWorker(slowBudget...)}
-	sessions, archived := h.batchSessions(100)
+	sessions, archived := h.batchSessions(80)
 	run := h.startBatch("killed", sessions, func(r *workflows.BatchRequest) {
 		r.Policy = workflows.FetchPolicy{PollMin: 300 * time.Millisecond, PollMax: time.Second}
 	})
-	for i, ended := range []int{1, 30, 60} {
+	for i, ended := range []int{1, 15, 30} {
 		h.awaitBatch(run, fmt.Sprint(ended, " have ended"), func(p workflows.BatchProgress) bool { return p.Ended() >= ended })
 		workers[i%2].kill()
 		workers[i%2] = h.start("worker", workerBinary, h.env.with(slowBudget...))
 	}
 	result := h.batchResult(run)
-	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: len(archived), workflows.OutcomeFailed: 10, workflows.OutcomeUnavailable: 10}, result.Total.Outcomes)
+	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: len(archived), workflows.OutcomeFailed: 8, workflows.OutcomeUnavailable: 8}, result.Total.Outcomes)
 	progress, err := run.Progress(h.ctx)
 	require.NoError(t, err)
-	require.Equal(t, 100, progress.Launched+progress.Found, "%+v", progress)
-	require.Equal(t, 100, progress.Ended()+progress.Found, "%+v", progress)
+	require.Equal(t, 80, progress.Launched+progress.Found, "%+v", progress)
+	require.Equal(t, 80, progress.Ended()+progress.Found, "%+v", progress)
 	rows, _ := h.report(result.Report)
 	for id, files := range archived {
 		require.Equal(t, files[0].Raw, h.object(h.ctx, rows[id][6]))

@@ -52,7 +52,7 @@ const (
 	// slot: one that gets the next, and one after it. Of a budget that is faster than the
 	// messages to it, up to heldOfFast, which get their slots by one message.
 	heldCalls  = 2
-	heldOfFast = 20
+	heldOfFast = 30
 )
 
 // queues are the workers of the SDK, one for each task queue that the process serves.
@@ -219,7 +219,7 @@ func held(budget account.Budget) int {
 func (q *queues) addSlots(queue string, held int) sdkworker.Worker {
 	w := sdkworker.New(q.client, queue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize: held,
-		MaxConcurrentActivityTaskPollers:   1,
+		MaxConcurrentActivityTaskPollers:   1 + held/heldOfFast,
 		DisableEagerActivities:             true, // They would pass the calls that wait in the queue.
 		DisableWorkflowWorker:              true,
 		WorkerStopTimeout:                  timing.SlotStop,

@@ -63,6 +63,9 @@ func BenchmarkEngine(b *testing.B) {
 	slots := s.attempts(fetches)
 	report(b, "slots lost/recording", float64(slots.checkFailed)/float64(all), "< 0.01")
 	report(b, "attempts to mint/recording", float64(slots.mint)/float64(all), "")
+	budget := s.budgetCost(bot)
+	report(b, "updates of the budget/recording", float64(budget.updates)/float64(all), "")
+	report(b, "events of the budget/recording", float64(budget.events)/float64(all), "")
 	b.ReportMetric(0, "ns/op")
 }
 
