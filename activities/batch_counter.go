@@ -31,7 +31,7 @@ const (
 	shownFailures = 5
 
 	// maxChecksCounted bounds the queries that add up calls; a fetch makes some 60 at most.
-	maxChecksCounted = 100
+	maxChecksCounted = 70
 
 	// budgetQueryTimeout bounds the query of one budget, and maxBudgetsAsked how many are
 	// asked.
@@ -48,11 +48,15 @@ type batchCounter struct {
 	namespace string
 	batchID   string
 	since     time.Time
+	clock     serverClock
+
+	// queries counts the visibility queries.
+	queries int
 }
 
 // count counts all fetches. What settled has is not counted again.
-func (c batchCounter) count(ctx context.Context, settled batch.Settled) (*batch.LaunchResult, error) {
-	now := time.Now().UTC()
+func (c *batchCounter) count(ctx context.Context, settled batch.Settled) (*batch.LaunchResult, error) {
+	now := c.clock.now()
 	if until := now.Add(-settleAfter); until.Sub(later(settled.Until, c.since)) > settleEvery {
 		more, err := c.ended(ctx, settled.Until, until)
 		if err != nil {
@@ -96,7 +100,7 @@ func add(a, b batch.Ended) batch.Ended {
 
 // ended counts the fetches that ended after a time and until another; a zero time is no
 // bound.
-func (c batchCounter) ended(ctx context.Context, after, until time.Time) (batch.Ended, error) {
+func (c *batchCounter) ended(ctx context.Context, after, until time.Time) (batch.Ended, error) {
 	var conditions []string
 	if !after.IsZero() {
 		conditions = append(conditions, "CloseTime > "+quoted(after))
@@ -108,16 +112,23 @@ func (c batchCounter) ended(ctx context.Context, after, until time.Time) (batch.
 	within := func(condition string) string {
 		return strings.Join(append([]string{condition}, conditions...), " AND ")
 	}
-	for _, outcome := range workflows.Outcomes() {
+	left, err := c.matching(ctx, within("ExecutionStatus = 'Completed'"))
+	if err != nil {
+		return ended, err
+	}
+	for _, outcome := range workflows.Outcomes() { // The most frequent one first; often nothing is left then.
+		if left <= 0 {
+			break
+		}
 		n, err := c.matching(ctx, within(fmt.Sprintf("%s = '%s'", workflows.SearchAttributeOutcome.GetName(), outcome)))
 		if err != nil {
 			return ended, err
 		}
 		if n > 0 {
 			ended.Outcomes[outcome] = n
+			left -= n
 		}
 	}
-	var err error
 	if ended.NoOutcome, err = c.matching(ctx, within(withoutOutcome)); err != nil {
 		return ended, err
 	}
@@ -126,15 +137,15 @@ func (c batchCounter) ended(ctx context.Context, after, until time.Time) (batch.
 }
 
 // running counts the fetches that have not ended, by phase.
-func (c batchCounter) running(ctx context.Context) (map[workflows.FetchPhase]int, error) {
+func (c *batchCounter) running(ctx context.Context) (map[workflows.FetchPhase]int, error) {
 	all, err := c.matching(ctx, "ExecutionStatus = 'Running'")
 	if err != nil || all == 0 {
 		return nil, err
 	}
 	phases := make(map[workflows.FetchPhase]int)
-	for _, phase := range workflows.FetchPhases() {
-		if phase == workflows.PhaseChecking {
-			continue
+	for _, phase := range workflows.FetchPhases() { // checking is the first; often it is all.
+		if all <= 0 {
+			break
 		}
 		n, err := c.matching(ctx, fmt.Sprintf("ExecutionStatus = 'Running' AND %s = '%s'", workflows.SearchAttributePhase.GetName(), phase))
 		if err != nil {
@@ -145,21 +156,21 @@ func (c batchCounter) running(ctx context.Context) (map[workflows.FetchPhase]int
 			all -= n
 		}
 	}
-	if all > 0 { // Those that have just begun too.
-		phases[workflows.PhaseChecking] = all
+	if all > 0 { // They have just begun, or gone on, between two queries.
+		phases[workflows.PhaseChecking] += all
 	}
 	return phases, nil
 }
 
 // waiting counts the fetches of a bot that wait for their first call slot.
-func (c batchCounter) waiting(ctx context.Context, botID string) (int, error) {
+func (c *batchCounter) waiting(ctx context.Context, botID string) (int, error) {
 	return c.matching(ctx, fmt.Sprintf("ExecutionStatus = 'Running' AND %s = '%s' AND %s = '%s'",
 		workflows.SearchAttributeBot.GetName(), botID, workflows.SearchAttributePhase.GetName(), workflows.PhaseChecking))
 }
 
 // calls adds up the calls of the vendor's API: a fetch that made three of them is among
 // those that made at least one, two and three.
-func (c batchCounter) calls(ctx context.Context, condition string) (int, error) {
+func (c *batchCounter) calls(ctx context.Context, condition string) (int, error) {
 	sum := 0
 	for least := 1; least <= maxChecksCounted; least++ {
 		n, err := c.matching(ctx, fmt.Sprintf("%s >= %d AND %s", workflows.SearchAttributeChecks.GetName(), least, condition))
@@ -172,15 +183,16 @@ func (c batchCounter) calls(ctx context.Context, condition string) (int, error) 
 }
 
 // failures returns the last fetches that were not archived.
-func (c batchCounter) failures(ctx context.Context, ended batch.Ended) ([]workflows.BatchFailure, error) {
+func (c *batchCounter) failures(ctx context.Context, ended batch.Ended) ([]workflows.BatchFailure, error) {
 	counts := workflows.BatchCounts{Outcomes: ended.Outcomes, NoOutcome: ended.NoOutcome}
 	if counts.Failures() == 0 {
 		return nil, nil
 	}
 	listed, err := c.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: c.namespace, PageSize: shownFailures,
-		Query: c.query(fmt.Sprintf("(%s != '%s' OR %s)", workflows.SearchAttributeOutcome.GetName(), workflows.OutcomeArchived, withoutOutcome)),
+		Query: c.query(fmt.Sprintf("(%s IN (%s) OR %s)", workflows.SearchAttributeOutcome.GetName(), notArchived(), withoutOutcome)),
 	})
+	c.queries++
 	if err != nil {
 		return nil, fmt.Errorf("list the batch's failures: %w", err)
 	}
@@ -195,6 +207,18 @@ func (c batchCounter) failures(ctx context.Context, ended batch.Ended) ([]workfl
 	return failures, nil
 }
 
+// notArchived are the other outcomes. On some servers a comparison by != matches those that
+// have none yet.
+func notArchived() string {
+	var quoted []string
+	for _, outcome := range workflows.Outcomes() {
+		if outcome != workflows.OutcomeArchived {
+			quoted = append(quoted, "'"+string(outcome)+"'")
+		}
+	}
+	return strings.Join(quoted, ", ")
+}
+
 func outcomeOf(execution *workflowpb.WorkflowExecutionInfo) workflows.Outcome {
 	var outcome string
 	if payload := execution.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeOutcome.GetName()]; payload != nil {
@@ -203,7 +227,8 @@ func outcomeOf(execution *workflowpb.WorkflowExecutionInfo) workflows.Outcome {
 	return workflows.Outcome(outcome)
 }
 
-func (c batchCounter) matching(ctx context.Context, condition string) (int, error) {
+func (c *batchCounter) matching(ctx context.Context, condition string) (int, error) {
+	c.queries++
 	counted, err := c.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: c.namespace, Query: c.query(condition)})
 	if err != nil {
 		return 0, fmt.Errorf("count the batch's fetches: %w", err)
@@ -211,7 +236,7 @@ func (c batchCounter) matching(ctx context.Context, condition string) (int, erro
 	return int(counted.GetCount()), nil
 }
 
-func (c batchCounter) query(condition string) string {
+func (c *batchCounter) query(condition string) string {
 	return batch.FetchesQuery(c.batchID, c.since) + " AND " + condition
 }
 

@@ -30,6 +30,9 @@ const (
 	unknownAgain = 2 * time.Minute
 	mustBeKnown  = time.Hour
 
+	// slotWithin is how long a call of the session list is waited for.
+	slotWithin = 15 * time.Second
+
 	// deniedFor is how long the session list is not asked after the vendor has refused
 	// the app.
 	deniedFor = time.Hour
@@ -100,19 +103,20 @@ func (r *Readiness) of(ctx context.Context, served *account.Account, botID strin
 			asked = append(asked, i)
 		}
 	}
-	for len(asked) > 0 {
-		if r.denial(served.Name, now) != "" {
-			break
-		}
+	var failed error
+	for len(asked) > 0 && r.denial(served.Name, now) == "" {
 		some := asked[:min(len(asked), smartassist.MaxSessionIDs)]
 		asked = asked[len(some):]
 		ids := make([]string, 0, len(some))
 		for _, i := range some {
 			ids = append(ids, sessionIDs[i])
 		}
-		states, err := r.ask(ctx, served, botID, ids)
+		var states map[string]smartassist.SessionState
+		if failed == nil { // Otherwise the others would fail too, and hold the pass.
+			states, failed = r.ask(ctx, served, botID, ids)
+		}
 		for _, i := range some {
-			all[i] = judgeReadiness(sessionIDs[i], ageOf(botID, sessionIDs[i], now), states, err, time.Now())
+			all[i] = judgeReadiness(sessionIDs[i], ageOf(botID, sessionIDs[i], now), states, failed, time.Now())
 		}
 	}
 	return all
@@ -148,7 +152,9 @@ func judgeReadiness(id string, age time.Duration, states map[string]smartassist.
 // ask spends one call of the session list's budget.
 func (r *Readiness) ask(ctx context.Context, served *account.Account, botID string, ids []string) (map[string]smartassist.SessionState, error) {
 	list := served.SessionList()
-	slot, in, err := r.Slots.Take(ctx, list, callbudget.Want{BotID: botID, Level: callbudget.LastLevel})
+	taking, stop := context.WithTimeout(ctx, slotWithin)
+	defer stop()
+	slot, in, err := r.Slots.Take(taking, list, callbudget.Want{BotID: botID, Level: callbudget.LastLevel})
 	if err != nil {
 		return nil, err
 	}

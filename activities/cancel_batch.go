@@ -6,8 +6,9 @@ import (
 	"sync"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 
 	"github.com/callvault/callvault/workflows"
@@ -35,19 +36,15 @@ func (a *CancelBatch) Execute(ctx context.Context, input batch.CancelInput) (*ba
 		Query: batch.FetchesQuery(input.BatchID, input.StartedAt) + " AND ExecutionStatus = 'Running'",
 	}
 	result := new(batch.CancelResult)
+	defer beat(ctx, func() any { return nil })()
 	for {
 		listed, err := a.Client.ListWorkflow(ctx, request)
 		if err != nil {
 			return nil, fmt.Errorf("list the batch's fetches: %w", err)
 		}
-		var ids []string
-		for _, execution := range listed.GetExecutions() {
-			ids = append(ids, execution.GetExecution().GetWorkflowId())
-		}
-		if err := a.cancelAll(ctx, ids, result); err != nil {
+		if err := a.cancelAll(ctx, listed.GetExecutions(), result); err != nil {
 			return nil, err
 		}
-		activity.RecordHeartbeat(ctx, result)
 		request.NextPageToken = listed.GetNextPageToken()
 		if len(request.NextPageToken) == 0 {
 			return result, nil
@@ -55,15 +52,15 @@ func (a *CancelBatch) Execute(ctx context.Context, input batch.CancelInput) (*ba
 	}
 }
 
-func (a *CancelBatch) cancelAll(ctx context.Context, workflowIDs []string, result *batch.CancelResult) error {
+func (a *CancelBatch) cancelAll(ctx context.Context, fetches []*workflowpb.WorkflowExecutionInfo, result *batch.CancelResult) error {
 	var mu sync.Mutex
 	var failed error
-	work := make(chan string)
+	work := make(chan *commonpb.WorkflowExecution)
 	var all sync.WaitGroup
-	for range min(cancelsAtOnce, len(workflowIDs)) {
+	for range min(cancelsAtOnce, len(fetches)) {
 		all.Go(func() {
-			for id := range work {
-				cancelled, err := a.cancel(ctx, id)
+			for fetch := range work {
+				cancelled, err := a.cancel(ctx, fetch)
 				mu.Lock()
 				switch {
 				case err != nil:
@@ -77,8 +74,8 @@ func (a *CancelBatch) cancelAll(ctx context.Context, workflowIDs []string, resul
 			}
 		})
 	}
-	for _, id := range workflowIDs {
-		work <- id
+	for _, fetch := range fetches {
+		work <- fetch.GetExecution()
 	}
 	close(work)
 	all.Wait()
@@ -86,14 +83,14 @@ func (a *CancelBatch) cancelAll(ctx context.Context, workflowIDs []string, resul
 }
 
 // cancel cancels a fetch unless it downloads, and reports whether it did.
-func (a *CancelBatch) cancel(ctx context.Context, workflowID string) (bool, error) {
+func (a *CancelBatch) cancel(ctx context.Context, fetch *commonpb.WorkflowExecution) (bool, error) {
 	asking, stop := context.WithTimeout(ctx, progressWithin)
 	defer stop()
 	var progress workflows.FetchProgress
-	if value, err := a.Client.QueryWorkflow(asking, workflowID, "", workflows.QueryProgress); err == nil && value.Get(&progress) == nil && progress.Phase == workflows.PhaseArchiving {
+	if value, err := a.Client.QueryWorkflow(asking, fetch.GetWorkflowId(), fetch.GetRunId(), workflows.QueryProgress); err == nil && value.Get(&progress) == nil && progress.Phase == workflows.PhaseArchiving {
 		return false, nil
 	}
-	err := a.Client.CancelWorkflow(ctx, workflowID, "")
+	err := a.Client.CancelWorkflow(ctx, fetch.GetWorkflowId(), fetch.GetRunId()) // A later run may be somebody else's.
 	if isMissing(err) {
 		return false, nil // It has ended.
 	}

@@ -29,11 +29,8 @@ const (
 	// heartbeat.
 	pageRows = 500
 
-	// passHeartbeat is how often a pass shows that it goes on.
-	passHeartbeat = 10 * time.Second
-
-	// maxDeferred bounds the sessions that were not ready: they are in the history of
-	// each pass.
+	// maxDeferred bounds the sessions of all bots that were not ready: they are in the
+	// history of each pass.
 	maxDeferred = 300
 
 	// startsAtOnce bounds the starts that are under way.
@@ -56,17 +53,10 @@ func (a *LaunchBatch) Execute(ctx context.Context, input batch.LaunchInput) (*ba
 	if err != nil {
 		return nil, activityError(err)
 	}
-	counter := batchCounter{client: a.Client, namespace: a.Namespace, batchID: input.BatchID, since: input.StartedAt}
-	pass := &launchPass{
-		input: input, launched: input.Launched, served: served, client: a.Client, counter: counter,
-		readiness: a.Readiness, until: time.Now().Add(passTime), retried: activity.GetInfo(ctx).Attempt > 1,
-	}
-	if activity.HasHeartbeatDetails(ctx) {
-		var launched batch.Launched
-		if err := activity.GetHeartbeatDetails(ctx, &launched); err == nil && len(launched.Next) == len(input.Plan.Bots) {
-			pass.launched = launched
-		}
-	}
+	clock := newServerClock(ctx)
+	counter := &batchCounter{client: a.Client, namespace: a.Namespace, batchID: input.BatchID, since: input.StartedAt, clock: clock}
+	pass := newLaunchPass(ctx, a, input, served, counter)
+	defer beat(ctx, func() any { return *pass.known.Load() })()
 	var blocked string
 	if !input.Halted {
 		err := pass.run(ctx)
@@ -76,17 +66,36 @@ func (a *LaunchBatch) Execute(ctx context.Context, input batch.LaunchInput) (*ba
 			return nil, activityError(err)
 		}
 	}
+	interrupted := ctx.Err() != nil || blocked != ""
 	ctx = context.WithoutCancel(ctx) // What was started has to be returned.
 	result, err := counter.count(ctx, input.Settled)
 	if err != nil {
 		return nil, err
 	}
-	result.Launched, result.More, result.Blocked = pass.launched, pass.more, blocked
+	// What was started of a page that did not come to its end is found by the next pass.
+	result.Launched, result.More, result.Blocked, result.Interrupted = *pass.known.Load(), pass.more, blocked, interrupted
 	result.Waiting, result.Readiness = result.Running[workflows.PhaseChecking], a.Readiness.description(served, time.Now())
 	if result.Waiting > 0 {
 		result.Starved = starvedBudgets(ctx, a.Client, served, input.Plan)
 	}
+	result.Queries = counter.queries
 	return result, nil
+}
+
+// newLaunchPass returns a pass that goes on where an earlier attempt's last heartbeat was.
+func newLaunchPass(ctx context.Context, a *LaunchBatch, input batch.LaunchInput, served *account.Account, counter *batchCounter) *launchPass {
+	pass := &launchPass{
+		input: input, launched: input.Launched, served: served, client: a.Client, counter: counter,
+		readiness: a.Readiness, until: time.Now().Add(passTime), retried: input.Again || activity.GetInfo(ctx).Attempt > 1,
+	}
+	if activity.HasHeartbeatDetails(ctx) {
+		var launched batch.Launched
+		if err := activity.GetHeartbeatDetails(ctx, &launched); err == nil && len(launched.Next) == len(input.Plan.Bots) {
+			pass.launched = launched
+		}
+	}
+	pass.keep()
+	return pass
 }
 
 // batchAccount returns the account of a batch.
@@ -105,7 +114,7 @@ type launchPass struct {
 	launched batch.Launched
 	served   *account.Account
 	client   client.Client
-	counter  batchCounter
+	counter  *batchCounter
 
 	readiness *Readiness
 	until     time.Time
@@ -116,8 +125,8 @@ type launchPass struct {
 	// more: the pass ended although there is room.
 	more bool
 
-	// beaten is what the last heartbeat told.
-	beaten atomic.Pointer[batch.Launched]
+	// known is launched as of the last whole page, which heartbeats and the result tell.
+	known atomic.Pointer[batch.Launched]
 }
 
 // run starts fetches of one bot after the other.
@@ -129,16 +138,26 @@ func (p *launchPass) run(ctx context.Context) error {
 			p.launched.Window = append(p.launched.Window, firstWindow(len(p.input.Plan.Bots)))
 		}
 	}
-	stop := p.beat(ctx)
-	defer stop()
-	for i, bot := range p.input.Plan.Bots {
-		if p.launched.Next[i] == bot.End && len(p.launched.Deferred) == 0 {
+	p.keep()
+	bots := len(p.input.Plan.Bots)
+	for turn := range bots {
+		i := (p.input.Pass + turn) % bots // Each pass begins with another bot, in case that it is not enough for all.
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if time.Now().After(p.until) {
+			p.more = true
+			return nil
+		}
+		bot := p.input.Plan.Bots[i]
+		if p.launched.Next[i] == bot.End && !p.isDeferred(i) {
 			continue
 		}
 		waiting, err := p.counter.waiting(ctx, bot.BotID)
 		if err != nil {
 			return err
 		}
+		waiting += p.input.Unseen
 		if !first {
 			p.launched.Window[i] = nextWindow(p.launched.Window[i], waiting)
 		}
@@ -149,32 +168,17 @@ func (p *launchPass) run(ctx context.Context) error {
 	return nil
 }
 
-// beat records heartbeats until the returned function is called: the vendor's session list
-// may be waited for.
-func (p *launchPass) beat(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	p.known(ctx)
-	go func() {
-		ticker := time.NewTicker(passHeartbeat)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				activity.RecordHeartbeat(ctx, *p.beaten.Load())
-			}
-		}
-	}()
-	return cancel
+// isDeferred reports whether sessions of a bot were not ready.
+func (p *launchPass) isDeferred(bot int) bool {
+	return slices.ContainsFunc(p.launched.Deferred, func(d batch.Deferred) bool { return d.Bot == bot })
 }
 
-// known records how far the pass is.
-func (p *launchPass) known(ctx context.Context) {
+// keep keeps how far the pass is, at the end of a page: a copy, since the next page changes
+// it.
+func (p *launchPass) keep() {
 	copied := p.launched
 	copied.Next, copied.Window, copied.Deferred = slices.Clone(copied.Next), slices.Clone(copied.Window), slices.Clone(copied.Deferred)
-	p.beaten.Store(&copied)
-	activity.RecordHeartbeat(ctx, copied)
+	p.known.Store(&copied)
 }
 
 // fill starts fetches of a bot until there is no more room: first of sessions that were not
@@ -185,7 +189,7 @@ func (p *launchPass) fill(ctx context.Context, bot, room int) error {
 		return err
 	}
 	room -= started
-	for room > 0 && p.launched.Next[bot] < p.input.Plan.Bots[bot].End && len(p.launched.Deferred) < maxDeferred {
+	for room > 0 && p.launched.Next[bot] < p.input.Plan.Bots[bot].End {
 		if time.Now().After(p.until) {
 			p.more = true
 			return nil
@@ -203,10 +207,14 @@ func (p *launchPass) fill(ctx context.Context, bot, room int) error {
 		if err != nil {
 			return err
 		}
+		if next == p.launched.Next[bot] {
+			return nil // Its sessions are not ready, and no more of them can be deferred.
+		}
 		room -= started
 		p.launched.Next[bot] = next
 		p.launched.Deferred = append(p.launched.Deferred, deferred...)
-		p.known(ctx)
+		p.keep()
+		activity.RecordHeartbeat(ctx, *p.known.Load())
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -225,6 +233,12 @@ func (p *launchPass) sort(ctx context.Context, bot int, rows []batchplan.Row, fo
 		}
 	}
 	states := p.readiness.of(ctx, p.served, p.input.Plan.Bots[bot].BotID, ids)
+	free := max(1, maxDeferred/len(p.input.Plan.Bots)) // Each bot has its share.
+	for _, d := range p.launched.Deferred {
+		if d.Bot == bot {
+			free--
+		}
+	}
 	for _, row := range rows {
 		if found[row.Session] {
 			ready = append(ready, row)
@@ -235,7 +249,7 @@ func (p *launchPass) sort(ctx context.Context, bot int, rows []batchplan.Row, fo
 		switch {
 		case state.ready:
 			ready = append(ready, row)
-		case len(p.launched.Deferred)+len(deferred) == maxDeferred:
+		case len(deferred) >= free:
 			return ready, deferred, row.At
 		default:
 			deferred = append(deferred, batch.Deferred{Bot: bot, At: row.At, SessionID: row.SessionID, Due: state.due.UTC()})
@@ -290,7 +304,7 @@ func (p *launchPass) startDeferred(ctx context.Context, bot, room int) (int, err
 			p.launched.Deferred[i].Due = at
 		}
 	}
-	p.known(ctx)
+	p.keep()
 	return started, ctx.Err()
 }
 
@@ -351,16 +365,16 @@ func (p *launchPass) start(ctx context.Context, rows []batchplan.Row, found map[
 				took, err := p.startOne(ctx, row.BatchSession, found[row.Session])
 				mu.Lock()
 				switch {
-				case err != nil && failed == nil:
+				case err != nil:
 					failed = err
 				case took.found:
 					p.launched.Found++
-				case took.attached:
-					p.launched.Attached++
-					fallthrough
-				case err == nil:
+				default:
 					p.launched.Started++
 					started++
+					if took.attached {
+						p.launched.Attached++
+					}
 				}
 				mu.Unlock()
 			}
@@ -401,12 +415,15 @@ func (p *launchPass) startOne(ctx context.Context, session workflows.BatchSessio
 		return took{found: true}, nil
 	}
 	request := workflows.BatchRequest{BatchID: p.input.BatchID, Policy: p.input.Policy, Priority: p.input.Priority, Refetch: p.input.Refetch}
-	run, err := workflows.StartFetch(ctx, p.client, request.FetchRequest(session))
+	run, err := workflows.StartFetchAs(ctx, p.client, request.FetchRequest(session), p.input.Flow)
 	if err != nil || !run.Attached {
 		return took{}, err
 	}
 	ours, err := p.isOurs(ctx, session.Session)
-	return took{attached: !ours}, err
+	if err != nil {
+		return took{}, err
+	}
+	return took{attached: !ours}, nil
 }
 
 // isOurs reports whether the session's latest fetch was started by this batch.

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -42,13 +42,20 @@ type PrepareBatch struct {
 func (a *PrepareBatch) Execute(ctx context.Context, input batch.PrepareInput) (*batch.Plan, error) {
 	request := input.Request
 	owner, builder, err := a.read(ctx, request)
+	if elsewhere, ok := errors.AsType[*servedElsewhere](err); ok {
+		return &batch.Plan{Elsewhere: elsewhere.botID}, nil
+	}
 	if err != nil {
 		return nil, activityError(err)
 	}
-	store := owner.Store
-	ordered := builder.Build(time.Now(), owner.Retention)
+	store, run := owner.Store, activity.GetInfo(ctx).WorkflowExecution.RunID
+	if err := checkRecord(ctx, store, request, run); err != nil {
+		return nil, activityError(err)
+	}
+	ordered := builder.Build(input.StartedAt, owner.Retention)
 	plan := &batch.Plan{
-		Account: owner.Name, Key: store.BatchKey(request.BatchID, archive.BatchPlanFile),
+		// Each run has a plan of its own, so that no other batch can replace it.
+		Account: owner.Name, Key: store.BatchKey(request.BatchID, archive.BatchPlanOf(run)),
 		Bots: ordered.Bots, Sessions: ordered.Sessions, Duplicates: ordered.Duplicates + builder.Repeated,
 	}
 	if err := store.WriteFile(ctx, plan.Key, "text/plain; charset=utf-8", beating(ctx, ordered.Text()), ordered.Bytes); err != nil {
@@ -60,8 +67,28 @@ func (a *PrepareBatch) Execute(ctx context.Context, input batch.PrepareInput) (*
 		}
 		request.Sessions = nil
 	}
-	return plan, activityError(batchplan.WriteRecord(ctx, store, batchplan.Record{Request: request, Plan: *plan}))
+	return plan, activityError(batchplan.WriteRecord(ctx, store, batchplan.Record{Request: request, Plan: *plan, RunID: run}))
 }
+
+// checkRecord refuses a batch whose name another one has had.
+func checkRecord(ctx context.Context, store *archive.Store, request workflows.BatchRequest, run string) error {
+	record, err := batchplan.ReadRecord(ctx, store, request.BatchID)
+	if errors.Is(err, archive.ErrMissing) {
+		return nil
+	}
+	if err == nil && (request.Refetch || record.RunID == run) {
+		return nil
+	}
+	if _, ok := failure.Of(err); ok || ctx.Err() != nil {
+		return err
+	}
+	return invalid("there is a batch %q in the archive already: give another batchId, or set refetch to fetch again what it did not archive", request.BatchID)
+}
+
+// servedElsewhere means that the list is for workers of another bot.
+type servedElsewhere struct{ botID string }
+
+func (e *servedElsewhere) Error() string { return "the list is for the workers of bot " + e.botID }
 
 // writeList keeps the sessions that came with the request, so that the batch can be started
 // again.
@@ -150,15 +177,17 @@ func (a *PrepareBatch) readList(ctx context.Context, r io.Reader) (*account.Acco
 	fault := func(line int, problem string) {
 		wrong++
 		if len(faults) < maxNamedFaults {
-			faults = append(faults, fmt.Sprintf("line %d: %s", line, problem))
+			faults = append(faults, fmt.Sprintf("line %d: %s", line, withoutValues(problem)))
 		}
 	}
-	// The text of a row may hold a user's id, and the error is in the history.
 	list := sessionlist.Read(beating(ctx, r), sessionlist.Options{OnFault: func(f sessionlist.Fault) { fault(f.Line, f.Problem) }})
 	builder := batchplan.NewBuilder()
 	var owner *account.Account
 	for row, err := range list.All() {
 		if err == nil {
+			if _, err := a.Served.Of(row.BotID); err != nil && owner == nil {
+				return nil, nil, &servedElsewhere{row.BotID}
+			}
 			if err := a.join(&owner, row.BotID); err != nil {
 				fault(row.Line, err.Error())
 			} else if err := builder.Add(workflows.BatchSession{Session: row.Session, UserID: row.UserID}); err != nil {
@@ -172,7 +201,7 @@ func (a *PrepareBatch) readList(ctx context.Context, r io.Reader) (*account.Acco
 		if failed, ok := failure.Of(err); ok {
 			return nil, nil, failed
 		}
-		return nil, nil, invalid("the list: %w", err)
+		return nil, nil, invalid("the list: %s", withoutValues(err.Error()))
 	}
 	if wrong > 0 {
 		return nil, nil, invalid("%d row(s) of the list are wrong: %s", wrong, strings.Join(faults, "; "))
@@ -180,6 +209,12 @@ func (a *PrepareBatch) readList(ctx context.Context, r io.Reader) (*account.Acco
 	builder.Repeated = list.Summary().Duplicates
 	return owner, builder, nil
 }
+
+// quotedValue is what a text quotes.
+var quotedValue = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// withoutValues keeps what stands in a list, such as users' ids, out of the history.
+func withoutValues(problem string) string { return quotedValue.ReplaceAllString(problem, `"…"`) }
 
 // join makes sure that a bot belongs to the account of those before it.
 func (a *PrepareBatch) join(owner **account.Account, botID string) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 
 	"github.com/callvault/callvault/internal/account"
@@ -15,23 +14,27 @@ import (
 	"github.com/callvault/callvault/workflows/batch"
 )
 
-// reportHeartbeat is after how many rows a report shows that it goes on.
-const reportHeartbeat = 500
-
 // ReportBatch writes the report of a batch into the archive.
 type ReportBatch struct {
 	Served *account.Served
 	Client client.Client
 }
 
-var errRunning = errors.New("a fetch is running")
+// running means that the fetch of a session has not ended.
+type running struct{ session workflows.Session }
+
+func (r *running) Error() string { return r.session.FetchWorkflowID() + " is running" }
 
 // Execute writes one row for each session of the plan. It writes nothing if one of them is
-// being fetched, unless the batch was cancelled.
+// being fetched; of a cancelled batch, if it is by the batch itself.
 func (a *ReportBatch) Execute(ctx context.Context, input batch.ReportInput) (*batch.ReportResult, error) {
 	served, err := batchAccount(a.Served, input.Plan.Account)
 	if err != nil {
 		return nil, activityError(err)
+	}
+	defer beat(ctx, func() any { return nil })()
+	if waits, err := a.isAwaited(ctx, input); waits || err != nil {
+		return &batch.ReportResult{Awaited: input.Awaited}, err
 	}
 	key := served.Store.BatchKey(input.BatchID, archive.BatchReportFile)
 	reader, writer := io.Pipe()
@@ -46,15 +49,31 @@ func (a *ReportBatch) Execute(ctx context.Context, input batch.ReportInput) (*ba
 	err = served.Store.WriteFile(ctx, key, batchreport.ContentType, reader, -1)
 	reader.CloseWithError(err) // The writer ends if the store did not take everything.
 	writeErr := <-written
+	if found, ok := errors.AsType[*running](writeErr); ok {
+		return &batch.ReportResult{Awaited: &found.session}, nil
+	}
 	switch {
-	case errors.Is(writeErr, errRunning):
-		return &batch.ReportResult{Running: 1}, nil
 	case writeErr != nil && !errors.Is(writeErr, io.ErrClosedPipe):
 		return nil, activityError(writeErr)
 	case err != nil:
 		return nil, activityError(err)
 	}
 	return &batch.ReportResult{Report: workflows.ObjectRef{Bucket: served.Store.Bucket(), Key: key}, Total: total}, nil
+}
+
+// isAwaited reports whether the fetch is running that kept the last report from being
+// written. That costs one request, where the report reads every manifest before it.
+func (a *ReportBatch) isAwaited(ctx context.Context, input batch.ReportInput) (bool, error) {
+	if input.Awaited == nil {
+		return false, nil
+	}
+	unfinished, err := batchreport.ByWorkflow(a.Client, nil)(ctx, *input.Awaited, 0, 0)
+	return err == nil && isWaitedFor(input, unfinished), err
+}
+
+// isWaitedFor reports whether a report is not written before a fetch has ended.
+func isWaitedFor(input batch.ReportInput, unfinished batchreport.Unfinished) bool {
+	return unfinished.Running && (!input.Cancelled || unfinished.BatchID == input.BatchID)
 }
 
 func (a *ReportBatch) write(ctx context.Context, served *account.Account, input batch.ReportInput, w io.Writer) (workflows.ReportTotal, error) {
@@ -67,11 +86,8 @@ func (a *ReportBatch) write(ctx context.Context, served *account.Account, input 
 		notFrom = input.Next
 	}
 	err = batchreport.Walk(ctx, served.Store, input.Plan, batchreport.ByWorkflow(a.Client, notFrom), func(row batchreport.Row, unfinished *batchreport.Unfinished) error {
-		if unfinished != nil && unfinished.Running && !input.Cancelled {
-			return errRunning
-		}
-		if csv.Total.Sessions%reportHeartbeat == 0 {
-			activity.RecordHeartbeat(ctx, csv.Total.Sessions)
+		if unfinished != nil && isWaitedFor(input, *unfinished) {
+			return &running{row.Session}
 		}
 		return csv.Write(row)
 	})

@@ -20,6 +20,7 @@ func BatchStartOptions(req BatchRequest) client.StartWorkflowOptions {
 		// Otherwise the client attaches to a batch with another list.
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		TypedSearchAttributes:                    req.SearchAttributes(),
+		Memo:                                     memo(),
 		StaticSummary:                            batchSummary(req),
 		StaticDetails:                            batchStaticDetails,
 	}
@@ -35,6 +36,7 @@ func BatchChildOptions(req BatchRequest) workflow.ChildWorkflowOptions {
 		WorkflowIDReusePolicy: batchReusePolicy(req),
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		TypedSearchAttributes: req.SearchAttributes(),
+		Memo:                  memo(),
 		StaticSummary:         batchSummary(req),
 		StaticDetails:         batchStaticDetails,
 	}

@@ -23,10 +23,20 @@ type FetchRun struct {
 // one that the session already has running. It fails if req is not valid or
 // Temporal refuses the start.
 func StartFetch(ctx context.Context, c client.Client, req FetchRequest) (*FetchRun, error) {
+	return StartFetchAs(ctx, c, req, FlowFewEvents)
+}
+
+// StartFetchAs is [StartFetch] on behalf of a caller that knows an older flow of fetches, see
+// [MemoFlow], or none if it is 0: its fetches may begin on a worker of that version.
+func StartFetchAs(ctx context.Context, c client.Client, req FetchRequest, flow int) (*FetchRun, error) {
 	if err := req.Validate(); err != nil {
 		return nil, err
 	}
 	options := FetchStartOptions(req)
+	options.Memo = nil
+	if flow > 0 {
+		options.Memo = map[string]any{MemoFlow: min(flow, FlowFewEvents)}
+	}
 	// Attaching by these two says that it attached, which USE_EXISTING does not.
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true

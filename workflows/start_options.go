@@ -1,8 +1,10 @@
 package workflows
 
 import (
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 )
 
@@ -43,7 +45,16 @@ func FetchChildOptions(req FetchRequest) workflow.ChildWorkflowOptions {
 	}
 }
 
-// memo tells a fetch which flow its starter knows, for no event.
+// FlowOf returns the flow that a workflow's memo tells; 0 if it tells none.
+func FlowOf(memo *commonpb.Memo) int {
+	var flow int
+	if payload := memo.GetFields()[MemoFlow]; payload != nil && converter.GetDefaultDataConverter().FromPayload(payload, &flow) != nil {
+		return 0
+	}
+	return flow
+}
+
+// memo tells a fetch, or a batch for its fetches, which flow its starter knows, for no event.
 func memo() map[string]any { return map[string]any{MemoFlow: FlowFewEvents} }
 
 const staticDetails = "Fetches the call recording of one session from SmartAssist and stores it, verified, in the archive. " +

@@ -260,7 +260,7 @@ func TestListThatCannotBeUsedFailsTheBatchAtOnce(t *testing.T) {
 	h.putObject("lists/bad.csv", "botId,sessionId\n"+bot+",65e7133a3242653c58d7aaaa\n"+bot+",nonsense\nst-other,65e7133a3242653c58d7aaab\n")
 	h.putObject("lists/foreign.csv", "botId,sessionId\n"+bot+",65e7133a3242653c58d7aaaa\nst-other,65e7133a3242653c58d7aaab\n")
 	for key, says := range map[string]string{
-		"lists/bad.csv":     `line 3: sessionId "nonsense" is malformed`,
+		"lists/bad.csv":     `line 3: sessionId "…" is malformed`,
 		"lists/foreign.csv": "line 3: bot st-other is not served by this worker",
 		"lists/missing.csv": "the object does not exist",
 	} {

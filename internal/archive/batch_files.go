@@ -24,14 +24,16 @@ const (
 	// BatchRecordFile is the request with which the batch was started, and where its
 	// sessions are in the plan.
 	BatchRecordFile BatchFile = "batch.json"
-	// BatchPlanFile are the sessions in the order in which they are fetched.
-	BatchPlanFile BatchFile = "plan.txt"
 	// BatchListCSV and BatchListNDJSON are the checked list of sessions.
 	BatchListCSV    BatchFile = "sessions.csv"
 	BatchListNDJSON BatchFile = "sessions.ndjson"
 	// BatchReportFile is the report.
 	BatchReportFile BatchFile = "report.csv"
 )
+
+// BatchPlanOf names the plan of one run of a batch: the sessions in the order in which they are
+// fetched.
+func BatchPlanOf(runID string) BatchFile { return BatchFile("plan-" + runID + ".txt") }
 
 // BatchKey returns the key of a file of a batch.
 func (s *Store) BatchKey(batchID string, file BatchFile) string {

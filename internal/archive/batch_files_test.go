@@ -26,7 +26,7 @@ const (
 func TestFilesOfABatchAreBesideTheBots(t *testing.T) {
 	store, _ := openStore(t)
 	for file, want := range map[archive.BatchFile]string{
-		archive.BatchRecordFile: "batch.json", archive.BatchPlanFile: "plan.txt", archive.BatchListCSV: "sessions.csv",
+		archive.BatchRecordFile: "batch.json", archive.BatchPlanOf("run-1"): "plan-run-1.txt", archive.BatchListCSV: "sessions.csv",
 		archive.BatchListNDJSON: "sessions.ndjson", archive.BatchReportFile: "report.csv",
 	} {
 		require.Equal(t, "calls/batches/2026-11/"+want, store.BatchKey("2026-11", file))

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,13 +11,17 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
+// sparse is how many objects are listed for each session before the rest of a day is looked
+// up one by one: a day of a hundred thousand calls has two hundred pages.
+const sparse = 100
+
 // fewSessions is how many sessions of one day are looked up one by one. A LIST costs as
 // much as a dozen of the requests that look up one.
 const fewSessions = 12
 
 // Manifests returns those of the sessions that have a manifest, whatever it says. Sessions
 // of one bot and day cost one LIST for 1,000 objects between the first and the last of
-// them; a few sessions one HEAD each.
+// them; a few sessions, or those of a day with very many others, one HEAD each.
 func (s *Store) Manifests(ctx context.Context, sessions []workflows.Session) (map[workflows.Session]bool, error) {
 	found := make(map[workflows.Session]bool)
 	days := make(map[string][]workflows.Session)
@@ -63,11 +68,15 @@ func (s *Store) listManifests(ctx context.Context, day string, sessions []workfl
 	}
 	byID := func(a, b workflows.Session) int { return strings.Compare(a.SessionID, b.SessionID) }
 	first, last := slices.MinFunc(sessions, byID).SessionID, slices.MaxFunc(sessions, byID).SessionID
+	listed := 0
 	for object := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: day, Recursive: true, StartAfter: day + first}) {
 		if object.Err != nil {
 			return s.storeError("list", day, object.Err)
 		}
 		sessionID, name, _ := strings.Cut(strings.TrimPrefix(object.Key, day), "/")
+		if listed++; listed > sparse*len(sessions) {
+			return s.statManifests(ctx, day, slices.Collect(maps.Values(wanted)), found)
+		}
 		if sessionID > last {
 			return nil
 		}

@@ -118,7 +118,7 @@ func TestBotsAreBounded(t *testing.T) {
 	for i := range batchplan.MaxBots {
 		require.NoError(t, builder.Add(callAt(fmt.Sprintf("st-%d", i), now)))
 	}
-	require.ErrorContains(t, builder.Add(callAt("st-another", now)), "the list has more than 200 bots: start several batches")
+	require.ErrorContains(t, builder.Add(callAt("st-another", now)), "the list has more than 500 bots: start several batches")
 	require.NoError(t, builder.Add(callAt("st-7", now.Add(-time.Hour))), "a bot that is there already")
 	plan := builder.Build(now, 0)
 	require.Len(t, plan.Bots, batchplan.MaxBots)

@@ -22,6 +22,9 @@ type Record struct {
 	// Request is the batch's, with its list as the source.
 	Request workflows.BatchRequest `json:"request"`
 	Plan    batch.Plan             `json:"plan"`
+
+	// RunID is the workflow's run that wrote the record.
+	RunID string `json:"runId"`
 }
 
 // WriteRecord writes the record of a batch, or replaces it.

@@ -7,7 +7,9 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/callvault/callvault/workflows"
 )
@@ -32,11 +34,20 @@ func ByWorkflow(c client.Client, notFrom []int64) Explain {
 		info := described.GetWorkflowExecutionInfo()
 		switch state := info.GetStatus(); state {
 		case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
-			return Unfinished{Running: true, Reason: "its fetch is running"}, nil
+			return Unfinished{Running: true, BatchID: batchOf(info), Reason: "its fetch is running"}, nil
 		case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-			return Unfinished{Reason: "its fetch has ended, but its manifest is missing from the archive"}, nil
+			return Unfinished{Ended: true, Reason: "its fetch has ended, but its manifest is missing from the archive"}, nil
 		default:
 			return Unfinished{Reason: fmt.Sprintf("its fetch ended without an outcome (%s)", state)}, nil
 		}
 	}
+}
+
+// batchOf returns the batch that a fetch belongs to, if any.
+func batchOf(info *workflowpb.WorkflowExecutionInfo) string {
+	var id string
+	if payload := info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeBatch.GetName()]; payload != nil {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &id) // Without it the fetch is somebody else's.
+	}
+	return id
 }

@@ -20,7 +20,7 @@ func TestMissingManifestIsExplainedByTheFetch(t *testing.T) {
 		enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:          {Running: true, Reason: "its fetch is running"},
 		enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:           {Running: true, Reason: "its fetch is running"},
 		enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: {Running: true, Reason: "its fetch is running"},
-		enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:        {Reason: "its fetch has ended, but its manifest is missing from the archive"},
+		enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:        {Ended: true, Reason: "its fetch has ended, but its manifest is missing from the archive"},
 		enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:         {Reason: "its fetch ended without an outcome (Canceled)"},
 		enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:       {Reason: "its fetch ended without an outcome (Terminated)"},
 		enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:           {Reason: "its fetch ended without an outcome (Failed)"},

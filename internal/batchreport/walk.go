@@ -23,9 +23,12 @@ const (
 
 // Unfinished is why a session has no manifest.
 type Unfinished struct {
-	// Running: its fetch has not ended.
+	// Running: its fetch has not ended. BatchID is the batch that started that, if any.
 	Running bool
-	Reason  string
+	BatchID string
+	// Ended: its fetch has ended with an outcome, perhaps after the manifest was looked for.
+	Ended  bool
+	Reason string
 }
 
 // Explain finds out why a session of the plan has no manifest; at is its place.
@@ -83,11 +86,17 @@ func lookAt(ctx context.Context, store *archive.Store, explain Explain, bot int,
 	if err != nil {
 		return look{err: err}
 	}
-	found := look{row: rowOf(row.Session, manifest)}
-	if manifest == nil {
-		unfinished, err := explain(ctx, row.Session, bot, row.At)
-		found.row.Reason, found.unfinished, found.err = unfinished.Reason, &unfinished, err
+	if manifest != nil {
+		return look{row: rowOf(row.Session, manifest)}
 	}
+	unfinished, err := explain(ctx, row.Session, bot, row.At)
+	if err == nil && unfinished.Ended {
+		if manifest, _, err = store.ReadManifest(ctx, row.Session); err == nil && manifest != nil {
+			return look{row: rowOf(row.Session, manifest)}
+		}
+	}
+	found := look{row: rowOf(row.Session, nil), unfinished: &unfinished, err: err}
+	found.row.Reason = unfinished.Reason
 	return found
 }
 

@@ -113,7 +113,7 @@ func (e *batchEnvironment) record(request workflows.BatchRequest, sessionIDs ...
 		require.NoError(e.t, builder.Add(workflows.BatchSession{Session: workflows.Session{BotID: bot, SessionID: id}}))
 	}
 	ordered := builder.Build(time.Now(), 0)
-	plan := batch.Plan{Account: "acme", Key: e.store.BatchKey(request.BatchID, archive.BatchPlanFile), Bots: ordered.Bots, Sessions: ordered.Sessions}
+	plan := batch.Plan{Account: "acme", Key: e.store.BatchKey(request.BatchID, archive.BatchPlanOf("run-1")), Bots: ordered.Bots, Sessions: ordered.Sessions}
 	var text bytes.Buffer
 	_, err := text.ReadFrom(ordered.Text())
 	require.NoError(e.t, err)

@@ -22,11 +22,18 @@ const (
 // PrepareInput is the batch whose list is prepared.
 type PrepareInput struct {
 	Request workflows.BatchRequest `json:"request"`
+
+	// StartedAt is when the batch began: what the vendor purges first follows from it.
+	StartedAt time.Time `json:"startedAt"`
 }
 
 // Plan is the list of a batch, in the archive of its account: for each bot a range of
 // lines, those that the vendor purges first at the beginning.
 type Plan struct {
+	// Elsewhere is set, and nothing else, if the worker that read the list does not serve
+	// its first bot: those that do have to read it.
+	Elsewhere string `json:"elsewhere,omitempty"`
+
 	// Account is the name of the account that all bots of the list belong to.
 	Account string `json:"account"`
 
@@ -58,6 +65,20 @@ type LaunchInput struct {
 
 	// Halted: the pass starts nothing, it only counts.
 	Halted bool `json:"halted,omitempty"`
+
+	// Again: the pass before did not come to its end, so it may have started sessions
+	// that Launched does not tell of.
+	Again bool `json:"again,omitempty"`
+
+	// Pass numbers the passes; each begins with another bot.
+	Pass int `json:"pass"`
+
+	// Unseen are fetches that were started lately and not listed by the last pass.
+	Unseen int `json:"unseen,omitempty"`
+
+	// Flow is the flow of the fetches, see workflows.MemoFlow; 0 if the caller of the
+	// batch knew none.
+	Flow int `json:"flow,omitempty"`
 
 	Launched Launched `json:"launched"`
 	Settled  Settled  `json:"settled"`
@@ -92,6 +113,18 @@ type Deferred struct {
 	SessionID string `json:"sessionId"`
 	// Due is when to look again.
 	Due time.Time `json:"due"`
+}
+
+// From returns the places in the plan from which on nothing was started.
+func (l Launched) From(plan Plan) []int64 {
+	if len(l.Next) > 0 {
+		return l.Next
+	}
+	var from []int64
+	for _, bot := range plan.Bots {
+		from = append(from, bot.Offset)
+	}
+	return from
 }
 
 // IsComplete reports whether every session of the plan has had its turn.
@@ -133,6 +166,12 @@ type LaunchResult struct {
 	// More: the pass ended although more fetches could have been started.
 	More bool `json:"more,omitempty"`
 
+	// Interrupted: the pass was ended in the middle.
+	Interrupted bool `json:"interrupted,omitempty"`
+
+	// Queries are the visibility queries of the pass: servers bound them.
+	Queries int `json:"queries"`
+
 	// Blocked says what needs operator action before more fetches can be started.
 	Blocked string `json:"blocked,omitempty"`
 
@@ -173,13 +212,17 @@ type ReportInput struct {
 	// Cancelled: the sessions from Next on, in the order of Plan.Bots, were not started.
 	Cancelled bool    `json:"cancelled,omitempty"`
 	Next      []int64 `json:"next,omitempty"`
+
+	// Awaited is the session whose fetch was running when the report was last tried; nil
+	// if it was not tried.
+	Awaited *workflows.Session `json:"awaited,omitempty"`
 }
 
 // ReportResult is the report, or nothing if fetches are running.
 type ReportResult struct {
-	// Running are sessions without a manifest whose fetch has not ended. The report is
-	// not written then.
-	Running int `json:"running,omitempty"`
+	// Awaited is a session without a manifest whose fetch has not ended; nil if there is
+	// none. The report is not written then.
+	Awaited *workflows.Session `json:"awaited,omitempty"`
 
 	Report workflows.ObjectRef   `json:"report"`
 	Total  workflows.ReportTotal `json:"total"`

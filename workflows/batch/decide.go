@@ -16,6 +16,9 @@ const (
 	longestWait  = time.Minute
 	idleWait     = 10 * time.Minute
 
+	// unseenFor is how long a fetch that was started may not be listed.
+	unseenFor = 30 * time.Second
+
 	// looks is into how many passes the rest of a batch is divided, so that a short one
 	// is watched closely and a long one costs little.
 	looks = 50
@@ -40,6 +43,7 @@ func (s *State) afterPass(result LaunchResult) {
 		s.Quiet = 0
 	}
 	s.Passes++
+	s.Again = result.Interrupted
 	s.Launched, s.Settled = result.Launched, result.Settled
 	result.Launched, result.Settled = Launched{}, Settled{} // They are known once.
 	s.Last = &result
@@ -79,7 +83,7 @@ func (s situation) nextPass() time.Duration {
 		return 0
 	}
 	rate := s.state.perSecond()
-	wait := shortestWait
+	wait := max(shortestWait, s.queriesPause())
 	for range min(s.state.Quiet, 20) {
 		wait += wait / 2
 	}
@@ -90,17 +94,29 @@ func (s situation) nextPass() time.Duration {
 	switch {
 	case s.state.isLaunched(), s.state.isHalted():
 		return min(wait, idleWait)
-	case s.isTurnOfDeferred():
-		return min(wait, max(shortestWait, s.due()))
+	case len(s.state.Launched.Deferred) > 0 && s.state.Last != nil && s.state.Last.Waiting == 0:
+		return min(wait, max(shortestWait, s.due())) // Only sessions that are not ready may be left.
 	}
-	return max(shortestWait/4, min(wait, longestWait, s.drain(rate)))
+	return max(shortestWait/4, s.queriesPause(), min(wait, longestWait, s.drain(rate)))
 }
 
-// isTurnOfDeferred reports whether only sessions are left that were not ready.
-func (s situation) isTurnOfDeferred() bool {
-	rest := s.state.Launched
-	rest.Deferred = nil
-	return rest.IsComplete(*s.state.Plan)
+// queriesPause leaves half of the visibility queries that a Temporal server answers, 10 a
+// second of a namespace by default, to others.
+func (s situation) queriesPause() time.Duration {
+	if s.state.Last == nil {
+		return 0
+	}
+	return time.Duration(s.state.Last.Queries) * time.Second / 5
+}
+
+// unseen are fetches that were started before the last pass counted, and were not listed: the
+// server lists them a moment later. What is missing for longer will not come.
+func (s situation) unseen() int {
+	if s.state.Last == nil || s.now.Sub(s.state.Last.At) > unseenFor {
+		return 0
+	}
+	counts := s.state.counts()
+	return max(0, counts.Launched-counts.Attached-counts.Ended()-counts.AllRunning())
 }
 
 // due is when the first of the deferred sessions is looked at again, an idle wait from now

@@ -13,9 +13,13 @@ func AccountTaskQueue(account string) string { return "callvault-batch/" + accou
 // to is known once it has been read.
 func BucketTaskQueue(bucket string) string { return "callvault-batch-list/" + bucket }
 
-// prepareQueue returns the queue of the first activity.
-func prepareQueue(request workflows.BatchRequest) string {
-	if request.Source != nil {
+// prepareQueue returns the queue of the first activity. Workers of several accounts may
+// share a bucket's; elsewhere is a bot of the list whose workers it is for, if that is known.
+func prepareQueue(request workflows.BatchRequest, elsewhere string) string {
+	switch {
+	case elsewhere != "":
+		return fetchrecording.BackfillTaskQueue(elsewhere)
+	case request.Source != nil:
 		return BucketTaskQueue(request.Source.Bucket)
 	}
 	return fetchrecording.BackfillTaskQueue(request.Sessions[0].BotID)

@@ -45,6 +45,15 @@ type State struct {
 	Passes int `json:"passes,omitempty"`
 	Quiet  int `json:"quiet,omitempty"`
 
+	// Again: the last pass did not come to its end.
+	Again bool `json:"again,omitempty"`
+
+	// Awaited is the session that kept the report from being written.
+	Awaited *workflows.Session `json:"awaited,omitempty"`
+
+	// Elsewhere is a bot whose workers have to read the list.
+	Elsewhere string `json:"elsewhere,omitempty"`
+
 	// Failures counts activities in a row that need operator action.
 	Failures int `json:"failures,omitempty"`
 }
@@ -135,7 +144,7 @@ func (i *Input) decode(data []byte) error {
 }
 
 // validate reports everything that is wrong with the input. continued says that this run
-// continues an earlier one, whose sessions are in its plan.
+// continues an earlier one, whose input was checked.
 func (i Input) validate(now time.Time, continued bool) error {
 	switch {
 	case i.Resume != nil && !continued:

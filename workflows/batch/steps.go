@@ -18,17 +18,19 @@ import (
 // prepare has the list read and written down as the plan. Its error ends the batch: the
 // list cannot be used.
 func (b *batch) prepare(ctx workflow.Context) error {
-	queue := prepareQueue(b.input.BatchRequest)
+	queue := prepareQueue(b.input.BatchRequest, b.state.Elsewhere)
 	b.enterUnlessBlocked(ctx, workflows.BatchPreparing, "")
 	var plan Plan
 	err := b.execute(ctx, func(ctx workflow.Context) workflow.Future {
-		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, prepareOptions(queue, b.unserved)), PrepareBatch, PrepareInput{Request: b.input.BatchRequest})
+		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, prepareOptions(queue, b.unserved)), PrepareBatch, PrepareInput{Request: b.input.BatchRequest, StartedAt: b.state.StartedAt})
 	}, &plan)
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok && failed.Type() == string(failure.InvalidInput) {
 		b.end(ctx, failed.Message())
 		return temporal.NewNonRetryableApplicationError(failed.Message(), string(failure.InvalidInput), nil)
 	}
-	if err == nil {
+	if err == nil && plan.Elsewhere != "" {
+		b.state.Elsewhere = plan.Elsewhere
+	} else if err == nil {
 		b.state.Plan = &plan
 	}
 	b.afterActivity(ctx, err)
@@ -42,7 +44,7 @@ func (b *batch) pass(ctx workflow.Context) {
 	b.enterUnlessBlocked(ctx, phase, reason)
 	input := LaunchInput{
 		BatchID: b.input.BatchID, Policy: b.input.Policy, Priority: b.input.Priority, Refetch: b.input.Refetch,
-		Plan: *b.state.Plan, Halted: b.state.isHalted(),
+		Plan: *b.state.Plan, Halted: b.state.isHalted(), Again: b.state.Again, Pass: b.state.Passes, Unseen: s.unseen(), Flow: b.flow,
 		Launched: b.state.Launched, Settled: b.state.Settled, StartedAt: b.state.StartedAt,
 	}
 	var result LaunchResult
@@ -50,6 +52,7 @@ func (b *batch) pass(ctx workflow.Context) {
 		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, passOptions(AccountTaskQueue(b.state.Plan.Account), passSummary(input), b.unserved)), LaunchBatch, input)
 	}, &result)
 	if err != nil {
+		b.state.Again = true
 		b.recover(err)
 		b.afterActivity(ctx, err)
 		return
@@ -102,19 +105,23 @@ func (b *batch) cancelWaiting(ctx workflow.Context) {
 	b.afterActivity(ctx, err)
 }
 
-// report writes the report. It returns nil if fetches are running after all: those that
-// somebody else started, or that were counted too early.
+// report writes the report. It returns nil if a fetch is running after all: one that
+// somebody else started, or that was not listed when the fetches were counted.
 func (b *batch) report(ctx workflow.Context) *workflows.BatchResult {
 	b.enter(ctx, workflows.BatchReporting, "")
-	input := ReportInput{BatchID: b.input.BatchID, Plan: *b.state.Plan, Cancelled: b.state.Cancelled, Next: b.state.Launched.Next}
+	input := ReportInput{BatchID: b.input.BatchID, Plan: *b.state.Plan, Cancelled: b.state.Cancelled, Next: b.state.Launched.From(*b.state.Plan), Awaited: b.state.Awaited}
 	var result ReportResult
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, reportOptions(AccountTaskQueue(b.state.Plan.Account), b.unserved)), ReportBatch, input).Get(ctx, &result)
 	b.afterActivity(ctx, err)
 	if err != nil {
 		return nil
 	}
-	if result.Running > 0 {
-		b.enter(ctx, workflows.BatchWaiting, "a session of the list is being fetched by somebody else")
+	b.state.Awaited = result.Awaited
+	if result.Awaited != nil {
+		b.wasCancelled = false // It is cancelled too, if it is the batch's.
+		if !b.state.Cancelled {
+			b.enter(ctx, workflows.BatchWaiting, "waiting for "+result.Awaited.FetchWorkflowID())
+		}
 		return nil
 	}
 	b.reportAt = &result.Report

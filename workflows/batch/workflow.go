@@ -33,6 +33,9 @@ func (b *batch) run(ctx workflow.Context) (*workflows.BatchResult, error) {
 		if err := b.prepare(ctx); err != nil {
 			return nil, err
 		}
+		if b.state.Plan == nil && historyIsLong(ctx) {
+			return nil, b.continueAsNew(ctx)
+		}
 	}
 	for {
 		b.cancelWaiting(ctx)
@@ -53,6 +56,9 @@ func (b *batch) run(ctx workflow.Context) (*workflows.BatchResult, error) {
 type batch struct {
 	input Input
 	state State
+
+	// flow is that of the batch's fetches.
+	flow int
 
 	// work is the context of everything that a cancelled batch still does.
 	work workflow.Context
@@ -78,7 +84,7 @@ func newBatch(ctx workflow.Context, input Input) (*batch, error) {
 		}
 		input.BatchID = id
 	}
-	b := &batch{input: input, view: view{namespace: info.Namespace}}
+	b := &batch{input: input, flow: workflows.FlowOf(info.Memo), view: view{namespace: info.Namespace}}
 	if input.Resume != nil {
 		b.state = *input.Resume
 	} else {
@@ -88,7 +94,7 @@ func newBatch(ctx workflow.Context, input Input) (*batch, error) {
 	b.work, _ = workflow.NewDisconnectedContext(ctx)
 	workflow.Go(b.work, func(work workflow.Context) {
 		ctx.Done().Receive(work, nil)
-		b.state.Cancelled = true
+		b.state.Cancelled, b.changed = true, true
 		b.interrupt()
 	})
 	if err := b.handleMessages(ctx); err != nil {
@@ -114,14 +120,16 @@ func historyIsLong(ctx workflow.Context) bool {
 	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > maxHistoryEvents
 }
 
-// continueAsNew starts a run whose input has no sessions, since the plan has them. A worker
+// continueAsNew starts a run whose input has no sessions once the plan has them. A worker
 // of another version may take it, where workers are versioned.
 func (b *batch) continueAsNew(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
 	}
 	next := b.input
-	next.Sessions = nil
+	if b.state.Plan != nil {
+		next.Sessions = nil
+	}
 	next.Resume = &b.state
 	return workflow.NewContinueAsNewErrorWithOptions(ctx,
 		workflow.ContinueAsNewErrorOptions{InitialVersioningBehavior: workflow.ContinueAsNewVersioningBehaviorAutoUpgrade},

@@ -191,7 +191,7 @@ func TestSessionThatSomebodyElseFetchesIsWaitedFor(t *testing.T) {
 	h := newHarness(t, 10)
 	h.report = func(batch.ReportInput) (*batch.ReportResult, error) {
 		if h.env.Now().Before(startTime.Add(6 * time.Hour)) {
-			return &batch.ReportResult{Running: 1}, nil
+			return &batch.ReportResult{Awaited: &workflows.Session{BotID: botID, SessionID: "65e7133a3242653c58d7aaaa"}}, nil
 		}
 		return nil, nil
 	}

@@ -1,7 +1,6 @@
 package fetchrecording
 
 import (
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/workflows"
@@ -18,12 +17,8 @@ const changeToFewEvents = "few-events"
 // no worker of a version before has begun a fetch with it. A fetch that was started
 // without it, from JSON alone, records its version once.
 func hasFewEvents(ctx workflow.Context) bool {
-	var flow int
-	if payload := workflow.GetInfo(ctx).Memo.GetFields()[workflows.MemoFlow]; payload != nil {
-		err := converter.GetDefaultDataConverter().FromPayload(payload, &flow)
-		if err == nil && flow >= workflows.FlowFewEvents {
-			return true
-		}
+	if workflows.FlowOf(workflow.GetInfo(ctx).Memo) >= workflows.FlowFewEvents {
+		return true
 	}
 	return workflow.GetVersion(ctx, changeToFewEvents, workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }

@@ -23,7 +23,7 @@ import (
 const plainText = "text/plain; charset=utf-8"
 
 func (target Target) planKey() string {
-	return target.Store.BatchKey(newSession().SessionID, archive.BatchPlanFile)
+	return target.Store.BatchKey(newSession().SessionID, archive.BatchPlanOf("run-1"))
 }
 
 func (target Target) writesFiles(t *testing.T) {
