@@ -85,7 +85,15 @@ func (a *ReportBatch) write(ctx context.Context, served *account.Account, input 
 	if input.Cancelled {
 		notFrom = input.Next
 	}
-	err = batchreport.Walk(ctx, served.Store, input.Plan, batchreport.ByWorkflow(a.Client, notFrom), func(row batchreport.Row, unfinished *batchreport.Unfinished) error {
+	explain := batchreport.ByWorkflow(a.Client, notFrom)
+	err = batchreport.Walk(ctx, served.Store, input.Plan, explain, func(row batchreport.Row, unfinished *batchreport.Unfinished) error {
+		if input.Refetch && unfinished == nil && row.Outcome != workflows.OutcomeArchived {
+			fetch, err := batchreport.ByWorkflow(a.Client, nil)(ctx, row.Session, 0, 0)
+			if err != nil {
+				return err
+			}
+			unfinished = &fetch
+		}
 		if unfinished != nil && isWaitedFor(input, *unfinished) {
 			return &running{row.Session}
 		}

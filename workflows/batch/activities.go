@@ -213,6 +213,9 @@ type ReportInput struct {
 	Cancelled bool    `json:"cancelled,omitempty"`
 	Next      []int64 `json:"next,omitempty"`
 
+	// Refetch: a manifest that says anything but archived may be about to be replaced.
+	Refetch bool `json:"refetch,omitempty"`
+
 	// Awaited is the session whose fetch was running when the report was last tried; nil
 	// if it was not tried.
 	Awaited *workflows.Session `json:"awaited,omitempty"`

@@ -38,6 +38,9 @@ type situation struct {
 // afterPass takes over what a pass did and found.
 func (s *State) afterPass(result LaunchResult) {
 	changed := s.Last == nil || s.counts().Ended() != endedOf(result) || s.Launched.Started != result.Launched.Started
+	if s.Launched.Started != result.Launched.Started {
+		s.StartedLastAt = result.At
+	}
 	s.Quiet++
 	if changed {
 		s.Quiet = 0
@@ -112,7 +115,7 @@ func (s situation) queriesPause() time.Duration {
 // unseen are fetches that were started before the last pass counted, and were not listed: the
 // server lists them a moment later. What is missing for longer will not come.
 func (s situation) unseen() int {
-	if s.state.Last == nil || s.now.Sub(s.state.Last.At) > unseenFor {
+	if s.state.Last == nil || s.now.Sub(s.state.StartedLastAt) > unseenFor {
 		return 0
 	}
 	counts := s.state.counts()

@@ -45,6 +45,9 @@ type State struct {
 	Passes int `json:"passes,omitempty"`
 	Quiet  int `json:"quiet,omitempty"`
 
+	// StartedLastAt is when the last pass that started fetches counted them.
+	StartedLastAt time.Time `json:"startedLastAt,omitzero"`
+
 	// Again: the last pass did not come to its end.
 	Again bool `json:"again,omitempty"`
 

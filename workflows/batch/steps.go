@@ -109,7 +109,7 @@ func (b *batch) cancelWaiting(ctx workflow.Context) {
 // somebody else started, or that was not listed when the fetches were counted.
 func (b *batch) report(ctx workflow.Context) *workflows.BatchResult {
 	b.enter(ctx, workflows.BatchReporting, "")
-	input := ReportInput{BatchID: b.input.BatchID, Plan: *b.state.Plan, Cancelled: b.state.Cancelled, Next: b.state.Launched.From(*b.state.Plan), Awaited: b.state.Awaited}
+	input := ReportInput{BatchID: b.input.BatchID, Plan: *b.state.Plan, Refetch: b.input.Refetch, Cancelled: b.state.Cancelled, Next: b.state.Launched.From(*b.state.Plan), Awaited: b.state.Awaited}
 	var result ReportResult
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, reportOptions(AccountTaskQueue(b.state.Plan.Account), b.unserved)), ReportBatch, input).Get(ctx, &result)
 	b.afterActivity(ctx, err)

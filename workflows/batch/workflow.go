@@ -40,7 +40,7 @@ func (b *batch) run(ctx workflow.Context) (*workflows.BatchResult, error) {
 	for {
 		b.cancelWaiting(ctx)
 		b.pass(ctx)
-		if b.isOver() {
+		if b.isOver(ctx) {
 			if result := b.report(ctx); result != nil {
 				return result, nil
 			}
@@ -111,8 +111,8 @@ func (b *batch) interrupt() {
 }
 
 // isOver reports whether all fetches have ended, as far as they were counted.
-func (b *batch) isOver() bool {
-	return b.state.isLaunched() && b.state.Last != nil && b.state.Failures == 0 && b.state.counts().AllRunning() == 0
+func (b *batch) isOver(ctx workflow.Context) bool {
+	return b.state.isLaunched() && b.state.Last != nil && b.state.Failures == 0 && b.state.counts().AllRunning() == 0 && b.situation(ctx).unseen() == 0
 }
 
 func historyIsLong(ctx workflow.Context) bool {
