@@ -4,6 +4,7 @@ package readme_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 
 	"github.com/callvault/callvault/dev/internal/datadir"
 	"github.com/callvault/callvault/dev/internal/ports"
@@ -36,7 +38,7 @@ func commands(t *testing.T) map[string]string {
 	content, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	found := make(map[string]string)
-	for _, match := range regexp.MustCompile(`(?m)^# batch, ([a-z ]+)\n((?:.+\n)+)`).FindAllStringSubmatch(string(content), -1) {
+	for _, match := range regexp.MustCompile("(?m)^# batch, ([a-z ]+)\\n((?:[^`\\n].*\\n)+)").FindAllStringSubmatch(string(content), -1) {
 		found[match[1]] = match[2]
 	}
 	return found
@@ -61,10 +63,10 @@ func TestCommandsForBatchesRunAsTheyStand(t *testing.T) {
 		TemporalPort: ports.Any, UIPort: ports.Any, StorePort: ports.Any, UpstreamPort: ports.Any})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Stop()) }()
-	c, err := client.DialContext(ctx, client.Options{HostPort: s.Temporal.Address(), Namespace: stack.Namespace})
+	c, err := client.DialContext(ctx, client.Options{HostPort: s.Temporal.Address(), Namespace: stack.Namespace, Logger: log.NewStructuredLogger(quiet)})
 	require.NoError(t, err)
 	defer c.Close()
-	startWorker(ctx, t, s, c)
+	defer startWorker(ctx, t, s, c)()
 
 	sessions := addSessions(t, s)
 	putList(ctx, t, s, "lists/2026-12.csv", fmt.Sprintf("botId,sessionId\n%s,%s\n", simulator.DefaultBotID, sessions[1]))
@@ -98,21 +100,24 @@ func TestCommandsForBatchesRunAsTheyStand(t *testing.T) {
 	require.Equal(t, workflows.BatchCancelled, result.Phase)
 }
 
-func startWorker(ctx context.Context, t *testing.T, s *stack.Stack, c client.Client) {
+var quiet = slog.New(slog.DiscardHandler)
+
+// startWorker returns once a worker serves. The returned function stops it.
+func startWorker(ctx context.Context, t *testing.T, s *stack.Stack, c client.Client) (stop func()) {
 	t.Helper()
 	settings, err := s.Settings()
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- worker.Run(ctx, worker.Options{Client: c, Namespace: stack.Namespace, Settings: settings, Ready: func() { close(ready) }})
+		ended <- worker.Run(ctx, worker.Options{Client: c, Namespace: stack.Namespace, Settings: settings, Logger: quiet, Ready: func() { close(ready) }})
 	}()
 	select {
 	case <-ready:
 	case err := <-ended:
 		require.NoError(t, err)
 	}
-	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
+	return func() { cancel(); require.NoError(t, <-ended) }
 }
 
 // addSessions adds one whose call goes on, and one that is ready.
