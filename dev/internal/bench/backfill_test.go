@@ -46,7 +46,7 @@ func (s *site) addBackfill(n int) []backfillOf {
 	for i := range all {
 		serial := s.serial.Add(1)
 		// The calls took place over the last two months, the last one three days ago.
-		at := time.Now().AddDate(0, 0, -3).Add(-time.Duration(n-i) * 60 * 24 * time.Hour / time.Duration(n))
+		at := time.Now().AddDate(0, 0, -3).Add(-time.Duration(n-i) * (60 * 24 * time.Hour / time.Duration(n)))
 		one := backfillOf{session: workflows.Session{BotID: bot, SessionID: simulator.NewSessionID(at, serial)}, outcome: workflows.OutcomeArchived}
 		one.files = []simulator.File{{Name: "call.wav", Raw: audio(serial, audioBytes)}}
 		var script []simulator.Step
@@ -124,6 +124,7 @@ func (s *site) awaitEnded(run *workflows.BatchRun, n int) {
 		ctx, cancel := context.WithTimeout(s.ctx, 5*time.Second)
 		defer cancel()
 		progress, err := run.Progress(ctx)
+		require.False(s.b, err == nil && progress.Phase == "", progress.Reason)
 		return err == nil && progress.Ended() >= n
 	}, time.Hour, time.Second, "%d have ended", n)
 }
