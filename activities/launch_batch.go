@@ -61,7 +61,7 @@ func (a *LaunchBatch) Execute(ctx context.Context, input batch.LaunchInput) (*ba
 	if !input.Halted {
 		err := pass.run(ctx)
 		if failed, ok := failure.Of(err); ok && failed.FailureKind().NeedsOperator() {
-			blocked = failed.Error() // What was started before has to be returned.
+			blocked = err.Error() // What was started before has to be returned.
 		} else if err != nil && ctx.Err() == nil {
 			return nil, activityError(err)
 		}
