@@ -160,6 +160,7 @@ func (p *launchPass) run(ctx context.Context) error {
 		waiting += p.input.Unseen
 		if !first {
 			p.launched.Window[i] = nextWindow(p.launched.Window[i], waiting)
+			p.keep() // Without room no page does.
 		}
 		if err := p.fill(ctx, i, p.launched.Window[i]-waiting); err != nil {
 			return err
