@@ -66,7 +66,8 @@ func (a *LaunchBatch) Execute(ctx context.Context, input batch.LaunchInput) (*ba
 			return nil, activityError(err)
 		}
 	}
-	interrupted := ctx.Err() != nil || blocked != ""
+	// The sessions of a page that did not come to its end may have their turn many passes later.
+	interrupted := ctx.Err() != nil || blocked != "" || pass.retried
 	ctx = context.WithoutCancel(ctx) // What was started has to be returned.
 	result, err := counter.count(ctx, input.Settled)
 	if err != nil {

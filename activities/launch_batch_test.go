@@ -97,6 +97,9 @@ func TestInterruptedPageCountsNothingTwice(t *testing.T) {
 					}
 				}
 				meanwhile(h, started)
+				h.input.Halted = true // while the batch is paused
+				h.pass()
+				h.input.Halted = false
 
 				last := h.passes(func() { h.temporal.change(archives) })
 				h.requireStartedOnce(sessions[:100])

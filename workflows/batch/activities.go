@@ -66,7 +66,7 @@ type LaunchInput struct {
 	// Halted: the pass starts nothing, it only counts.
 	Halted bool `json:"halted,omitempty"`
 
-	// Again: the pass before did not come to its end, so it may have started sessions
+	// Again: a pass before did not come to its end, so it may have started sessions
 	// that Launched does not tell of.
 	Again bool `json:"again,omitempty"`
 
@@ -166,7 +166,7 @@ type LaunchResult struct {
 	// More: the pass ended although more fetches could have been started.
 	More bool `json:"more,omitempty"`
 
-	// Interrupted: the pass was ended in the middle.
+	// Interrupted: the pass, or one before it, was ended in the middle.
 	Interrupted bool `json:"interrupted,omitempty"`
 
 	// Queries are the visibility queries of the pass: servers bound them.
