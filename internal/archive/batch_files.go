@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/minio/minio-go/v7"
 
@@ -77,8 +78,29 @@ func fileOptions(contentType string) minio.PutObjectOptions {
 
 func (s *Store) writeFile(ctx context.Context, key string, body io.Reader, length int64, options minio.PutObjectOptions) error {
 	options.DisableMultipart = length >= 0
+	source := &fileSource{Reader: body}
+	if _, inMemory := body.(io.Seeker); !inMemory { // Those are sent again if a request fails.
+		body = source
+	}
 	_, err := s.client.PutObject(ctx, s.bucket, key, body, length, options)
+	if failed := source.failed.Load(); err != nil && failed != nil {
+		return *failed // It tells nothing of the store.
+	}
 	return s.storeError(opWrite, key, err)
+}
+
+// fileSource is what a file is written from, and keeps why it ended early.
+type fileSource struct {
+	io.Reader
+	failed atomic.Pointer[error]
+}
+
+func (f *fileSource) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		f.failed.Store(&err)
+	}
+	return n, err
 }
 
 // OpenFile returns the content of the object key, which need not be a file of a batch,

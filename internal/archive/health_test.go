@@ -1,7 +1,11 @@
 package archive_test
 
 import (
+	"errors"
+	"io"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -60,3 +64,21 @@ func TestInvalidManifestTellsNothingOfTheStore(t *testing.T) {
 	require.ErrorIs(t, err, archive.ErrBlocked)
 	require.False(t, store.IsFailing())
 }
+
+// A report that is ended early, because a fetch is running after all, must not keep the
+// account's fetches from being made.
+func TestFileWhoseSourceFailsTellsNothingOfTheStore(t *testing.T) {
+	store, server := openStore(t)
+	for _, length := range []int64{-1, 10} {
+		source := io.MultiReader(strings.NewReader("begun"), iotest.ErrReader(errSource))
+		require.Equal(t, errSource, store.WriteFile(t.Context(), planKey, text, source, length))
+		require.False(t, store.IsFailing())
+		_, found := server.Object(bucket, planKey)
+		require.False(t, found)
+	}
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Status: 503, Code: "SlowDown"})
+	requireUnavailable(t, store.WriteFile(t.Context(), planKey, text, iotest.HalfReader(strings.NewReader("whole")), 5))
+	require.True(t, store.IsFailing(), "the store's own failure does")
+}
+
+var errSource = errors.New("the source has failed")
