@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -284,7 +285,7 @@ func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, data.Close()) })
 	s, err := stack.Start(ctx, stack.Options{Data: data,
-		Upstream:     simulator.Config{BotIDs: append([]string{simulator.DefaultBotID}, budgetBots...), EnforceJTI: true, CallsPerMinute: callsPerMinute, CallsPerHour: simulator.Unlimited},
+		Upstream:     simulator.Config{BotIDs: slices.Concat([]string{simulator.DefaultBotID}, budgetBots, batchBots), EnforceJTI: true, CallsPerMinute: callsPerMinute, CallsPerHour: simulator.Unlimited},
 		TemporalPort: ports.Any, UIPort: ports.Any, StorePort: ports.Any, UpstreamPort: ports.Any})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
@@ -296,6 +297,7 @@ func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	t.Cleanup(c.Close)
 	settings, err := s.Settings()
 	require.NoError(t, err)
+	settings.Accounts[0].AskWhenReady = true
 	run(ctx, t, worker.Options{Client: c, Settings: settings, Logger: logger})
 	return s, c
 }

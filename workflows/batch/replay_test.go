@@ -1,0 +1,16 @@
+package batch_test
+
+import (
+	"testing"
+
+	"github.com/callvault/callvault/internal/replaytest"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/batch"
+)
+
+// A batch may run for weeks: whatever a released version has written into a history, this
+// version must replay. A test that fails here needs workflow.GetVersion in the code, not a
+// new file in testdata.
+func TestHistoriesOfReleasedCodeReplay(t *testing.T) {
+	replaytest.Histories(t, workflows.FetchRecordingsBatchWorkflowName, batch.Workflow, 14)
+}
