@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"go.temporal.io/sdk/client"
@@ -10,6 +11,7 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/batchreport"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/batch"
 )
@@ -53,6 +55,8 @@ func (a *ReportBatch) Execute(ctx context.Context, input batch.ReportInput) (*ba
 		return &batch.ReportResult{Awaited: &found.session}, nil
 	}
 	switch {
+	case errors.Is(writeErr, archive.ErrMissing):
+		return nil, activityError(failure.New(failure.ArchiveBlocked, fmt.Sprintf("the report cannot be made without the plan of the batch: %v: restore the object, or terminate the batch", writeErr)))
 	case writeErr != nil && !errors.Is(writeErr, io.ErrClosedPipe):
 		return nil, activityError(writeErr)
 	case err != nil:

@@ -26,7 +26,7 @@ func (b *batch) handleMessages(ctx workflow.Context) error {
 			func(ctx workflow.Context, change workflows.BatchChange) (workflows.BatchProgress, error) {
 				update.change(ctx, change)
 				if b.state.Plan != nil || b.state.Failures > 0 { // Reading the list goes on.
-					b.changed = true
+					b.changed, b.state.Quiet = true, 0
 					b.interrupt()
 				}
 				return b.progress(), nil
