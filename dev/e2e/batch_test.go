@@ -22,12 +22,12 @@ func (h *harness) batchSessions(count int) ([]workflows.BatchSession, map[string
 	for i := range count {
 		var id string
 		file := recording(fmt.Sprintf("call-%d.wav", i), 8_000)
-		switch {
-		case i%10 == 3:
+		switch i % 10 {
+		case 3:
 			id = h.addSession([]simulator.Step{{Status: simulator.StatusFailed}})
-		case i%10 == 7:
+		case 7:
 			id = h.addSession([]simulator.Step{{Status: simulator.StatusMediaUnavailable}})
-		case i%10 == 5:
+		case 5:
 			id = h.addSession([]simulator.Step{{Status: simulator.StatusMediaInProgress, Calls: 2}, {Status: simulator.StatusSuccess}}, file)
 			archived[id] = []simulator.File{file}
 		default:

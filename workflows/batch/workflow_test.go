@@ -142,7 +142,7 @@ func TestBatchIsBlockedUntilAnOperatorActs(t *testing.T) {
 func TestBlockedPassLosesNothing(t *testing.T) {
 	h := newHarness(t, 300)
 	var failures int
-	h.launch = func(input batch.LaunchInput) error {
+	h.launch = func(batch.LaunchInput) error {
 		if h.env.Now().After(startTime.Add(time.Minute)) && failures < 3 {
 			failures++
 			return blocked("free space in the store")
