@@ -64,11 +64,16 @@ type BatchCounts struct {
 
 // Ended counts the batch's fetches that have ended.
 func (c BatchCounts) Ended() int {
-	ended := c.NoOutcome
-	for _, n := range c.Outcomes {
-		ended += n
+	return c.NoOutcome + sum(c.Outcomes)
+}
+
+// sum adds numbers up, whose order makes no difference (see .workflowcheck.yaml).
+func sum[K comparable](numbers map[K]int) int {
+	total := 0
+	for _, n := range numbers {
+		total += n
 	}
-	return ended
+	return total
 }
 
 // Failures counts those that have ended otherwise than archived.
@@ -76,11 +81,7 @@ func (c BatchCounts) Failures() int { return c.Ended() - c.Outcomes[OutcomeArchi
 
 // AllRunning counts the fetches that have not ended.
 func (c BatchCounts) AllRunning() int {
-	running := 0
-	for _, n := range c.Running {
-		running += n
-	}
-	return running
+	return sum(c.Running)
 }
 
 // Left counts the sessions that have not ended.
