@@ -56,7 +56,7 @@ type denial struct {
 // sessionReadiness says whether a session may be asked for.
 type sessionReadiness struct {
 	ready bool
-	due   time.Time // when to look again, if it is not
+	due   time.Time // the next check, if it is not
 }
 
 // description says whether an account's sessions are asked for only once they are ready.
@@ -160,7 +160,7 @@ func (r *Readiness) ask(ctx context.Context, served *account.Account, botID stri
 	}
 	report := callbudget.CallReport{BotID: botID, Slot: *slot, Result: callbudget.Unused}
 	defer func() { r.report(ctx, list, report) }()
-	if err := r.await(ctx, *slot, in); err != nil {
+	if err := awaitSlot(ctx, r.Slots, *slot, in); err != nil {
 		return nil, err
 	}
 	token, _, err := served.Credentials.Mint(botID, time.Now())
@@ -182,34 +182,12 @@ func (r *Readiness) ask(ctx context.Context, served *account.Account, botID stri
 	return byID, nil
 }
 
-// await waits until the call of a slot is to be made.
-func (r *Readiness) await(ctx context.Context, slot callbudget.Slot, in time.Duration) error {
-	began := time.Now()
-	timer := time.NewTimer(in)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	switch {
-	case r.Slots.IsVoid(slot):
-		return errWithdrawn
-	case time.Since(began)-in > slot.Within:
-		return &lateSlot{by: time.Since(began) - in - slot.Within}
-	}
-	return nil
-}
-
 // sessionListReport says what a call teaches of its budget. That the app is refused says
 // nothing of it.
 func sessionListReport(botID string, slot callbudget.Slot, err error) callbudget.CallReport {
 	report := callbudget.CallReport{BotID: botID, Slot: slot, Result: callbudget.Answered}
 	if refused, ok := errors.AsType[*smartassist.Error](err); ok && refused.Kind == failure.RateLimited {
-		report.Result, report.Span = callbudget.Refused, refused.Window
-		if refused.Asked {
-			report.RetryAfter = refused.Wait
-		}
+		refusedByRate(&report, refused)
 	}
 	return report
 }

@@ -32,16 +32,21 @@ func (*lateSlot) FailureKind() failure.Kind { return failure.TokenStale }
 // RetryAfter implements [failure.Failure].
 func (*lateSlot) RetryAfter() time.Duration { return 0 }
 
-// awaitSlot waits until the call of a slot is to be made. A slot that was withdrawn, or
-// that comes too late, is not used: calls that are late together would make a burst.
-// The time is the Temporal server's, which tells when it started the activity, so that
-// the clocks of the workers do not matter.
+// awaitSlot waits until the call of the slot is to be made. The time is the Temporal
+// server's, which tells when it started the activity, so that the clocks of the workers
+// do not matter.
 func (a *CheckStatus) awaitSlot(ctx context.Context, slot *callbudget.Slot) error {
 	if slot == nil {
 		return nil // It was minted by a worker that knew no slots.
 	}
+	return awaitSlot(ctx, a.Slots, *slot, slot.At.Sub(activity.GetInfo(ctx).StartedTime))
+}
+
+// awaitSlot waits until the call of a slot is to be made, in a time from now. A slot that
+// was withdrawn, or that comes too late, is not used: calls that are late together would
+// make a burst.
+func awaitSlot(ctx context.Context, slots CallSlots, slot callbudget.Slot, in time.Duration) error {
 	began := time.Now()
-	in := slot.At.Sub(activity.GetInfo(ctx).StartedTime)
 	timer := time.NewTimer(in)
 	defer timer.Stop()
 	select {
@@ -50,12 +55,20 @@ func (a *CheckStatus) awaitSlot(ctx context.Context, slot *callbudget.Slot) erro
 		return ctx.Err()
 	}
 	switch {
-	case a.Slots.IsVoid(*slot):
+	case slots.IsVoid(slot):
 		return errWithdrawn
 	case time.Since(began)-in > slot.Within:
 		return &lateSlot{by: time.Since(began) - in - slot.Within}
 	}
 	return nil
+}
+
+// refusedByRate has a report say that its call was refused by rate.
+func refusedByRate(report *callbudget.CallReport, refused *smartassist.Error) {
+	report.Result, report.Span = callbudget.Refused, refused.Window
+	if refused.Asked {
+		report.RetryAfter = refused.Wait
+	}
 }
 
 // report tells the call budget what concerns all its calls.
@@ -70,10 +83,7 @@ func (a *CheckStatus) report(ctx context.Context, served *account.Account, input
 	if refused, ok := errors.AsType[*smartassist.Error](err); ok {
 		switch refused.Kind {
 		case failure.RateLimited:
-			report.Result, report.Span = callbudget.Refused, refused.Window
-			if refused.Asked {
-				report.RetryAfter = refused.Wait
-			}
+			refusedByRate(&report, refused)
 		case failure.Blocked:
 			if refused.Status != 0 { // Otherwise this machine's network may be the cause.
 				report.Result, report.Reason = callbudget.Blocked, refused.Text

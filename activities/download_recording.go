@@ -58,7 +58,7 @@ func (t TransferTiming) withDefaults() TransferTiming {
 // Execute archives the file. It is safe to repeat: the key follows from the
 // input, and the object is created only when it is complete.
 func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.DownloadRecordingInput) (*fetchrecording.DownloadRecordingResult, error) {
-	proof := newProof(input.Manifest)
+	proof := newProof(ctx, input.Manifest)
 	served, err := a.Served.Of(input.BotID)
 	if err != nil {
 		return nil, activityError(err)

@@ -18,11 +18,11 @@ const proofTimeout = time.Minute
 // proof is the manifest that a download writes; its input is nil if it writes none.
 type proof struct {
 	input *fetchrecording.WriteManifestInput
-	began time.Time
+	clock serverClock
 }
 
-func newProof(input *fetchrecording.WriteManifestInput) *proof {
-	return &proof{input: input, began: time.Now()}
+func newProof(ctx context.Context, input *fetchrecording.WriteManifestInput) *proof {
+	return &proof{input: input, clock: newServerClock(ctx)}
 }
 
 // add returns a recording that is in the archive with the manifest that proves it, if
@@ -38,7 +38,7 @@ func (p *proof) add(ctx context.Context, store *archive.Store, recording workflo
 	input := *p.input
 	input.Result.Recordings = []workflows.Recording{recording}
 	// By the Temporal server's clock, like the time at which the fetch began.
-	input.Result.FinishedAt = activity.GetInfo(ctx).StartedTime.Add(time.Since(p.began)).UTC()
+	input.Result.FinishedAt = p.clock.now()
 	written, err := prove(ctx, store, input)
 	if err != nil {
 		activity.GetLogger(ctx).Info("The manifest was not written with the download and will be tried again.", "error", err)
