@@ -3,8 +3,9 @@ package batch
 import (
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 // How the activities are run, each with the kind of work that it suits.
@@ -18,19 +19,13 @@ const (
 	lostAfter = 30 * time.Second
 )
 
-// untilItSucceeds retries what only an unavailable store, server or worker can fail. What
-// needs operator action comes as a non-retryable error.
-func untilItSucceeds() *temporal.RetryPolicy {
-	return &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute}
-}
-
 // prepareOptions suit reading a list of a million rows.
 func prepareOptions(queue string, knownUnserved bool) workflow.ActivityOptions {
 	options := workflow.ActivityOptions{
 		TaskQueue:           queue,
 		StartToCloseTimeout: 15 * time.Minute,
 		HeartbeatTimeout:    lostAfter,
-		RetryPolicy:         untilItSucceeds(),
+		RetryPolicy:         fetchrecording.UntilItSucceeds(),
 		Summary:             "read the list of sessions",
 	}
 	if !knownUnserved {

@@ -1,12 +1,12 @@
 package batch
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/callvault/callvault/internal/resume"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -104,8 +104,6 @@ type Input struct {
 	err error
 }
 
-const resumeKey = "resume"
-
 // maxInputBytes bounds the input: a thousand sessions with the longest user ids have
 // 650 kB. Temporal itself takes no more than 2 MiB.
 const maxInputBytes = 2 << 20
@@ -131,17 +129,9 @@ func (i *Input) decode(data []byte) error {
 	if len(data) > maxInputBytes {
 		return fmt.Errorf("the input has %d bytes, more than %d: put the list into the archive, and give it as source", len(data), maxInputBytes)
 	}
-	var object map[string]json.RawMessage
-	if bytes.Contains(data, []byte(`"`+resumeKey+`"`)) && json.Unmarshal(data, &object) == nil && object[resumeKey] != nil {
-		i.Resume = new(State) // Also if it cannot be decoded: a caller must not set it at all.
-		if err := json.Unmarshal(object[resumeKey], i.Resume); err != nil {
-			return fmt.Errorf("%s: %.200s", resumeKey, err.Error())
-		}
-		delete(object, resumeKey)
-		var err error
-		if data, err = json.Marshal(object); err != nil {
-			return err
-		}
+	var err error
+	if i.Resume, data, err = resume.Split[State](data); err != nil {
+		return err
 	}
 	return i.BatchRequest.UnmarshalJSON(data)
 }

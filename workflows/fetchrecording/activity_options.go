@@ -18,9 +18,9 @@ import (
 // long queue of slots must not cost it that often.
 const callSlotWait = 24 * time.Hour
 
-// untilItSucceeds retries what only an unavailable store or worker can fail.
+// UntilItSucceeds retries what only an unavailable store or worker can fail.
 // What needs operator action comes as a non-retryable error.
-func untilItSucceeds() *temporal.RetryPolicy {
+func UntilItSucceeds() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute}
 }
 
@@ -61,7 +61,7 @@ func archiveOptions(account, summary string) workflow.ActivityOptions {
 		ScheduleToStartTimeout: takenAfter,
 		StartToCloseTimeout:    time.Minute,
 		Summary:                summary,
-		RetryPolicy:            untilItSucceeds(),
+		RetryPolicy:            UntilItSucceeds(),
 	}
 }
 
@@ -98,7 +98,7 @@ func callOptions(account, summary string) workflow.ActivityOptions {
 // what the media server does is the workflow's to decide.
 // Cancelling waits until the transfer has cleaned up.
 func transferOptions(account, summary string) workflow.ActivityOptions {
-	retries := untilItSucceeds()
+	retries := UntilItSucceeds()
 	retries.MaximumAttempts = 6
 	return workflow.ActivityOptions{
 		TaskQueue:              TransferTaskQueue(account),

@@ -1,12 +1,12 @@
 package fetchrecording
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/callvault/callvault/internal/resume"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 )
@@ -65,8 +65,6 @@ type Input struct {
 	err error
 }
 
-const resumeKey = "resume"
-
 // maxInputBytes bounds a caller's input, and maxStateBytes one with a state: a
 // hundred files have about 80 kB, with the longest names and twice, while they are
 // repaired, ten times that. Temporal itself takes no more than 2 MiB.
@@ -94,23 +92,15 @@ func (i *Input) UnmarshalJSON(data []byte) error {
 
 func (i *Input) decode(data []byte) error {
 	limit := maxInputBytes
-	if bytes.Contains(data, []byte(`"`+resumeKey+`"`)) {
+	if resume.IsIn(data) {
 		limit = maxStateBytes
 	}
 	if len(data) > limit {
 		return fmt.Errorf("the input has %d bytes, more than %d", len(data), limit)
 	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(data, &object) == nil && object[resumeKey] != nil {
-		i.Resume = new(State) // Also if it cannot be decoded: a caller must not set it at all.
-		if err := json.Unmarshal(object[resumeKey], i.Resume); err != nil {
-			return fmt.Errorf("%s: %.200s", resumeKey, err.Error())
-		}
-		delete(object, resumeKey)
-		var err error
-		if data, err = json.Marshal(object); err != nil {
-			return err
-		}
+	var err error
+	if i.Resume, data, err = resume.Split[State](data); err != nil {
+		return err
 	}
 	return i.FetchRequest.UnmarshalJSON(data)
 }
