@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
@@ -18,6 +17,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/replaytest"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/batch"
 )
@@ -215,11 +215,7 @@ func (h *harness) progress() workflows.BatchProgress {
 // details is what the Web UI shows.
 func (h *harness) details() string {
 	h.t.Helper()
-	value, err := h.env.QueryWorkflow("__temporal_workflow_metadata")
-	require.NoError(h.t, err)
-	var metadata sdkpb.WorkflowMetadata
-	require.NoError(h.t, value.Get(&metadata))
-	return metadata.GetCurrentDetails()
+	return replaytest.Details(h.t, h.env)
 }
 
 func request() workflows.BatchRequest {

@@ -10,12 +10,12 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/replaytest"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/callbudget"
 )
@@ -135,11 +135,7 @@ func (h *harness) status() workflows.BudgetStatus {
 
 func (h *harness) details() string {
 	h.t.Helper()
-	value, err := h.env.QueryWorkflow("__temporal_workflow_metadata")
-	require.NoError(h.t, err)
-	var metadata sdkpb.WorkflowMetadata
-	require.NoError(h.t, value.Get(&metadata))
-	return metadata.GetCurrentDetails()
+	return replaytest.Details(h.t, h.env)
 }
 
 func (h *harness) requireSlot(r *result) callbudget.Slot {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -26,6 +25,7 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/replaytest"
 	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/internal/status"
@@ -329,11 +329,7 @@ func (h *harness) progress() workflows.FetchProgress {
 // details are what the Web UI shows.
 func (h *harness) details() string {
 	h.t.Helper()
-	value, err := h.env.QueryWorkflow("__temporal_workflow_metadata")
-	require.NoError(h.t, err)
-	var metadata sdkpb.WorkflowMetadata
-	require.NoError(h.t, value.Get(&metadata))
-	return metadata.GetCurrentDetails()
+	return replaytest.Details(h.t, h.env)
 }
 
 // checkNow sends the update and returns where its result will be.
