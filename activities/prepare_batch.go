@@ -28,8 +28,9 @@ const (
 	// maxNamedFaults bounds how many bad rows an error names.
 	maxNamedFaults = 10
 
-	// heartbeatRows is after how many rows the preparation shows that it goes on.
-	heartbeatRows = 10_000
+	// heartbeatBytes is after how much of a list the preparation shows that it goes on:
+	// some ten thousand rows.
+	heartbeatBytes = 640_000
 )
 
 // PrepareBatch reads the list of a batch and writes its plan into the archive.
@@ -232,7 +233,7 @@ func (a *PrepareBatch) join(owner **account.Account, botID string) error {
 	return fmt.Errorf("bot %s belongs to account %q, and the rows before it to account %q: start a batch for each account", botID, served.Name, (*owner).Name)
 }
 
-// invalid returns an error about the input, which no retry can mend.
+// invalid returns an error about the input, which no retry can fix.
 func invalid(format string, args ...any) error {
 	return failure.Wrap(failure.InvalidInput, fmt.Errorf(format, args...))
 }
@@ -241,7 +242,7 @@ func invalid(format string, args ...any) error {
 func beating(ctx context.Context, r io.Reader) io.Reader { return &beatingReader{ctx: ctx, r: r} }
 
 type beatingReader struct {
-	ctx   context.Context //nolint:containedctx // it is the activity's, and the reader lives as long
+	ctx   context.Context // the activity's, which the reader does not outlive
 	r     io.Reader
 	bytes int64
 	next  int64
@@ -254,7 +255,7 @@ func (b *beatingReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.bytes += int64(n)
 	if b.bytes >= b.next {
-		b.next = b.bytes + heartbeatRows*64
+		b.next = b.bytes + heartbeatBytes
 		activity.RecordHeartbeat(b.ctx, b.bytes)
 	}
 	return n, err

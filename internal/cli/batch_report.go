@@ -153,7 +153,7 @@ func intoFile(name string, report func(io.Writer) (workflows.ReportTotal, error)
 	if err != nil {
 		return workflows.ReportTotal{}, program.Usage(fmt.Errorf("--file: %w", err))
 	}
-	defer os.Remove(partial.Name()) //nolint:errcheck // it is gone once it was renamed
+	defer func() { _ = os.Remove(partial.Name()) }() // It is gone once it was renamed.
 	total, err := report(partial)
 	if err = errors.Join(err, partial.Close()); err != nil {
 		return total, err

@@ -111,7 +111,7 @@ type Deferred struct {
 	Bot       int    `json:"bot"`
 	At        int64  `json:"at"`
 	SessionID string `json:"sessionId"`
-	// Due is when to look again.
+	// Due is the time of the next check.
 	Due time.Time `json:"due"`
 }
 
