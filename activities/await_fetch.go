@@ -2,11 +2,9 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -29,9 +27,8 @@ type AwaitFetch struct {
 func (a *AwaitFetch) Execute(ctx context.Context, session workflows.Session) (*workflows.FetchResult, error) {
 	id := session.FetchWorkflowID()
 	described, err := a.Client.DescribeWorkflowExecution(ctx, id, "")
-	var missing *serviceerror.NotFound
 	switch state := described.GetWorkflowExecutionInfo().GetStatus(); {
-	case errors.As(err, &missing):
+	case isMissing(err):
 		return nil, noOutcome(id, "it is not known any more")
 	case err != nil:
 		return nil, err

@@ -7,12 +7,9 @@ import (
 	"strings"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/shortlist"
@@ -198,7 +195,7 @@ func (c *batchCounter) failures(ctx context.Context, ended batch.Ended) ([]workf
 	}
 	var failures []workflows.BatchFailure
 	for _, execution := range listed.GetExecutions()[:min(shownFailures, len(listed.GetExecutions()))] {
-		failure := workflows.BatchFailure{WorkflowID: execution.GetExecution().GetWorkflowId(), Outcome: outcomeOf(execution), At: execution.GetCloseTime().AsTime()}
+		failure := workflows.BatchFailure{WorkflowID: execution.GetExecution().GetWorkflowId(), Outcome: workflows.Outcome(workflows.KeywordIn(execution.GetSearchAttributes(), workflows.SearchAttributeOutcome)), At: execution.GetCloseTime().AsTime()}
 		if failure.Outcome == "" {
 			failure.Status = strings.ToLower(execution.GetStatus().String())
 		}
@@ -217,14 +214,6 @@ func notArchived() string {
 		}
 	}
 	return strings.Join(quoted, ", ")
-}
-
-func outcomeOf(execution *workflowpb.WorkflowExecutionInfo) workflows.Outcome {
-	var outcome string
-	if payload := execution.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeOutcome.GetName()]; payload != nil {
-		_ = converter.GetDefaultDataConverter().FromPayload(payload, &outcome) // Without it the failure is shown by its status.
-	}
-	return workflows.Outcome(outcome)
 }
 
 func (c *batchCounter) matching(ctx context.Context, condition string) (int, error) {
@@ -266,18 +255,11 @@ func starvedBudgets(ctx context.Context, c client.Client, served *account.Accoun
 func budgetStatus(ctx context.Context, c client.Client, name string) (status workflows.BudgetStatus, err error) {
 	ctx, cancel := context.WithTimeout(ctx, budgetQueryTimeout)
 	defer cancel()
-	response, err := c.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
-		WorkflowID:           workflows.CallBudgetWorkflowID(name),
-		QueryType:            workflows.QueryBudget,
-		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
-	})
-	if err != nil {
-		return status, err
+	value, err := workflows.QueryCallBudget(ctx, c, name)
+	if err == nil {
+		err = value.Get(&status)
 	}
-	if response.QueryRejected != nil {
-		return status, errors.New("the budget is not running")
-	}
-	return status, response.QueryResult.Get(&status)
+	return status, err
 }
 
 func isMissing(err error) bool {

@@ -10,6 +10,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/batch"
@@ -54,32 +55,25 @@ func (a *CancelBatch) Execute(ctx context.Context, input batch.CancelInput) (*ba
 
 func (a *CancelBatch) cancelAll(ctx context.Context, fetches []*workflowpb.WorkflowExecutionInfo, result *batch.CancelResult) error {
 	var mu sync.Mutex
-	var failed error
-	work := make(chan *commonpb.WorkflowExecution)
-	var all sync.WaitGroup
-	for range min(cancelsAtOnce, len(fetches)) {
-		all.Go(func() {
-			for fetch := range work {
-				cancelled, err := a.cancel(ctx, fetch)
-				mu.Lock()
-				switch {
-				case err != nil:
-					failed = err
-				case cancelled:
-					result.Cancelled++
-				default:
-					result.Left++
-				}
-				mu.Unlock()
+	var all errgroup.Group
+	all.SetLimit(cancelsAtOnce)
+	for _, fetch := range fetches {
+		all.Go(func() error {
+			cancelled, err := a.cancel(ctx, fetch.GetExecution())
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+				return err
+			case cancelled:
+				result.Cancelled++
+			default:
+				result.Left++
 			}
+			return nil
 		})
 	}
-	for _, fetch := range fetches {
-		work <- fetch.GetExecution()
-	}
-	close(work)
-	all.Wait()
-	return failed
+	return all.Wait()
 }
 
 // cancel cancels a fetch unless it downloads, and reports whether it did.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/batchplan"
 	"github.com/callvault/callvault/workflows"
@@ -22,37 +24,31 @@ func (p *launchPass) manifests(ctx context.Context, rows []batchplan.Row) (map[w
 // start starts those of the sessions that have no manifest, and returns how many.
 func (p *launchPass) start(ctx context.Context, rows []batchplan.Row, found map[workflows.Session]bool) (int, error) {
 	var mu sync.Mutex
-	var failed error
 	started := 0
-	work := make(chan batchplan.Row)
-	var all sync.WaitGroup
-	for range min(startsAtOnce, len(rows)) {
-		all.Go(func() {
-			for row := range work {
-				took, err := p.startOne(ctx, row.BatchSession, found[row.Session])
-				mu.Lock()
-				switch {
-				case err != nil:
-					failed = err
-				case took.found:
-					p.launched.Found++
-				default:
-					p.launched.Started++
-					started++
-					if took.attached {
-						p.launched.Attached++
-					}
-				}
-				mu.Unlock()
+	var all errgroup.Group
+	all.SetLimit(startsAtOnce)
+	for _, row := range rows {
+		all.Go(func() error {
+			took, err := p.startOne(ctx, row.BatchSession, found[row.Session])
+			if err != nil {
+				return err
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			if took.found {
+				p.launched.Found++
+				return nil
+			}
+			p.launched.Started++
+			started++
+			if took.attached {
+				p.launched.Attached++
+			}
+			return nil
 		})
 	}
-	for _, row := range rows {
-		work <- row
-	}
-	close(work)
-	all.Wait()
-	return started, failed
+	err := all.Wait()
+	return started, err
 }
 
 // took is what became of a session's turn.

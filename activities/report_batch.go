@@ -71,7 +71,7 @@ func (a *ReportBatch) isAwaited(ctx context.Context, input batch.ReportInput) (b
 	if input.Awaited == nil {
 		return false, nil
 	}
-	unfinished, err := batchreport.ByWorkflow(a.Client, nil)(ctx, *input.Awaited, 0, 0)
+	unfinished, err := batchreport.Fetch(ctx, a.Client, *input.Awaited)
 	return err == nil && isWaitedFor(input, unfinished), err
 }
 
@@ -92,7 +92,7 @@ func (a *ReportBatch) write(ctx context.Context, served *account.Account, input 
 	explain := batchreport.ByWorkflow(a.Client, notFrom)
 	err = batchreport.Walk(ctx, served.Store, input.Plan, explain, func(row batchreport.Row, unfinished *batchreport.Unfinished) error {
 		if input.Refetch && unfinished == nil && row.Outcome != workflows.OutcomeArchived {
-			fetch, err := batchreport.ByWorkflow(a.Client, nil)(ctx, row.Session, 0, 0)
+			fetch, err := batchreport.Fetch(ctx, a.Client, row.Session)
 			if err != nil {
 				return err
 			}

@@ -1,11 +1,17 @@
 package workflows
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 )
 
 // The names of the workflow that hands out the call slots of one budget. They
@@ -36,6 +42,24 @@ const (
 // CallBudgetWorkflowID returns the id of the one workflow that hands out the call
 // slots of a budget: that of a bot, or of an account whose bots share one.
 func CallBudgetWorkflowID(budget string) string { return "call-budget/" + budget }
+
+// QueryCallBudget sends [QueryBudget] to the workflow of a budget, and returns a [BudgetStatus]
+// that is still encoded. It fails with a serviceerror.NotFound if the budget does not run, and
+// without a worker when ctx ends.
+func QueryCallBudget(ctx context.Context, c client.Client, budget string) (converter.EncodedValue, error) {
+	response, err := c.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID:           CallBudgetWorkflowID(budget),
+		QueryType:            QueryBudget,
+		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if response.QueryRejected != nil {
+		return nil, serviceerror.NewNotFound("the budget is not running")
+	}
+	return response.QueryResult, nil
+}
 
 // maxReasonBytes bounds a reason.
 const maxReasonBytes = 200

@@ -1,7 +1,9 @@
 package workflows
 
 import (
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -28,6 +30,16 @@ func SearchAttributeTypes() map[string]enumspb.IndexedValueType {
 		types[key.GetName()] = key.GetValueType()
 	}
 	return types
+}
+
+// KeywordIn returns a keyword among search attributes as the server lists them; it is empty
+// if there is none.
+func KeywordIn(listed *commonpb.SearchAttributes, key temporal.SearchAttributeKeyKeyword) string {
+	var keyword string
+	if payload := listed.GetIndexedFields()[key.GetName()]; payload != nil {
+		_ = converter.GetDefaultDataConverter().FromPayload(payload, &keyword) // Then it is none.
+	}
+	return keyword
 }
 
 // SearchAttributes returns the attributes with which a fetch of r starts, so that

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/minio/minio-go/v7"
-
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -107,7 +105,7 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 	if err != nil {
 		return nil, err
 	}
-	options := minio.PutObjectOptions{ContentType: "application/json", Checksum: minio.ChecksumSHA256, DisableContentSha256: true}
+	options := fileOptions("application/json")
 	if previous == nil {
 		options.SetMatchETagExcept("*")
 	} else {

@@ -7,9 +7,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"github.com/callvault/callvault/workflows"
 )
@@ -24,30 +22,26 @@ func ByWorkflow(c client.Client, notFrom []int64) Explain {
 		if bot < len(notFrom) && at >= notFrom[bot] {
 			return Unfinished{Reason: NotStarted}, nil
 		}
-		described, err := c.DescribeWorkflowExecution(ctx, session.FetchWorkflowID(), "")
-		if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
-			return Unfinished{Reason: "no fetch of it is known: it was not started, or the Temporal server has forgotten it"}, nil
-		}
-		if err != nil {
-			return Unfinished{}, err
-		}
-		info := described.GetWorkflowExecutionInfo()
-		switch state := info.GetStatus(); state {
-		case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
-			return Unfinished{Running: true, BatchID: batchOf(info), Reason: "its fetch is running"}, nil
-		case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-			return Unfinished{Ended: true, Reason: "its fetch has ended, but its manifest is missing from the archive"}, nil
-		default:
-			return Unfinished{Reason: fmt.Sprintf("its fetch ended without an outcome (%s)", state)}, nil
-		}
+		return Fetch(ctx, c, session)
 	}
 }
 
-// batchOf returns the batch that a fetch belongs to, if any.
-func batchOf(info *workflowpb.WorkflowExecutionInfo) string {
-	var id string
-	if payload := info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeBatch.GetName()]; payload != nil {
-		_ = converter.GetDefaultDataConverter().FromPayload(payload, &id) // Without it the fetch is somebody else's.
+// Fetch explains a missing manifest by the session's latest fetch.
+func Fetch(ctx context.Context, c client.Client, session workflows.Session) (Unfinished, error) {
+	described, err := c.DescribeWorkflowExecution(ctx, session.FetchWorkflowID(), "")
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+		return Unfinished{Reason: "no fetch of it is known: it was not started, or the Temporal server has forgotten it"}, nil
 	}
-	return id
+	if err != nil {
+		return Unfinished{}, err
+	}
+	info := described.GetWorkflowExecutionInfo()
+	switch state := info.GetStatus(); state {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+		return Unfinished{Running: true, BatchID: workflows.KeywordIn(info.GetSearchAttributes(), workflows.SearchAttributeBatch), Reason: "its fetch is running"}, nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return Unfinished{Ended: true, Reason: "its fetch has ended, but its manifest is missing from the archive"}, nil
+	default:
+		return Unfinished{Reason: fmt.Sprintf("its fetch ended without an outcome (%s)", state)}, nil
+	}
 }

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
@@ -175,30 +175,18 @@ func withoutManifest(ctx context.Context, list *checkedList, now time.Time) ([]b
 
 // lookUp removes from the pages the sessions that have a manifest, several pages at once.
 func lookUp(ctx context.Context, store *archive.Store, botID string, pages [][]string) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	next := make(chan int)
-	var all sync.WaitGroup
-	for range min(looksAtOnce, len(pages)) {
-		all.Go(func() {
-			for i := range next {
-				if ctx.Err() != nil {
-					continue
-				}
-				left, err := lookUpPage(ctx, store, botID, pages[i])
-				if err != nil {
-					stop(err)
-				}
-				pages[i] = left
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(looksAtOnce)
+	for i := range pages {
+		all.Go(func() (err error) {
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
+			pages[i], err = lookUpPage(ctx, store, botID, pages[i])
+			return err
 		})
 	}
-	for i := range pages {
-		next <- i
-	}
-	close(next)
-	all.Wait()
-	return context.Cause(ctx)
+	return all.Wait()
 }
 
 func lookUpPage(ctx context.Context, store *archive.Store, botID string, sessionIDs []string) ([]string, error) {
@@ -229,7 +217,7 @@ func runningBudgets(command *cobra.Command, names []string) map[string]workflows
 	c, namespace, err := connect(ctx, stderr)
 	if err != nil {
 		if ctx.Err() == nil {
-			fmt.Fprintf(stderr, "The time is reckoned with the configured limits, as those in use cannot be asked for: %v\n", err)
+			fmt.Fprintf(stderr, "The time is estimated with the configured limits, as those in use cannot be asked for: %v\n", err)
 		}
 		return statuses
 	}
@@ -241,7 +229,7 @@ func runningBudgets(command *cobra.Command, names []string) map[string]workflows
 		case err == nil:
 			statuses[name] = status
 		case errors.Is(err, errNoWorker):
-			fmt.Fprintf(stderr, "The time is reckoned with the configured limits, as those in use cannot be asked for: %v\n", err)
+			fmt.Fprintf(stderr, "The time is estimated with the configured limits, as those in use cannot be asked for: %v\n", err)
 			return statuses
 		}
 	}

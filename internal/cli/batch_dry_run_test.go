@@ -77,7 +77,7 @@ func TestDryRunSaysWhatTheBatchCostsAndStartsNothing(t *testing.T) {
 	// The nth has its turn after 2n seconds, and is purged after 900 s and n more: from the
 	// 901st on. There are but 600.
 	require.Empty(t, result.PurgedBeforeTheirTurn)
-	require.Contains(t, got.stderr, "The time is reckoned with the configured limits")
+	require.Contains(t, got.stderr, "The time is estimated with the configured limits")
 
 	require.Equal(t, keys, e.s3.Keys(bucket))
 	require.NotContains(t, e.s3.Operations(), s3test.PutObject)

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/converter"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
@@ -123,13 +122,7 @@ func listedOf(execution *workflowpb.WorkflowExecutionInfo) listedBatch {
 		BatchID: strings.TrimPrefix(id, workflows.BatchWorkflowID("")), WorkflowID: id,
 		State: execution.GetStatus().String(), StartedAt: execution.GetStartTime().AsTime(),
 	}
-	attribute := func(name string) (text string) {
-		if payload := execution.GetSearchAttributes().GetIndexedFields()[name]; payload != nil {
-			_ = converter.GetDefaultDataConverter().FromPayload(payload, &text) // It is left empty.
-		}
-		return text
-	}
-	one.Phase = workflows.BatchPhase(attribute(workflows.SearchAttributePhase.GetName()))
+	one.Phase = workflows.BatchPhase(workflows.KeywordIn(execution.GetSearchAttributes(), workflows.SearchAttributePhase))
 	if execution.GetCloseTime() != nil {
 		one.ClosedAt = execution.GetCloseTime().AsTime()
 	}
@@ -138,25 +131,20 @@ func listedOf(execution *workflowpb.WorkflowExecutionInfo) listedBatch {
 
 // readProgress asks the batches where they are, several at once.
 func (b batches) readProgress(ctx context.Context, listed []listedBatch) {
-	next := make(chan *listedBatch)
-	var all sync.WaitGroup
-	for range min(batchesAtOnce, len(listed)) {
-		all.Go(func() {
-			for one := range next {
-				progress, err := b.progressOf(ctx, one.BatchID, one.WorkflowID)
-				if err != nil {
-					one.Problem = err.Error()
-					continue
-				}
+	var all errgroup.Group
+	all.SetLimit(batchesAtOnce)
+	for i := range listed {
+		all.Go(func() error {
+			one := &listed[i]
+			if progress, err := b.progressOf(ctx, one.BatchID, one.WorkflowID); err == nil {
 				one.Progress, one.Phase = &progress, progress.Phase
+			} else {
+				one.Problem = err.Error()
 			}
+			return nil
 		})
 	}
-	for i := range listed {
-		next <- &listed[i]
-	}
-	close(next)
-	all.Wait()
+	_ = all.Wait() // None fails: a problem is shown beside its batch.
 }
 
 func listText(listed []listedBatch) string {

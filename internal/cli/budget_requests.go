@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -83,19 +82,14 @@ func (b budgets) status(ctx context.Context, name string) (workflows.BudgetStatu
 	var status workflows.BudgetStatus
 	bounded, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	response, err := b.client.QueryWorkflowWithOptions(bounded, &client.QueryWorkflowWithOptionsRequest{
-		WorkflowID:           workflows.CallBudgetWorkflowID(name),
-		QueryType:            workflows.QueryBudget,
-		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
-	})
-	var missing *serviceerror.NotFound
+	value, err := workflows.QueryCallBudget(bounded, b.client, name)
 	var noPoller *serviceerror.FailedPrecondition
 	var deadline *serviceerror.DeadlineExceeded
 	var failing *serviceerror.WorkflowNotReady
 	switch {
 	case ctx.Err() != nil:
 		return status, program.ErrInterrupted
-	case errors.As(err, &missing), err == nil && response.QueryRejected != nil:
+	case isNotFound(err):
 		return status, b.notRunning(ctx, name)
 	case errors.As(err, &failing):
 		return status, fmt.Errorf("budget %q cannot continue: see its last workflow task in the Web UI", name)
@@ -104,7 +98,7 @@ func (b budgets) status(ctx context.Context, name string) (workflows.BudgetStatu
 	case err != nil:
 		return status, fmt.Errorf("budget %q: %w", name, err)
 	}
-	if err := response.QueryResult.Get(&status); err != nil {
+	if err := value.Get(&status); err != nil {
 		return status, unreadableStatus(name, err)
 	}
 	return status, nil
@@ -121,7 +115,6 @@ func (b budgets) change(ctx context.Context, name, update string, input any) (wo
 		Args:         []any{input},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
-	var missing *serviceerror.NotFound
 	var rejected *temporal.ApplicationError
 	if err == nil {
 		err = handle.Get(bounded, &status)
@@ -131,7 +124,7 @@ func (b budgets) change(ctx context.Context, name, update string, input any) (wo
 		return status, nil
 	case ctx.Err() != nil:
 		return status, program.ErrInterrupted
-	case errors.As(err, &missing):
+	case isNotFound(err):
 		return status, b.notRunning(ctx, name)
 	case errors.As(err, &rejected):
 		return status, fmt.Errorf("budget %q rejects the change: %s", name, rejected.Message())

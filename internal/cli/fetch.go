@@ -41,15 +41,15 @@ func newFetch() *cobra.Command {
 	flags.BoolVar(&wait, "wait", false, "wait for the outcome and show meanwhile what the fetch waits for")
 	flags.BoolVar(&request.Refetch, "refetch", false, "fetch again what the manifest says is unavailable, failed, gave_up or damaged")
 	flags.BoolVar(&noCheck, "no-check", false, "start the fetch even if no worker serves the bot")
-	flags.IntVar(&request.Priority, "priority", 0, fmt.Sprintf("from 1, served first, to %d: of the fetches that wait for calls to the vendor (default %d)", workflows.LastPriority, workflows.SinglePriority))
+	priority := addPriorityFlag(command, fmt.Sprintf("of the fetches that wait for calls to the vendor (default %d)", workflows.SinglePriority))
 	policy := addPolicyFlags(command)
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		var err error
 		if request.Policy, err = policy(); err != nil {
 			return program.Usage(err)
 		}
-		if flags.Changed("priority") && request.Priority == 0 {
-			return program.Usage(fmt.Errorf("--priority 0 is out of bounds: give 1 to %d, or leave the flag out", workflows.LastPriority))
+		if request.Priority, err = priority(); err != nil {
+			return program.Usage(err)
 		}
 		if err := request.Validate(); err != nil {
 			return program.Usage(err)
