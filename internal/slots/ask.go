@@ -28,7 +28,7 @@ func (c *Client) update(ctx context.Context, served *account.Account, budget, na
 	if errors.As(err, &missing) {
 		handle, err = c.options.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: c.options.Temporal.NewWithStartWorkflowOperation(callbudget.StartOptions(budget),
-				workflows.CallBudgetWorkflowName, callbudget.Input{Name: budget, Configured: served.Budget.Windows, ConfiguredAt: c.started}),
+				workflows.CallBudgetWorkflowName, callbudget.Input{Name: budget, Configured: served.Budget.Windows, ConfiguredAt: c.started, Rules: callbudget.CurrentRules}),
 			UpdateOptions: update,
 		})
 	}

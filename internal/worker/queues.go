@@ -48,6 +48,10 @@ const (
 	// of a bot have one each: a Temporal server bounds the long polls of a namespace.
 	busyPollers = 2
 
+	// workflowPollers are those of the queue of all fetches. With few of them a worker
+	// begins no fetch while others go on, and has nothing to do for their activities later.
+	workflowPollers = 6
+
 	// heldCalls bounds the calls of one queue that a worker holds while they wait for a
 	// slot: one that gets the next, and one after it. Of a budget that is faster than the
 	// messages to it, up to heldOfFast, which get their slots by one message.
@@ -125,6 +129,7 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 	fetches := q.add(workflows.TaskQueue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize:     lightActivities,
 		MaxConcurrentWorkflowTaskExecutionSize: workflowTasks,
+		MaxConcurrentWorkflowTaskPollers:       workflowPollers,
 		StickyScheduleToStartTimeout:           timing.Takeover,
 		Interceptors:                           []interceptor.WorkerInterceptor{blocks},
 	})

@@ -5,10 +5,6 @@ import (
 	"time"
 )
 
-// together is how close to each other slots are that one answer hands out. A budget of 600
-// calls a minute or less has none so close.
-const together = 50 * time.Millisecond
-
 // more hands out further slots for calls of the chosen ask, as long as they are the next
 // ones anyway and close to the first. With one slot for each message, a budget that is
 // faster than the messages would be used at their pace. A worker that is killed loses

@@ -95,7 +95,11 @@ func (s *State) leaves(w window, limit int) time.Time {
 	if len(s.Slots) < limit || limit < 1 {
 		return time.Time{}
 	}
-	return time.UnixMilli(s.Slots[len(s.Slots)-limit]).Add(w.Span + w.margin())
+	at := time.UnixMilli(s.Slots[len(s.Slots)-limit])
+	if !at.After(s.LateThrough) {
+		at = at.Add(maxLateness)
+	}
+	return at.Add(w.Span + w.margin())
 }
 
 // handOut records a slot and returns it.
@@ -112,7 +116,10 @@ func (s *State) handOut(at time.Time) Slot {
 	s.Line = line.Add(even)
 	s.Slots.add(at)
 	s.Handed++
-	s.Notice = max(minNotice, s.Notice-s.Notice/noticeDecay)
+	s.Notice = max(s.leastNotice(), s.Notice-s.Notice/noticeDecay)
+	if s.mayBeLate(at) {
+		within, s.LateThrough = maxLateness, at
+	}
 	return Slot{Budget: s.Name, At: at.UTC(), Within: within}
 }
 
@@ -126,7 +133,7 @@ func (s *State) catchUpFrom(now time.Time) {
 // late records that a slot came too late, by so much, to the worker that was to use
 // it: the next ones are handed out earlier.
 func (s *State) late(by time.Duration) {
-	needed := max(minNotice, s.Notice) + max(0, by)
+	needed := max(s.leastNotice(), s.Notice) + max(0, by)
 	s.Notice = min(needed+needed/2, maxNotice)
 }
 
@@ -135,14 +142,14 @@ func (s *State) notice(now time.Time) time.Duration {
 	if even, _, _ := s.pace(); now.Sub(s.Slots.last()) > idlePaces*even {
 		return max(idleNotice, s.Notice)
 	}
-	return max(minNotice, s.Notice)
+	return max(s.leastNotice(), s.Notice)
 }
 
 // ahead is how long before its time a slot is handed out: its notice, and one pace, so
 // that the ask that takes a slot is answered with the next one and no timer is needed.
 func (s *State) ahead() time.Duration {
 	even, _, _ := s.pace()
-	return max(minNotice, s.Notice) + min(even, maxAhead)
+	return max(s.leastNotice(), s.Notice) + min(even, maxAhead)
 }
 
 func latest(a, b time.Time) time.Time {

@@ -14,6 +14,9 @@ type State struct {
 	// Name is the budget's: a bot's stream id, or an account's name.
 	Name string `json:"name"`
 
+	// Rules is the version of the rules that the run decides by; see CurrentRules.
+	Rules int `json:"rules,omitempty"`
+
 	// Configured are the windows of the worker that started last, at ConfiguredAt.
 	Configured   []workflows.CallWindow `json:"configured"`
 	ConfiguredAt time.Time              `json:"configuredAt"`
@@ -42,6 +45,9 @@ type State struct {
 
 	// Notice is how long after an ask its slot is at least, if slots came too late.
 	Notice time.Duration `json:"notice,omitempty"`
+
+	// LateThrough is the last slot whose call may be late by maxLateness; see fast.go.
+	LateThrough time.Time `json:"lateThrough,omitzero"`
 
 	// Line is the earliest time of the next slot by the pace; see pace.go. It is
 	// behind the clock by what may be caught up.
@@ -85,12 +91,19 @@ type State struct {
 	Changes  []workflows.BudgetEvent `json:"changes,omitempty"`
 }
 
+// CurrentRules is the version of the rules by which a budget decides. A run keeps the rules
+// that it began with, so that its history replays; the next run has the current ones.
+const CurrentRules = rulesOfFastBudgets
+
+// rulesOfFastBudgets are those in which fast budgets have rules of their own; see fast.go.
+const rulesOfFastBudgets = 1
+
 // firstBurst is how many slots a new budget may catch up. Nobody knows how much of the
 // vendor's windows was used before.
 const firstBurst = 5
 
 func newState(name string, configured []workflows.CallWindow, configuredAt, now time.Time) State {
-	s := State{Name: name, Configured: configured, ConfiguredAt: configuredAt}
+	s := State{Name: name, Rules: CurrentRules, Configured: configured, ConfiguredAt: configuredAt}
 	s.configure(configured)
 	even, _, _ := s.pace()
 	s.Line = now.Add(-firstBurst * even)

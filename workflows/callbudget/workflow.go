@@ -15,6 +15,7 @@ type Input struct {
 	Name         string                 `json:"name"`
 	Configured   []workflows.CallWindow `json:"configured"`
 	ConfiguredAt time.Time              `json:"configuredAt"`
+	Rules        int                    `json:"rules,omitempty"`
 	Resume       *State                 `json:"resume,omitempty"`
 }
 
@@ -50,6 +51,7 @@ func Workflow(ctx workflow.Context, input Input) error {
 	}
 	b.takeReports(ctx)
 	b.takeLeaves(workflow.Now(ctx))
+	b.state.Rules = CurrentRules
 	return workflow.NewContinueAsNewError(ctx, workflows.CallBudgetWorkflowName, Input{Name: b.state.Name, Resume: &b.state})
 }
 
@@ -86,6 +88,7 @@ func newBudget(ctx workflow.Context, input Input) (*budget, error) {
 			return nil, temporal.NewNonRetryableApplicationError("a call budget needs a name and call windows; workers start it, nobody else has to", workflows.ErrorTypeInvalidInput, err)
 		}
 		b.state = newState(input.Name, input.Configured, input.ConfiguredAt, now)
+		b.state.Rules = input.Rules
 	}
 	return b, b.handleMessages(ctx)
 }
@@ -155,7 +158,7 @@ func (b *budget) answer(chosen *candidate, slot Slot, now time.Time, notice time
 	}
 	more := b.more(chosen, slot, now)
 	in := slot.At.Sub(now)
-	chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, TakeIn: max(0, in-notice), More: more, VoidThrough: b.state.VoidThrough}
+	chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, TakeIn: b.state.takeIn(in, notice), More: more, VoidThrough: b.state.VoidThrough}
 }
 
 // wakeFor returns when to look after the asks if their next slot is due at a time: as
