@@ -27,7 +27,7 @@ func BenchmarkFiftyBots(b *testing.B) {
 		}
 		many = append(many, account)
 	}
-	one := newSite(b, 1, usualWindows, nil, accountOf{"bench", []string{simulator.DefaultBotID}}).startWorkers(1)[0]
+	one := newSite(b, 1, usualWindows, nil, accountOf{name: "bench", bots: []string{simulator.DefaultBotID}}).startWorkers(1)[0]
 	fifty := newSite(b, 1, usualWindows, nil, many...).startWorkers(1)[0]
 	oneBefore, fiftyBefore := one.usage(b), fifty.usage(b)
 	time.Sleep(idleTime)

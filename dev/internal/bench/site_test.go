@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -37,6 +38,8 @@ const (
 type accountOf struct {
 	name string
 	bots []string
+
+	askWhenReady string // "auto" if it is empty
 }
 
 // site is what one benchmark has for itself: a namespace, a bucket, a vendor, workers.
@@ -59,7 +62,7 @@ var sites atomic.Int64
 func newSite(b *testing.B, speed int, windows []workflows.CallWindow, change func(*simulator.Config), accounts ...accountOf) *site {
 	b.Helper()
 	if len(accounts) == 0 {
-		accounts = []accountOf{{"bench", []string{simulator.DefaultBotID}}}
+		accounts = []accountOf{{name: "bench", bots: []string{simulator.DefaultBotID}}}
 	}
 	s := &site{b: b, ctx: b.Context(), name: fmt.Sprintf("bench-%d", sites.Add(1)), windows: windows, all: accounts}
 	config := simulator.Config{}
@@ -117,6 +120,7 @@ func (s *site) writeConfig(speed int) {
 	text.WriteString("accounts:\n")
 	for i, one := range s.all {
 		fmt.Fprintf(&text, "  - name: %s\n    url: %s\n    bots: [%s]\n", one.name, s.vendor.url, strings.Join(one.bots, ", "))
+		fmt.Fprintf(&text, "    askWhenReady: %s\n", cmp.Or(one.askWhenReady, "auto"))
 		fmt.Fprintf(&text, "    token: {clientId: %s, clientSecretFile: secret}\n", simulator.DefaultClientID)
 		fmt.Fprintf(&text, "    budget: {scope: bot, windows: [%s]}\n", strings.Join(windows, ", "))
 		fmt.Fprintf(&text, "    archive: {endpoint: %s, bucket: %s-%d, region: %s}\n", store.Endpoint(), s.name, i, region)
