@@ -26,6 +26,7 @@ type budget struct {
 	asked   map[string]int // the best level of each bot that the last request names
 	number  int            // of the last request
 	void    time.Time      // slots up to then are withdrawn
+	last    time.Time      // of the slots that calls have got
 
 	counts     map[string]map[int]int // what waits, not told yet
 	laneCounts map[string][]int
@@ -115,7 +116,7 @@ func (b *budget) grantMore(answer callbudget.Answer, received time.Time) {
 			go b.client.Report(context.Background(), b.served, callbudget.CallReport{BotID: more.Want.BotID, Slot: more.Slot, Result: callbudget.Unused})
 			continue
 		}
-		w.granted <- grant{&more.Slot, received.Add(answer.In + more.Slot.At.Sub(answer.Slot.At))}
+		b.grant(w, grant{&more.Slot, received.Add(answer.In + more.Slot.At.Sub(answer.Slot.At))})
 	}
 }
 
@@ -149,7 +150,15 @@ func (b *budget) settle(r *reservation, failed error) {
 		go b.client.Report(context.Background(), b.served, callbudget.CallReport{BotID: r.want.BotID, Slot: *r.slot, Result: callbudget.Unused})
 		return
 	}
-	w.granted <- r.grant
+	b.grant(w, r.grant)
+}
+
+// grant gives a slot to a call.
+func (b *budget) grant(w *waiter, slot grant) {
+	if slot.slot.At.After(b.last) {
+		b.last = slot.slot.At
+	}
+	w.granted <- slot
 }
 
 // compareFit puts the call first that fits a slot for a want better: first one whose
@@ -166,6 +175,15 @@ func compareFit(a, b *waiter, want callbudget.Want) int {
 		cmp.Compare(a.want.Level, b.want.Level),
 		cmp.Compare(differs(a.want == want), differs(b.want == want)),
 	)
+}
+
+// stop withdraws the slots that calls have got here.
+func (b *budget) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last.After(b.void) {
+		b.void = b.last
+	}
 }
 
 func (b *budget) isAsking() bool {

@@ -448,6 +448,33 @@ func TestWithdrawnSlotIsVoid(t *testing.T) {
 	require.True(t, h.client.IsVoid(*slotAt(at)), "an earlier time takes nothing back")
 }
 
+// The budget withdraws its slots when it is told; until then calls would go on.
+func TestCallsOfTheProcessStopAtOnceAfterACallThatStopsAll(t *testing.T) {
+	for name, row := range map[string]struct {
+		report callbudget.CallReport
+		stops  bool
+	}{
+		"refused by rate":     {callbudget.CallReport{Result: callbudget.Refused}, true},
+		"blocked":             {callbudget.CallReport{Result: callbudget.Blocked}, true},
+		"a probe is blocked":  {callbudget.CallReport{Result: callbudget.Blocked, Slot: callbudget.Slot{Probe: true}}, false},
+		"a call is late":      {callbudget.CallReport{Result: callbudget.Late}, false},
+		"a probe is answered": {callbudget.CallReport{Result: callbudget.Answered, Slot: callbudget.Slot{Probe: true}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, time.Minute, account.PerBot)
+			done := h.take(t, want(botA, 4))
+			granted := slotAt(time.Now())
+			h.give(t, h.next(t), granted, want(botA, 4))
+			require.NoError(t, (<-done).err)
+
+			row.report.BotID, row.report.Slot.Budget = botA, botA
+			h.client.Report(t.Context(), h.account, row.report)
+			require.Equal(t, row.stops, h.client.IsVoid(*granted))
+			require.False(t, h.client.IsVoid(*slotAt(granted.At.Add(time.Millisecond))), "the budget knows when it hands out another one")
+		})
+	}
+}
+
 func TestNoCallIsMadeWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 	for name, row := range map[string]struct {
 		count int64

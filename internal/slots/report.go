@@ -22,11 +22,30 @@ const maxSignals = 8
 // Report tells the budget how a call ended, and the account's other budgets if it may
 // concern them. A report that does not arrive is logged: the next refusal tells the same.
 func (c *Client) Report(ctx context.Context, served *account.Account, report callbudget.CallReport) {
+	if stopsCalls(report) {
+		c.stop(report.Slot.Budget)
+	}
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	c.signal(ctx, report.Slot.Budget, report)
 	if served != nil && concernsAccount(report) {
 		c.reportElsewhere(ctx, served, report)
+	}
+}
+
+// stopsCalls reports whether the budget withdraws its slots when it is told of a call.
+func stopsCalls(report callbudget.CallReport) bool {
+	return report.Result == callbudget.Refused || report.Result == callbudget.Blocked && !report.Slot.Probe
+}
+
+// stop withdraws the slots of a budget that this process has, before the budget does: of a
+// fast one many calls would be made until then.
+func (c *Client) stop(budget string) {
+	c.mu.Lock()
+	b := c.budgets[budget]
+	c.mu.Unlock()
+	if b != nil {
+		b.stop()
 	}
 }
 
