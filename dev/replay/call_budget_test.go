@@ -18,7 +18,7 @@ import (
 )
 
 // budgetBots have a call budget each, one for each of its states.
-var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused", "st-offered", "st-account", "st-sibling", "st-lanes", "st-hurried"}
+var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused", "st-offered", "st-account", "st-sibling", "st-lanes", "st-hurried", "st-fast"}
 
 // budgetState is a state in which a later version may find a call budget.
 type budgetState struct {
@@ -83,6 +83,11 @@ func budgetStates() []budgetState {
 			}, 10*time.Second, 100*time.Millisecond)
 			b.update(workflows.UpdateResume, workflows.BudgetChange{Reason: "no pause"})
 			b.finish()
+		}},
+		{bot: "st-fast", name: "fast", reach: func(b *budgetTest) {
+			b.archive(1)
+			b.update(workflows.UpdateSetLimits, workflows.LimitsChange{Windows: []workflows.CallWindow{{Calls: workflows.MaxWindowCalls, Span: time.Minute}}, Reason: "faster than the messages"})
+			b.archive(20)
 		}},
 		{bot: "st-account", name: "account_blocked", slow: true, reach: func(b *budgetTest) {
 			b.archive(1)
