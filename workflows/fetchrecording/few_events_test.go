@@ -96,7 +96,7 @@ func TestWorkerThatCannotTellWhatIsArchivedLeavesItToTheBotsWorkers(t *testing.T
 func TestOnlyTheFirstStepOfARunIsTakenHere(t *testing.T) {
 	h := newHarness(t, success("a.wav"))
 	h.download = func(input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
-		if len(h.downloads) == 1 {
+		if h.downloadCount() == 1 {
 			return nil, failWith(failure.AlreadyArchived, "another fetch has archived the session meanwhile")
 		}
 		return recordingOf(input), nil
@@ -234,7 +234,7 @@ func TestOnlyADownloadThatFollowsAWaitIsShownByTheSearchAttribute(t *testing.T) 
 			})).Return(nil)
 			h.download = func(input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
 				require.Equal(t, workflows.PhaseArchiving, h.progress().Phase, "the query says it")
-				if n := len(h.downloads); n <= len(row.failures) {
+				if n := h.downloadCount(); n <= len(row.failures) {
 					return nil, failWith(row.failures[n-1], "the text")
 				}
 				return recordingOf(input), nil

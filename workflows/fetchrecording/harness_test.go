@@ -187,6 +187,13 @@ func newHarness(t testing.TB, responses ...response) *harness {
 	return h
 }
 
+// downloadCount returns how many downloads have begun. They run side by side.
+func (h *harness) downloadCount() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.downloads)
+}
+
 func (h *harness) findArchived(input fetchrecording.FindArchivedInput) (*fetchrecording.FindArchivedResult, error) {
 	if h.found != nil {
 		return h.found(input)

@@ -387,7 +387,7 @@ func TestUnavailableStoreCostsNoCall(t *testing.T) {
 func TestObjectChangedBeforeTheManifestIsFetchedAgain(t *testing.T) {
 	h := newHarness(t, success("a.wav"))
 	h.write = func(input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
-		if len(h.downloads) < 2 {
+		if h.downloadCount() < 2 {
 			return nil, failWith(failure.ArchiveChanged, "the object is not what was put there")
 		}
 		h.manifests = append(h.manifests, input.Result)
