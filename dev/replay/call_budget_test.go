@@ -18,7 +18,7 @@ import (
 )
 
 // budgetBots have a call budget each, one for each of its states.
-var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused", "st-offered", "st-account", "st-sibling", "st-lanes", "st-hurried", "st-fast"}
+var budgetBots = []string{"st-open", "st-steered", "st-blocked", "st-unblocked", "st-continued", "st-refused", "st-offered", "st-account", "st-sibling", "st-lanes", "st-hurried", "st-fast", "st-full"}
 
 // budgetState is a state in which a later version may find a call budget.
 type budgetState struct {
@@ -88,6 +88,16 @@ func budgetStates() []budgetState {
 			b.archive(1)
 			b.update(workflows.UpdateSetLimits, workflows.LimitsChange{Windows: []workflows.CallWindow{{Calls: workflows.MaxWindowCalls, Span: time.Minute}}, Reason: "faster than the messages"})
 			b.archive(20)
+		}},
+		// A fast window is used to its limit, and the next slots are waited for.
+		{bot: "st-full", name: "fast_and_full", slow: true, reach: func(b *budgetTest) {
+			b.archive(1)
+			b.update(workflows.UpdateSetLimits, workflows.LimitsChange{Windows: []workflows.CallWindow{{Calls: 210, Span: 10 * time.Second}}, Reason: "it is used to its limit"})
+			b.start(240)
+			b.await(func(s workflows.BudgetStatus) bool { return s.Slots > 215 })
+			b.update(workflows.UpdatePause, workflows.BudgetChange{Reason: "slots are withdrawn"})
+			b.update(workflows.UpdateResume, workflows.BudgetChange{Reason: "calls go on"})
+			b.finish()
 		}},
 		{bot: "st-account", name: "account_blocked", slow: true, reach: func(b *budgetTest) {
 			b.archive(1)

@@ -22,11 +22,13 @@ type budget struct {
 	mu      sync.Mutex
 	waiters []*waiter
 	running bool
-	better  chan struct{}  // closed when a call waits that no request names as well
-	asked   map[string]int // the best level of each bot that the last request names
-	number  int            // of the last request
-	void    time.Time      // slots up to then are withdrawn
-	last    time.Time      // of the slots that calls have got
+	better  chan struct{}                    // closed when a call waits that no request names as well
+	asked   map[string]int                   // the best level of each bot that the last request names
+	number  int                              // of the last request
+	void    time.Time                        // slots up to then are withdrawn
+	stopped time.Time                        // slots up to then are not used here
+	last    time.Time                        // of the slots that calls have got
+	failed  map[string]callbudget.CallReport // the last failure of each bot
 
 	counts     map[string]map[int]int // what waits, not told yet
 	laneCounts map[string][]int
@@ -47,7 +49,7 @@ type grant struct {
 }
 
 func newBudget(c *Client, name string, served *account.Account, load *load) *budget {
-	return &budget{client: c, name: name, served: served, load: load, better: make(chan struct{}), asked: make(map[string]int)}
+	return &budget{client: c, name: name, served: served, load: load, better: make(chan struct{}), asked: make(map[string]int), failed: make(map[string]callbudget.CallReport)}
 }
 
 // join lets a call wait for a slot.
@@ -98,6 +100,9 @@ type reservation struct {
 func (b *budget) reserve(answer callbudget.Answer, offered time.Time) *reservation {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.isVoidNow(*answer.Slot) {
+		return nil
+	}
 	best := b.fitting(answer.Want)
 	if best == nil {
 		return nil
@@ -111,7 +116,10 @@ func (b *budget) grantMore(answer callbudget.Answer, received time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, more := range answer.More {
-		w := b.fitting(more.Want)
+		var w *waiter
+		if !b.isVoidNow(more.Slot) {
+			w = b.fitting(more.Want)
+		}
 		if w == nil {
 			go b.client.Report(context.Background(), b.served, callbudget.CallReport{BotID: more.Want.BotID, Slot: more.Slot, Result: callbudget.Unused})
 			continue
@@ -177,14 +185,26 @@ func compareFit(a, b *waiter, want callbudget.Want) int {
 	)
 }
 
-// stop withdraws the slots that calls have got here.
+// stop has no slot used that calls have got here.
 func (b *budget) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.last.After(b.void) {
-		b.void = b.last
-	}
+	b.stopped = b.last
 }
+
+// failAlike records that a call of a bot needs operator action, and reports whether that of
+// another session failed as well: the budget blocks the bot then. The slots of both were
+// handed out before it knew.
+func (b *budget) failAlike(report callbudget.CallReport) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, found := b.failed[report.BotID]
+	b.failed[report.BotID] = report
+	return found && before.SessionID != report.SessionID && report.Slot.At.Sub(before.Slot.At).Abs() <= alikeWithin
+}
+
+// alikeWithin is how far apart the slots of two calls are, at most, that tell of a bot.
+const alikeWithin = time.Second
 
 func (b *budget) isAsking() bool {
 	b.mu.Lock()
@@ -209,5 +229,9 @@ func (b *budget) voidThrough() time.Time {
 func (b *budget) isVoid(slot callbudget.Slot) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !slot.At.After(b.void)
+	return b.isVoidNow(slot)
+}
+
+func (b *budget) isVoidNow(slot callbudget.Slot) bool {
+	return !slot.At.After(b.void) || !slot.At.After(b.stopped)
 }

@@ -146,6 +146,19 @@ func (s *server) setWaiting(queue string, count int64, age time.Duration) {
 	s.waiting[queue] = &taskqueuepb.TaskQueueStats{ApproximateBacklogCount: count, ApproximateBacklogAge: durationpb.New(age)}
 }
 
+// reported returns the results of the calls that were reported.
+func (s *server) reported() []callbudget.CallResult {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var results []callbudget.CallResult
+	for _, signal := range s.signals {
+		if report, ok := signal.(callbudget.CallReport); ok {
+			results = append(results, report.Result)
+		}
+	}
+	return results
+}
+
 // next waits for the next ask.
 func (s *server) next(t *testing.T) ask {
 	t.Helper()
@@ -449,30 +462,89 @@ func TestWithdrawnSlotIsVoid(t *testing.T) {
 }
 
 // The budget withdraws its slots when it is told; until then calls would go on.
-func TestCallsOfTheProcessStopAtOnceAfterACallThatStopsAll(t *testing.T) {
+func TestNoSlotIsUsedAfterACallThatStopsAll(t *testing.T) {
+	at := time.Now()
+	blocked := func(session string, slot *callbudget.Slot) callbudget.CallReport {
+		return callbudget.CallReport{BotID: botA, SessionID: session, Slot: *slot, Result: callbudget.Blocked}
+	}
+	probe := slotAt(at)
+	probe.Probe = true
 	for name, row := range map[string]struct {
-		report callbudget.CallReport
-		stops  bool
+		reports []callbudget.CallReport
+		stops   bool
 	}{
-		"refused by rate":     {callbudget.CallReport{Result: callbudget.Refused}, true},
-		"blocked":             {callbudget.CallReport{Result: callbudget.Blocked}, true},
-		"a probe is blocked":  {callbudget.CallReport{Result: callbudget.Blocked, Slot: callbudget.Slot{Probe: true}}, false},
-		"a call is late":      {callbudget.CallReport{Result: callbudget.Late}, false},
-		"a probe is answered": {callbudget.CallReport{Result: callbudget.Answered, Slot: callbudget.Slot{Probe: true}}, false},
+		"refused by rate":                  {[]callbudget.CallReport{{BotID: botA, Slot: *slotAt(at), Result: callbudget.Refused}}, true},
+		"two sessions failed":              {[]callbudget.CallReport{blocked("1", slotAt(at)), blocked("2", slotAt(at.Add(20*time.Millisecond)))}, true},
+		"one session failed":               {[]callbudget.CallReport{blocked("1", slotAt(at))}, false},
+		"one session failed twice":         {[]callbudget.CallReport{blocked("1", slotAt(at)), blocked("1", slotAt(at.Add(20*time.Millisecond)))}, false},
+		"two failed with a minute between": {[]callbudget.CallReport{blocked("1", slotAt(at.Add(-time.Minute))), blocked("2", slotAt(at))}, false},
+		"probes failed":                    {[]callbudget.CallReport{blocked("1", probe), blocked("2", probe)}, false},
+		"a call was late":                  {[]callbudget.CallReport{{BotID: botA, Slot: *slotAt(at), Result: callbudget.Late}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, time.Minute, account.PerBot)
 			done := h.take(t, want(botA, 4))
-			granted := slotAt(time.Now())
+			granted := slotAt(at)
 			h.give(t, h.next(t), granted, want(botA, 4))
 			require.NoError(t, (<-done).err)
-
-			row.report.BotID, row.report.Slot.Budget = botA, botA
-			h.client.Report(t.Context(), h.account, row.report)
+			for _, report := range row.reports {
+				h.client.Report(t.Context(), h.account, report)
+			}
 			require.Equal(t, row.stops, h.client.IsVoid(*granted))
-			require.False(t, h.client.IsVoid(*slotAt(granted.At.Add(time.Millisecond))), "the budget knows when it hands out another one")
+			require.False(t, h.client.IsVoid(*slotAt(at.Add(time.Millisecond))), "the budget knows when it hands out another one")
 		})
 	}
+}
+
+// A slot that is taken cannot be given back by the budget.
+func TestSlotThatIsVoidWhenItComesIsNotTaken(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	at := time.Now()
+	first := h.take(t, want(botA, 4))
+	h.give(t, h.next(t), slotAt(at), want(botA, 4)).answer <- callbudget.Answer{} // It wants no other.
+	require.NoError(t, (<-first).err)
+	h.client.Report(t.Context(), h.account, callbudget.CallReport{BotID: botA, Slot: *slotAt(at), Result: callbudget.Refused})
+	second := h.take(t, want(botA, 4))
+	before := slotAt(at.Add(-time.Millisecond))
+	h.next(t).answer <- callbudget.Answer{Slot: before, Want: want(botA, 4), More: []callbudget.MoreSlot{{Slot: *before, Want: want(botA, 4)}}}
+	again := h.next(t)
+	require.Zero(t, again.Took)
+	require.Eventually(t, func() bool { return slices.Contains(h.reported(), callbudget.Unused) }, time.Minute, time.Millisecond)
+	h.give(t, again, slotAt(at.Add(time.Second)), want(botA, 4))
+	require.NoError(t, (<-second).err)
+}
+
+// Each more urgent call has a request of its own sent. All but the latest end with their slot.
+func TestOnlyTheLatestRequestGoesOn(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	at := time.Now()
+	done := []<-chan taken{h.take(t, want(botA, 8)), nil, nil}
+	first := h.next(t)
+	done[1] = h.take(t, want(botA, 7))
+	h.next(t)
+	done[2] = h.take(t, want(botA, 6)) // It waits with both, so that calls are left to ask for.
+	h.next(t)
+	taking := h.give(t, first, slotAt(at), want(botA, 6))
+	require.Empty(t, taking.Wants)
+	require.NoError(t, (<-done[2]).err)
+}
+
+// Further slots of an answer go to the calls that wait, and what is left is given back.
+func TestFurtherSlotsGoToTheCallsThatWait(t *testing.T) {
+	h := newHarness(t, time.Minute, account.PerBot)
+	at := time.Now()
+	first := h.take(t, want(botA, 4))
+	h.next(t)
+	second := h.take(t, want(botA, 3)) // It is asked for at once, being more urgent.
+	h.next(t).answer <- callbudget.Answer{Slot: slotAt(at), Want: want(botA, 3), More: []callbudget.MoreSlot{
+		{Slot: *slotAt(at.Add(time.Millisecond)), Want: want(botA, 4)},
+		{Slot: *slotAt(at.Add(2 * time.Millisecond)), Want: want(botB, 4)},
+	}}
+	h.next(t)
+	one, other := <-first, <-second
+	require.NoError(t, errors.Join(one.err, other.err))
+	require.NotEqual(t, one.slot.At, other.slot.At)
+	require.Eventually(t, func() bool { return slices.Contains(h.reported(), callbudget.Unused) }, time.Minute, time.Millisecond)
 }
 
 func TestNoCallIsMadeWhileReadyFilesWaitForTheirDownload(t *testing.T) {

@@ -22,9 +22,7 @@ const maxSignals = 8
 // Report tells the budget how a call ended, and the account's other budgets if it may
 // concern them. A report that does not arrive is logged: the next refusal tells the same.
 func (c *Client) Report(ctx context.Context, served *account.Account, report callbudget.CallReport) {
-	if stopsCalls(report) {
-		c.stop(report.Slot.Budget)
-	}
+	c.stopAlso(report)
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	c.signal(ctx, report.Slot.Budget, report)
@@ -33,18 +31,16 @@ func (c *Client) Report(ctx context.Context, served *account.Account, report cal
 	}
 }
 
-// stopsCalls reports whether the budget withdraws its slots when it is told of a call.
-func stopsCalls(report callbudget.CallReport) bool {
-	return report.Result == callbudget.Refused || report.Result == callbudget.Blocked && !report.Slot.Probe
-}
-
-// stop withdraws the slots of a budget that this process has, before the budget does: of a
-// fast one many calls would be made until then.
-func (c *Client) stop(budget string) {
+// stopAlso has no slot used here that the budget withdraws once it is told. A fast one has
+// many calls made until then.
+func (c *Client) stopAlso(report callbudget.CallReport) {
 	c.mu.Lock()
-	b := c.budgets[budget]
+	b := c.budgets[report.Slot.Budget]
 	c.mu.Unlock()
-	if b != nil {
+	switch {
+	case b == nil:
+	case report.Result == callbudget.Refused,
+		report.Result == callbudget.Blocked && !report.Slot.Probe && b.failAlike(report):
 		b.stop()
 	}
 }

@@ -118,6 +118,13 @@ func (b *budget) next() (next wanted, better <-chan struct{}) {
 	return wanted{wants, b.heldOf(wants), b.number}, b.better
 }
 
+// hasAskedSince reports whether another request goes on, so that this one need not.
+func (b *budget) hasAskedSince(request wanted) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.number > request.number
+}
+
 // heldOf counts the calls that wait for each of some wants.
 func (b *budget) heldOf(wants []callbudget.Want) []int {
 	held := make([]int, len(wants))
@@ -182,9 +189,10 @@ func (b *budget) ask(next wanted) error {
 		if taking = b.reserve(answer, received); taking == nil {
 			return nil // A slot that nobody takes is given back.
 		}
-		next, _ = b.next()
-		if b.load.isFull() {
-			next.wants, next.held = nil, nil
+		if b.hasAskedSince(next) || b.load.isFull() {
+			next.wants, next.held = nil, nil // It only takes its slot.
+		} else {
+			next, _ = b.next()
 		}
 	}
 }

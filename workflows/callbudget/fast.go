@@ -2,28 +2,31 @@ package callbudget
 
 import "time"
 
-// A budget of more than 1,200 calls a minute is faster than the messages to it. Its calls
-// get their slots together, and it is seldom used to its limit: it is the Temporal server
-// or the store that bounds the calls, and both are busy then.
+// A budget whose slots are less than 50 ms apart, of over 1,200 calls a minute, is faster
+// than the messages to it. Its calls get their slots together. It is seldom used to its
+// limit: the Temporal server or the store bounds the calls, and is busy then.
 
 const (
-	// together is how close to each other the slots of a fast budget are, and of those
-	// that one answer hands out.
-	together = 50 * time.Millisecond
+	// fastPace is how close to each other the slots of a fast budget are.
+	fastPace = 50 * time.Millisecond
 
-	// gather is how long a worker waits for further calls before it asks again.
-	gather = idleNotice / 4
+	// answerSpan is how far apart the slots of one answer are, at most: what is used while
+	// some messages are under way. answerSpanBefore was it before rulesOfFastBudgets, for
+	// every budget.
+	answerSpan       = 250 * time.Millisecond
+	answerSpanBefore = 50 * time.Millisecond
 
-	// maxLateness is how late a call may be while no window is used to more than one of
-	// roomyParts. It is counted as if it were made that late.
+	// maxLateness is how late a call may be as long as no window is used to more than one of
+	// emptyParts. It is counted as if it were made that late, so the windows hold in any
+	// case. In fuller ones the longer count would cost calls.
 	maxLateness = 3 * time.Second
-	roomyParts  = 4
+	emptyParts  = 4
 )
 
 // isFast reports whether the budget is faster than the messages to it.
 func (s *State) isFast() bool {
 	even, _, _ := s.pace()
-	return s.Rules >= rulesOfFastBudgets && even < together
+	return s.Rules >= rulesOfFastBudgets && even < fastPace
 }
 
 // leastNotice is the notice if slots are not late.
@@ -34,12 +37,21 @@ func (s *State) leastNotice() time.Duration {
 	return minNotice
 }
 
-// takeIn returns how long a worker waits before it takes a slot that is in so much time.
-func (s *State) takeIn(in, notice time.Duration) time.Duration {
-	if s.isFast() {
-		return max(gather, in-notice)
+// decayNotice has the notice shrink again: with each slot, of a fast budget with each answer.
+func (s *State) decayNotice() {
+	s.Notice = max(s.leastNotice(), s.Notice-s.Notice/noticeDecay)
+}
+
+// answerSpan is how far apart the slots of one answer are, at most; zero for one slot.
+func (s *State) answerSpan() time.Duration {
+	switch {
+	case s.Rules < rulesOfFastBudgets:
+		return answerSpanBefore
+	case s.isFast():
+		return answerSpan
+	default:
+		return 0
 	}
-	return max(0, in-notice)
 }
 
 // mayBeLate reports whether the call of a slot may be late by maxLateness.
@@ -48,9 +60,23 @@ func (s *State) mayBeLate(at time.Time) bool {
 		return false
 	}
 	for _, w := range s.Windows {
-		if s.Slots.within(w.Span+maxLateness, at) > w.limit()/roomyParts {
+		if s.Slots.within(w.Span, at) > w.limit()/emptyParts {
 			return false
 		}
 	}
 	return true
+}
+
+// lateEnd returns when the call of a slot is made at the latest, beside what every call may
+// be late; also if it is of one of the slots before. (After a limit was lowered, those of
+// before count that its window did not wait for.)
+func (s *State) lateEnd(at time.Time) time.Time {
+	last := at
+	if s.LateThrough.Before(at) {
+		last = s.LateThrough
+	}
+	if s.LateThrough.IsZero() {
+		return at
+	}
+	return latest(at, last.Add(maxLateness))
 }

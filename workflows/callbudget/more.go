@@ -17,7 +17,7 @@ func (b *budget) more(chosen *candidate, first Slot, now time.Time) []MoreSlot {
 	var more []MoreSlot
 	for {
 		next, at := b.state.choose(b.state.withHeld(chosen.ask, b.asks, used, now), now)
-		if next == nil || next.ask != chosen.ask || next.want.Suspect || at.After(first.At.Add(together)) {
+		if next == nil || next.ask != chosen.ask || next.want.Suspect || at.After(first.At.Add(b.state.answerSpan())) {
 			return more
 		}
 		if _, blocked := b.state.probeDue(next.want); blocked {

@@ -21,7 +21,7 @@ func budgetOf(perMinute int, now time.Time, asks ...Ask) *budget {
 // firstSlot hands out the slot that an answer begins with.
 func (b *budget) firstSlot(now time.Time) (*candidate, Slot) {
 	chosen, at := b.state.choose(b.state.candidates(b.asks, now), now)
-	slot := b.state.handOut(latest(at, now.Add(minNotice)))
+	slot := b.state.handOut(latest(at, now.Add(b.state.notice(now))))
 	b.state.served(chosen.want)
 	return chosen, slot
 }
@@ -33,7 +33,7 @@ func TestFastBudgetAnswersWithASlotForEachCallThatIsHeld(t *testing.T) {
 		perMinute, held, slots int
 	}{
 		"as many as are held":                 {60_000, 5, 5},
-		"as many as are close to each other":  {6_000, 100, 10},
+		"as many as are close to each other":  {6_000, 100, 43},
 		"one of a budget that is slow enough": {600, 20, 1},
 		"one of the usual budget":             {60, 20, 1},
 		"one if nothing is counted":           {60_000, 0, 1},
@@ -50,7 +50,7 @@ func TestFastBudgetAnswersWithASlotForEachCallThatIsHeld(t *testing.T) {
 			last := first.At
 			for _, m := range more {
 				require.True(t, m.Slot.At.After(last), "each slot has a time of its own")
-				require.LessOrEqual(t, m.Slot.At.Sub(first.At), together)
+				require.LessOrEqual(t, m.Slot.At.Sub(first.At), answerSpan)
 				require.Equal(t, want, m.Want)
 				last = m.Slot.At
 			}

@@ -95,11 +95,7 @@ func (s *State) leaves(w window, limit int) time.Time {
 	if len(s.Slots) < limit || limit < 1 {
 		return time.Time{}
 	}
-	at := time.UnixMilli(s.Slots[len(s.Slots)-limit])
-	if !at.After(s.LateThrough) {
-		at = at.Add(maxLateness)
-	}
-	return at.Add(w.Span + w.margin())
+	return s.lateEnd(time.UnixMilli(s.Slots[len(s.Slots)-limit])).Add(w.Span + w.margin())
 }
 
 // handOut records a slot and returns it.
@@ -116,7 +112,9 @@ func (s *State) handOut(at time.Time) Slot {
 	s.Line = line.Add(even)
 	s.Slots.add(at)
 	s.Handed++
-	s.Notice = max(s.leastNotice(), s.Notice-s.Notice/noticeDecay)
+	if !s.isFast() {
+		s.decayNotice()
+	}
 	if s.mayBeLate(at) {
 		within, s.LateThrough = maxLateness, at
 	}

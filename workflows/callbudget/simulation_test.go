@@ -40,6 +40,9 @@ type simulation struct {
 	latency time.Duration
 	used    func() float64
 
+	// timersLate is how late a timer is, at most.
+	timersLate time.Duration
+
 	calls []call // that the vendor got
 
 	// underWay is how many more calls may be refused with one, because they were under
@@ -80,6 +83,7 @@ type asker struct {
 
 	// backlog are wants that never end; live are calls that each need one slot.
 	backlog, saved []Want
+	held           int // of the backlog's calls at a time; 0 if they are not counted
 	live           []waitingCall
 
 	asking  int // the number of the last request; older ones do not go on
@@ -194,7 +198,11 @@ func (s *simulation) setTimer(wake time.Time) {
 		return
 	}
 	s.timer = wake
-	s.at(latest(wake, s.now.Add(time.Millisecond)), func() {
+	at := latest(wake, s.now.Add(time.Millisecond))
+	if s.timersLate > 0 {
+		at = at.Add(time.Duration(s.random.Int64N(int64(s.timersLate))))
+	}
+	s.at(at, func() {
 		if s.timer.Equal(wake) {
 			s.timer = time.Time{}
 			s.inWorkflow(func() {})
@@ -273,6 +281,9 @@ func (w *asker) askFor(offered *grant) {
 	if len(wants) > 0 {
 		w.asked = ask.best()
 	}
+	if w.held > 0 {
+		ask.Held = slices.Repeat([]int{w.held}, len(wants))
+	}
 	if offered != nil {
 		ask.Took = offered.slot.At
 	}
@@ -303,6 +314,9 @@ func (w *asker) goOn(number int) {
 func (w *asker) take(number int, answer Answer) {
 	w.void = latest(w.void, answer.VoidThrough)
 	w.pause = 200 * time.Millisecond
+	for _, more := range answer.More {
+		w.use(more.Slot, more.Want)
+	}
 	switch {
 	case answer.Slot == nil:
 		w.goOn(number)
@@ -358,6 +372,12 @@ func (w *asker) taken(got grant, err error) {
 	case got.call != nil:
 		w.waits = append(w.waits, slot.At.Sub(got.call.since))
 	}
+	w.use(slot, got.want)
+}
+
+// use makes the call of a slot.
+func (w *asker) use(slot Slot, want Want) {
+	s := w.sim
 	ready := s.now.Add(s.delay()) // The call has to get to the worker that makes it.
 	late := time.Duration(s.used() * float64(slot.Within))
 	s.at(latest(ready, slot.At.Add(late)), func() {
@@ -366,13 +386,22 @@ func (w *asker) taken(got grant, err error) {
 			return
 		}
 		if s.now.Sub(slot.At) > slot.Within {
-			s.report(CallReport{BotID: got.want.BotID, Slot: slot, Result: Late, LateBy: s.now.Sub(slot.At)})
+			s.report(CallReport{BotID: want.BotID, Slot: slot, Result: Late, LateBy: s.now.Sub(slot.At)})
 			return
 		}
 		s.usedSlots = append(s.usedSlots, slot)
-		network := time.Duration(s.used() * float64(slot.Within) * (lateParts - 1))
-		s.after(network, func() { w.reach(slot, got.want) })
+		network := time.Duration(s.used() * float64(s.slack()/lateParts) * (lateParts - 1))
+		s.after(network, func() { w.reach(slot, want) })
 	})
+}
+
+// slack is how late calls reach the vendor, at most, if they are not allowed more.
+func (s *simulation) slack() time.Duration {
+	slack := maxSlack
+	for _, w := range s.budget.state.Windows {
+		slack = min(slack, w.slack())
+	}
+	return slack
 }
 
 // reach has a call reach the vendor.

@@ -233,6 +233,9 @@ func (s *State) longest() time.Duration {
 // forgetOld drops what no decision needs any more.
 func (s *State) forgetOld(now time.Time) {
 	longest := s.longest() + maxSlack
+	if !s.LateThrough.IsZero() {
+		longest += maxLateness
+	}
 	// Seldom, because it copies what is left.
 	if len(s.Slots) == 0 || now.Sub(time.UnixMilli(s.Slots[0])) < longest+longest/10 {
 		return

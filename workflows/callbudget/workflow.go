@@ -1,6 +1,7 @@
 package callbudget
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -17,6 +18,14 @@ type Input struct {
 	ConfiguredAt time.Time              `json:"configuredAt"`
 	Rules        int                    `json:"rules,omitempty"`
 	Resume       *State                 `json:"resume,omitempty"`
+}
+
+// rules returns the version of the rules of the run.
+func (i Input) rules() int {
+	if i.Resume != nil {
+		return i.Resume.Rules
+	}
+	return i.Rules
 }
 
 const (
@@ -80,6 +89,10 @@ func newBudget(ctx workflow.Context, input Input) (*budget, error) {
 		reports: workflow.GetSignalChannel(ctx, SignalReportCall),
 		leaves:  workflow.GetSignalChannel(ctx, SignalLeave),
 	}
+	if rules := input.rules(); rules > CurrentRules {
+		// The task fails, and is tried again until a worker takes it that knows them.
+		panic(fmt.Sprintf("the budget decides by rules %d, and this worker knows those up to %d: upgrade it", rules, CurrentRules))
+	}
 	if input.Resume != nil {
 		b.state = *input.Resume
 		b.shown = b.state.isBlocked()
@@ -88,7 +101,7 @@ func newBudget(ctx workflow.Context, input Input) (*budget, error) {
 			return nil, temporal.NewNonRetryableApplicationError("a call budget needs a name and call windows; workers start it, nobody else has to", workflows.ErrorTypeInvalidInput, err)
 		}
 		b.state = newState(input.Name, input.Configured, input.ConfiguredAt, now)
-		b.state.Rules = input.Rules
+		b.state.Rules = input.Rules // Those that the worker knows that has started it.
 	}
 	return b, b.handleMessages(ctx)
 }
@@ -153,12 +166,20 @@ func (b *budget) answer(chosen *candidate, slot Slot, now time.Time, notice time
 	}
 	b.state.served(chosen.want)
 	b.state.countDown(chosen.want)
+	if b.state.isFast() {
+		b.state.decayNotice()
+	}
 	if chosen.ask.Takes {
 		b.state.offer(chosen.ask.Worker, chosen.want, slot, notice)
 	}
 	more := b.more(chosen, slot, now)
-	in := slot.At.Sub(now)
-	chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, TakeIn: b.state.takeIn(in, notice), More: more, VoidThrough: b.state.VoidThrough}
+	in, last := slot.At.Sub(now), slot.At.Sub(now)
+	if b.state.isFast() && len(more) > 0 {
+		// The next slots are handed out once these are nearly used, so that the next ask
+		// needs no timer: a Temporal server's may be a second late.
+		last = more[len(more)-1].Slot.At.Sub(now)
+	}
+	chosen.ask.answer = &Answer{Slot: &slot, Want: chosen.want, In: in, TakeIn: max(0, last-notice), More: more, VoidThrough: b.state.VoidThrough}
 }
 
 // wakeFor returns when to look after the asks if their next slot is due at a time: as

@@ -544,6 +544,34 @@ func TestRunEndsInTime(t *testing.T) {
 	}
 }
 
+// A run keeps its rules, so that its history replays; the next one has the current ones.
+func TestNextRunDecidesByTheCurrentRules(t *testing.T) {
+	h := newHarness(t)
+	h.at(time.Minute, func() { h.env.SetContinueAsNewSuggested(true); h.ask("a", 8) })
+	h.env.ExecuteWorkflow(workflows.CallBudgetWorkflowName, callbudget.Input{Name: "account", Configured: callWindows(t, "6000/1m"), ConfiguredAt: startTime})
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, h.env.GetWorkflowError(), &next)
+	var input callbudget.Input
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &input))
+	require.Equal(t, callbudget.CurrentRules, input.Resume.Rules)
+}
+
+// Otherwise two workers would decide differently in one run.
+func TestRunWithNewerRulesIsLeftToOtherWorkers(t *testing.T) {
+	for name, input := range map[string]callbudget.Input{
+		"a first run":   {Name: "account", Configured: callWindows(t, "60/1m"), ConfiguredAt: startTime, Rules: callbudget.CurrentRules + 1},
+		"a further run": {Name: "account", Resume: &callbudget.State{Name: "account", Rules: callbudget.CurrentRules + 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			h.env.ExecuteWorkflow(workflows.CallBudgetWorkflowName, input)
+			var panicked *temporal.PanicError // A worker reports it as a failed workflow task, which is tried again.
+			require.ErrorAs(t, h.env.GetWorkflowError(), &panicked)
+			require.Contains(t, panicked.Error(), "upgrade it")
+		})
+	}
+}
+
 // A Temporal server takes 2,000 updates of one run.
 func TestRunEndsBeforeTheServerRefusesItsUpdates(t *testing.T) {
 	h := newHarness(t)
