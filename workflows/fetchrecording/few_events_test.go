@@ -1,6 +1,7 @@
 package fetchrecording_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -232,14 +235,21 @@ func TestOnlyADownloadThatFollowsAWaitIsShownByTheSearchAttribute(t *testing.T) 
 				}
 				return true
 			})).Return(nil)
+			downloading := 0
+			h.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) { // The workflow waits meanwhile.
+				if info.ActivityType.Name == fetchrecording.DownloadRecording {
+					downloading++
+					require.Equal(t, workflows.PhaseArchiving, h.progress().Phase, "the query says it")
+				}
+			})
 			h.download = func(input fetchrecording.DownloadRecordingInput) (*workflows.Recording, error) {
-				require.Equal(t, workflows.PhaseArchiving, h.progress().Phase, "the query says it")
 				if n := h.downloadCount(); n <= len(row.failures) {
 					return nil, failWith(row.failures[n-1], "the text")
 				}
 				return recordingOf(input), nil
 			}
 			h.run(workflows.FetchPolicy{})
+			require.Positive(t, downloading)
 			require.Equal(t, row.shown, slices.Compact(shown), fmt.Sprint(row.responses))
 		})
 	}
