@@ -26,7 +26,7 @@ type budget struct {
 	asked   map[string]int                   // the best level of each bot that the last request names
 	number  int                              // of the last request
 	void    time.Time                        // slots up to then are withdrawn
-	stopped time.Time                        // slots up to then are not used here
+	stopped time.Time                        // slots up to then are not used by this process
 	last    time.Time                        // of the slots that calls have got
 	failed  map[string]callbudget.CallReport // the last failure of each bot
 
@@ -185,16 +185,15 @@ func compareFit(a, b *waiter, want callbudget.Want) int {
 	)
 }
 
-// stop has no slot used that calls have got here.
+// stop keeps the calls of this process from using the slots that they have got.
 func (b *budget) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopped = b.last
 }
 
-// failAlike records that a call of a bot needs operator action, and reports whether that of
-// another session failed as well: the budget blocks the bot then. The slots of both were
-// handed out before it knew.
+// failAlike records that a call of a bot needs operator action, and reports whether the call
+// of another session did so just before: the budget blocks the bot after two.
 func (b *budget) failAlike(report callbudget.CallReport) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

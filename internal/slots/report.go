@@ -22,7 +22,7 @@ const maxSignals = 8
 // Report tells the budget how a call ended, and the account's other budgets if it may
 // concern them. A report that does not arrive is logged: the next refusal tells the same.
 func (c *Client) Report(ctx context.Context, served *account.Account, report callbudget.CallReport) {
-	c.stopAlso(report)
+	c.stopEarly(report)
 	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
 	c.signal(ctx, report.Slot.Budget, report)
@@ -31,9 +31,9 @@ func (c *Client) Report(ctx context.Context, served *account.Account, report cal
 	}
 }
 
-// stopAlso has no slot used here that the budget withdraws once it is told. A fast one has
-// many calls made until then.
-func (c *Client) stopAlso(report callbudget.CallReport) {
+// stopEarly stops the calls of this process if the budget will stop all calls once it has got
+// the report. Of a fast one, many would be made until then.
+func (c *Client) stopEarly(report callbudget.CallReport) {
 	c.mu.Lock()
 	b := c.budgets[report.Slot.Budget]
 	c.mu.Unlock()

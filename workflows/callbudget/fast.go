@@ -67,16 +67,16 @@ func (s *State) mayBeLate(at time.Time) bool {
 	return true
 }
 
-// lateEnd returns when the call of a slot is made at the latest, beside what every call may
-// be late; also if it is of one of the slots before. (After a limit was lowered, those of
-// before count that its window did not wait for.)
+// lateEnd returns until when the calls of the slots up to a time may be made, apart from what
+// every call may be late. (Of all of them, because a limit may have been lowered: then this
+// slot may be in time, and one before it late.)
 func (s *State) lateEnd(at time.Time) time.Time {
-	last := at
-	if s.LateThrough.Before(at) {
-		last = s.LateThrough
-	}
-	if s.LateThrough.IsZero() {
+	switch {
+	case s.LateThrough.IsZero():
 		return at
+	case at.After(s.LateThrough):
+		return latest(at, s.LateThrough.Add(maxLateness))
+	default:
+		return at.Add(maxLateness)
 	}
-	return latest(at, last.Add(maxLateness))
 }
