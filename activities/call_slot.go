@@ -98,7 +98,7 @@ func (a *CheckStatus) report(ctx context.Context, served *account.Account, input
 	} else if errors.Is(err, errWithdrawn) || errors.Is(err, seal.ErrNotOurs) || errors.Is(err, seal.ErrExpired) {
 		report.Result = callbudget.Unused
 	}
-	if input.Slot.Probe || report.Result == callbudget.Unused || report.Result == callbudget.Late || report.Result == callbudget.Refused || report.Result == callbudget.Blocked {
+	if input.Slot.Probe || report.Result != callbudget.Answered && report.Result != callbudget.Unknown {
 		a.Slots.Report(context.WithoutCancel(ctx), served, report) // Also if the worker is stopping.
 	}
 }

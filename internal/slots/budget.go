@@ -100,10 +100,7 @@ type reservation struct {
 func (b *budget) reserve(answer callbudget.Answer, offered time.Time) *reservation {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.isVoidNow(*answer.Slot) {
-		return nil
-	}
-	best := b.fitting(answer.Want)
+	best := b.callFor(*answer.Slot, answer.Want)
 	if best == nil {
 		return nil
 	}
@@ -116,16 +113,21 @@ func (b *budget) grantMore(answer callbudget.Answer, received time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, more := range answer.More {
-		var w *waiter
-		if !b.isVoidNow(more.Slot) {
-			w = b.fitting(more.Want)
-		}
+		w := b.callFor(more.Slot, more.Want)
 		if w == nil {
 			go b.client.Report(context.Background(), b.served, callbudget.CallReport{BotID: more.Want.BotID, Slot: more.Slot, Result: callbudget.Unused})
 			continue
 		}
 		b.grant(w, grant{&more.Slot, received.Add(answer.In + more.Slot.At.Sub(answer.Slot.At))})
 	}
+}
+
+// callFor returns the call that is to have a slot, as fitting does; nil if the slot is void.
+func (b *budget) callFor(slot callbudget.Slot, want callbudget.Want) *waiter {
+	if b.isVoidNow(slot) {
+		return nil
+	}
+	return b.fitting(want)
 }
 
 // fitting returns the call that fits a want best, and lets it wait no longer.

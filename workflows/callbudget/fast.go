@@ -37,6 +37,9 @@ func (s *State) leastNotice() time.Duration {
 	return minNotice
 }
 
+// usualNotice is the notice of a budget that is not idle.
+func (s *State) usualNotice() time.Duration { return max(s.leastNotice(), s.Notice) }
+
 // decayNotice has the notice shrink again: with each slot, of a fast budget with each answer.
 func (s *State) decayNotice() {
 	s.Notice = max(s.leastNotice(), s.Notice-s.Notice/noticeDecay)

@@ -131,7 +131,7 @@ func (s *State) catchUpFrom(now time.Time) {
 // late records that a slot came too late, by so much, to the worker that was to use
 // it: the next ones are handed out earlier.
 func (s *State) late(by time.Duration) {
-	needed := max(s.leastNotice(), s.Notice) + max(0, by)
+	needed := s.usualNotice() + max(0, by)
 	s.Notice = min(needed+needed/2, maxNotice)
 }
 
@@ -140,14 +140,14 @@ func (s *State) notice(now time.Time) time.Duration {
 	if even, _, _ := s.pace(); now.Sub(s.Slots.last()) > idlePaces*even {
 		return max(idleNotice, s.Notice)
 	}
-	return max(s.leastNotice(), s.Notice)
+	return s.usualNotice()
 }
 
 // ahead is how long before its time a slot is handed out: its notice, and one pace, so
 // that the ask that takes a slot is answered with the next one and no timer is needed.
 func (s *State) ahead() time.Duration {
 	even, _, _ := s.pace()
-	return max(s.leastNotice(), s.Notice) + min(even, maxAhead)
+	return s.usualNotice() + min(even, maxAhead)
 }
 
 func latest(a, b time.Time) time.Time {

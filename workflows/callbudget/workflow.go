@@ -20,14 +20,6 @@ type Input struct {
 	Resume       *State                 `json:"resume,omitempty"`
 }
 
-// rules returns the version of the rules of the run.
-func (i Input) rules() int {
-	if i.Resume != nil {
-		return i.Resume.Rules
-	}
-	return i.Rules
-}
-
 const (
 	// maxAsks is how many asks a run takes before it continues as new. When its worker
 	// is killed another one reads the history again, and nothing is handed out meanwhile.
@@ -89,10 +81,6 @@ func newBudget(ctx workflow.Context, input Input) (*budget, error) {
 		reports: workflow.GetSignalChannel(ctx, SignalReportCall),
 		leaves:  workflow.GetSignalChannel(ctx, SignalLeave),
 	}
-	if rules := input.rules(); rules > CurrentRules {
-		// The task fails, and is tried again until a worker takes it that knows them.
-		panic(fmt.Sprintf("the budget decides by rules %d, and this worker knows those up to %d: upgrade it", rules, CurrentRules))
-	}
 	if input.Resume != nil {
 		b.state = *input.Resume
 		b.shown = b.state.isBlocked()
@@ -102,6 +90,10 @@ func newBudget(ctx workflow.Context, input Input) (*budget, error) {
 		}
 		b.state = newState(input.Name, input.Configured, input.ConfiguredAt, now)
 		b.state.Rules = input.Rules // Those that the worker knows that has started it.
+	}
+	if b.state.Rules > CurrentRules {
+		// The task fails, and is tried again until a worker takes it that knows them.
+		panic(fmt.Sprintf("the budget decides by rules %d, and this worker knows those up to %d: upgrade it", b.state.Rules, CurrentRules))
 	}
 	return b, b.handleMessages(ctx)
 }
@@ -173,7 +165,8 @@ func (b *budget) answer(chosen *candidate, slot Slot, now time.Time, notice time
 		b.state.offer(chosen.ask.Worker, chosen.want, slot, notice)
 	}
 	more := b.more(chosen, slot, now)
-	in, last := slot.At.Sub(now), slot.At.Sub(now)
+	in := slot.At.Sub(now)
+	last := in
 	if b.state.isFast() && len(more) > 0 {
 		// The next slots are handed out once these are nearly used, so that the next ask
 		// needs no timer: a Temporal server's may be a second late.
