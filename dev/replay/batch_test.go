@@ -359,9 +359,7 @@ func TestTodaysHistoriesOfBatchesReplay(t *testing.T) {
 	b := &batchTest{budgetTest: &budgetTest{ctx: ctx, stack: s, client: c}}
 	for _, state := range batchStates() {
 		t.Run(state.name, func(t *testing.T) {
-			if state.slow && !*save {
-				t.Skip("it takes a minute to reach; its saved history is replayed in workflows/batch")
-			}
+			skipSlow(t, state.slow, "batch")
 			b.t, b.budgetTest.t, b.name, b.bot = t, t, state.name, batchBots[0]
 			run := state.reach(b)
 			history := export(ctx, t, c, run.WorkflowID(), run.RunID())

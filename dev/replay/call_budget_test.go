@@ -221,9 +221,7 @@ func TestTodaysHistoriesOfCallBudgetsReplay(t *testing.T) {
 	replayer.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
 	for _, state := range budgetStates() {
 		t.Run(state.name, func(t *testing.T) {
-			if state.slow && !*save {
-				t.Skip("it takes a minute to reach; its saved history is replayed in workflows/callbudget")
-			}
+			skipSlow(t, state.slow, "callbudget")
 			b := &budgetTest{t: t, ctx: ctx, stack: s, client: c, bot: state.bot}
 			state.reach(b)
 			if state.fetch != "" {

@@ -234,9 +234,7 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 	replayer.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
 	for i, state := range states() {
 		t.Run(state.name, func(t *testing.T) {
-			if state.slow && !*save {
-				t.Skip("it takes a minute to reach; its saved history is replayed in workflows/fetchrecording")
-			}
+			skipSlow(t, state.slow, "fetchrecording")
 			before := heartbeats.Load()
 			history := historyOf(ctx, t, s, c, state, uint64(i))
 			keep(t, "fetchrecording", state.name, history)
@@ -253,6 +251,14 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 				require.Contains(t, billed(history), "TimerCanceled", "the timer of the ended wait is not left running")
 			}
 		})
+	}
+}
+
+// skipSlow skips a state that takes a minute to reach, unless its history is to be saved.
+func skipSlow(t *testing.T, slow bool, engine string) {
+	t.Helper()
+	if slow && !*save {
+		t.Skip("it takes a minute to reach; its saved history is replayed in workflows/" + engine)
 	}
 }
 

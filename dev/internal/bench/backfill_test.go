@@ -148,10 +148,7 @@ func (s *site) restartTemporal() {
 // killed five times and the Temporal server restarted once, and compares each row of the
 // report with the simulator's log and the objects' bytes.
 func BenchmarkBackfill(b *testing.B) {
-	s := newSite(b, 1, unlimitedWindows, func(config *simulator.Config) {
-		config.CallsPerMinute, config.CallsPerHour = simulator.Unlimited, simulator.Unlimited
-		config.MaxSessions = 200_000
-	})
+	s := newUnlimitedSite(b)
 	running := s.startWorkers(workers)
 	all := s.addBackfill(*sessions)
 	var list []workflows.Session

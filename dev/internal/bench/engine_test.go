@@ -30,16 +30,11 @@ const (
 	bareQueue = "bare"
 )
 
-// unlimitedWindows are a budget that no call waits for.
-var unlimitedWindows = []workflows.CallWindow{{Calls: workflows.MaxWindowCalls, Span: time.Minute}}
-
 // BenchmarkEngine compares how many recordings one worker archives in a second with how
 // many workflows of three empty activities one worker runs, on the same server and in
 // turn, so that the machine's load is the same. Neither waits for a call slot.
 func BenchmarkEngine(b *testing.B) {
-	s := newSite(b, 1, unlimitedWindows, func(config *simulator.Config) {
-		config.CallsPerMinute, config.CallsPerHour = simulator.Unlimited, simulator.Unlimited
-	})
+	s := newUnlimitedSite(b)
 	s.startWorkers(1)
 	s.startBare()
 	s.archiveAll(1) // The first ones start what the others use.

@@ -47,9 +47,7 @@ type grown struct {
 
 func growth(b *testing.B, n int) grown {
 	b.Helper()
-	s := newSite(b, 1, unlimitedWindows, func(config *simulator.Config) {
-		config.CallsPerMinute, config.CallsPerHour = simulator.Unlimited, simulator.Unlimited
-	})
+	s := newUnlimitedSite(b)
 	worker := s.startWorkers(1)[0]
 	list := make([]workflows.Session, n)
 	begin := time.Now().AddDate(0, -2, 0)

@@ -62,9 +62,7 @@ type recentBatch struct {
 // startRecent starts a batch with recent calls, at a site of its own. Each has the same calls.
 func startRecent(b *testing.B, askWhenReady string) *recentBatch {
 	b.Helper()
-	s := newSite(b, 1, unlimitedWindows, func(config *simulator.Config) {
-		config.CallsPerMinute, config.CallsPerHour = simulator.Unlimited, simulator.Unlimited
-	}, accountOf{name: "bench", bots: []string{bot}, askWhenReady: askWhenReady})
+	s := newUnlimitedSite(b, accountOf{name: "bench", bots: []string{bot}, askWhenReady: askWhenReady})
 	s.startWorkers(1)
 	random := rand.New(rand.NewPCG(1, 2))
 	r := &recentBatch{site: s}

@@ -93,6 +93,17 @@ func newSite(b *testing.B, speed int, windows []workflows.CallWindow, change fun
 	return s
 }
 
+// unlimitedWindows are a budget that no call waits for.
+var unlimitedWindows = []workflows.CallWindow{{Calls: workflows.MaxWindowCalls, Span: time.Minute}}
+
+// newUnlimitedSite returns a site whose vendor refuses no call by rate.
+func newUnlimitedSite(b *testing.B, accounts ...accountOf) *site {
+	b.Helper()
+	return newSite(b, 1, unlimitedWindows, func(config *simulator.Config) {
+		config.CallsPerMinute, config.CallsPerHour = simulator.Unlimited, simulator.Unlimited
+	}, accounts...)
+}
+
 // limits returns the calls of a minute and an hour.
 func limits(windows []workflows.CallWindow) (perMinute, perHour int) {
 	perMinute, perHour = simulator.Unlimited, simulator.Unlimited
