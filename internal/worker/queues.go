@@ -49,8 +49,8 @@ const (
 	busyPollers = 2
 
 	// workflowPollers are those of the queue of all fetches. With the SDK's two, fetches that
-	// were just started waited behind the tasks of running ones, and came in waves (measured:
-	// 12.4 recordings a second, with six 13.6).
+	// were just started waited behind the tasks of running ones, and came in waves (measured
+	// one after the other: 0.61 of the speed of a bare workflow, with six 0.65).
 	workflowPollers = 6
 
 	// heldCalls bounds the calls of one queue that a worker holds while they wait for a
