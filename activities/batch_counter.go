@@ -36,8 +36,11 @@ const (
 	maxBudgetsAsked    = 5
 )
 
-// withoutOutcome are fetches that ended without one.
-const withoutOutcome = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
+const (
+	// withoutOutcome are fetches that ended without one, hasEnded all that have ended.
+	withoutOutcome = "ExecutionStatus IN ('Failed', 'Canceled', 'Terminated', 'TimedOut')"
+	hasEnded       = "ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')"
+)
 
 // batchCounter counts the fetches of a batch by visibility queries.
 type batchCounter struct {
@@ -98,17 +101,8 @@ func add(a, b batch.Ended) batch.Ended {
 // ended counts the fetches that ended after a time and until another; a zero time is no
 // bound.
 func (c *batchCounter) ended(ctx context.Context, after, until time.Time) (batch.Ended, error) {
-	var conditions []string
-	if !after.IsZero() {
-		conditions = append(conditions, "CloseTime > "+quoted(after))
-	}
-	if !until.IsZero() {
-		conditions = append(conditions, "CloseTime <= "+quoted(until))
-	}
 	ended := batch.Ended{Outcomes: make(map[workflows.Outcome]int)}
-	within := func(condition string) string {
-		return strings.Join(append([]string{condition}, conditions...), " AND ")
-	}
+	within := func(condition string) string { return between(condition, after, until) }
 	left, err := c.matching(ctx, within("ExecutionStatus = 'Completed'"))
 	if err != nil {
 		return ended, err
@@ -117,7 +111,7 @@ func (c *batchCounter) ended(ctx context.Context, after, until time.Time) (batch
 		if left <= 0 {
 			break
 		}
-		n, err := c.matching(ctx, within(fmt.Sprintf("%s = '%s'", workflows.SearchAttributeOutcome.GetName(), outcome)))
+		n, err := c.matching(ctx, within(hasOutcome(outcome)))
 		if err != nil {
 			return ended, err
 		}
@@ -129,8 +123,39 @@ func (c *batchCounter) ended(ctx context.Context, after, until time.Time) (batch
 	if ended.NoOutcome, err = c.matching(ctx, within(withoutOutcome)); err != nil {
 		return ended, err
 	}
-	ended.Calls, err = c.calls(ctx, within("ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')"))
+	ended.Calls, err = c.calls(ctx, within(hasEnded))
 	return ended, err
+}
+
+// failed counts the fetches that have ended, and those of them that were not archived, with
+// few queries. What settled has is not counted again.
+func (c *batchCounter) failed(ctx context.Context, settled batch.Settled) (failures, ended int, err error) {
+	earlier := workflows.BatchCounts{Outcomes: settled.Counts.Outcomes, NoOutcome: settled.Counts.NoOutcome}
+	ended, err = c.matching(ctx, between(hasEnded, settled.Until, time.Time{}))
+	if err != nil {
+		return 0, 0, err
+	}
+	archived, err := c.matching(ctx, between(hasOutcome(workflows.OutcomeArchived), settled.Until, time.Time{}))
+	if err != nil {
+		return 0, 0, err
+	}
+	return earlier.Failures() + ended - archived, earlier.Ended() + ended, nil
+}
+
+// between narrows a condition to what ended after a time and until another; a zero time is no
+// bound.
+func between(condition string, after, until time.Time) string {
+	if !after.IsZero() {
+		condition += " AND CloseTime > " + quoted(after)
+	}
+	if !until.IsZero() {
+		condition += " AND CloseTime <= " + quoted(until)
+	}
+	return condition
+}
+
+func hasOutcome(outcome workflows.Outcome) string {
+	return fmt.Sprintf("%s = '%s'", workflows.SearchAttributeOutcome.GetName(), outcome)
 }
 
 // running counts the fetches that have not ended, by phase.

@@ -69,6 +69,29 @@ func TestRefetchStartsWhatWasNotArchived(t *testing.T) {
 	h.requireStartedOnce(sessions[5:])
 }
 
+func TestPassStartsNothingOnceTooManySessionsWereNotArchived(t *testing.T) {
+	for name, limit := range map[string]workflows.FailureLimit{"a number": {Count: 5}, "a percentage": {Percent: 10}} {
+		for _, settled := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, settled %t", name, settled), func(t *testing.T) {
+				sessions := callsOf("st-a", 120, longAgo)
+				h := newBatchHarness(t, sessions...)
+				h.input.MaxFailures = limit
+				h.input.Plan.Sessions = 50 // so that a percentage is judged
+				require.Equal(t, 50, h.pass().Launched.Started)
+				h.end(workflows.OutcomeFailed, sessions[:5])
+				h.end(workflows.OutcomeArchived, sessions[5:50])
+				if settled {
+					h.input.Settled = batch.Settled{Until: time.Now(), Counts: batch.Ended{Outcomes: map[workflows.Outcome]int{workflows.OutcomeFailed: 5, workflows.OutcomeArchived: 45}}}
+				}
+				require.Equal(t, 50, h.pass().Launched.Started)
+
+				h.input.ForgivenFailures, h.input.ForgivenEnded = 1, 5
+				require.Greater(t, h.pass().Launched.Started, 50, "an operator has resumed the batch")
+			})
+		}
+	}
+}
+
 // A pause cancels the pass. What it has started is told by no page.
 func TestInterruptedPageCountsNothingTwice(t *testing.T) {
 	for name, meanwhile := range map[string]func(h *batchHarness, started []workflows.Session){

@@ -48,6 +48,9 @@ func (p *launchPass) run(ctx context.Context) error {
 		}
 	}
 	p.keep()
+	if stops, err := p.hasTooManyFailures(ctx); stops || err != nil {
+		return err
+	}
 	bots := len(p.input.Plan.Bots)
 	for turn := range bots {
 		i := (p.input.Pass + turn) % bots // Each pass begins with another bot, in case that it is not enough for all.
@@ -76,6 +79,20 @@ func (p *launchPass) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hasTooManyFailures reports whether the batch is about to stop, so that the pass has to start
+// nothing.
+func (p *launchPass) hasTooManyFailures(ctx context.Context) (bool, error) {
+	if p.input.MaxFailures.IsZero() {
+		return false, nil
+	}
+	failures, ended, err := p.counter.failed(ctx, p.input.Settled)
+	if err != nil {
+		return false, err
+	}
+	ended -= p.input.ForgivenEnded
+	return p.input.MaxFailures.IsReached(failures-p.input.ForgivenFailures, ended, p.input.Plan.Sessions-p.launched.Found-p.input.ForgivenEnded), nil
 }
 
 // isDeferred reports whether sessions of a bot were not ready.

@@ -66,6 +66,12 @@ type LaunchInput struct {
 	// Halted: the pass starts nothing, it only counts.
 	Halted bool `json:"halted,omitempty"`
 
+	// MaxFailures: nor does it once so many sessions were not archived, beyond
+	// ForgivenFailures of the first ForgivenEnded that ended.
+	MaxFailures      workflows.FailureLimit `json:"maxFailures,omitzero"`
+	ForgivenFailures int                    `json:"forgivenFailures,omitempty"`
+	ForgivenEnded    int                    `json:"forgivenEnded,omitempty"`
+
 	// Again: a pass before did not come to its end, so it may have started sessions
 	// that Launched does not tell of.
 	Again bool `json:"again,omitempty"`

@@ -45,6 +45,7 @@ func (b *batch) pass(ctx workflow.Context) {
 	input := LaunchInput{
 		BatchID: b.input.BatchID, Policy: b.input.Policy, Priority: b.input.Priority, Refetch: b.input.Refetch,
 		Plan: *b.state.Plan, Halted: b.state.isHalted(), Again: b.state.Again, Pass: b.state.Passes, Unseen: s.unseen(), Flow: b.flow,
+		MaxFailures: b.input.MaxFailures, ForgivenFailures: b.state.ForgivenFailures, ForgivenEnded: b.state.ForgivenEnded,
 		Launched: b.state.Launched, Settled: b.state.Settled, StartedAt: b.state.StartedAt,
 	}
 	var result LaunchResult
