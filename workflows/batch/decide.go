@@ -181,6 +181,8 @@ func (s situation) phase() (workflows.BatchPhase, string) {
 		return workflows.BatchStopped, s.state.Stopped.Reason
 	case s.state.Paused != nil:
 		return workflows.BatchPaused, s.state.Paused.Reason
+	case s.state.Plan == nil:
+		return workflows.BatchPreparing, ""
 	case s.state.isLaunched():
 		return workflows.BatchWaiting, s.starved()
 	default:

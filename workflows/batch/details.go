@@ -51,8 +51,9 @@ func (b *batch) enter(ctx workflow.Context, phase workflows.BatchPhase, reason s
 	}
 	b.state.Phase, b.reason = phase, reason
 	workflow.SetCurrentDetails(ctx, b.details(now))
-	// A report takes a moment; only what lasts is worth a billable action.
-	if phase == b.shown || phase == workflows.BatchReporting {
+	// A report takes a moment, and so does the list of a batch that was paused before it is
+	// read; only what lasts is worth a billable action.
+	if phase == b.shown || phase == workflows.BatchReporting || phase == workflows.BatchPaused && b.state.Plan == nil {
 		return
 	}
 	b.shown = phase

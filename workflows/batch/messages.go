@@ -63,12 +63,13 @@ func (b *batch) resume(ctx workflow.Context, _ workflows.BatchChange) {
 	b.showHalt(ctx)
 }
 
-// showHalt shows at once whether the batch is halted, except while its list is prepared.
+// showHalt shows at once whether the batch is halted, unless its list cannot be read.
 func (b *batch) showHalt(ctx workflow.Context) {
-	if b.state.Plan != nil {
-		phase, reason := b.situation(ctx).phase()
-		b.enter(ctx, phase, reason)
+	if b.state.Plan == nil && b.state.Failures > 0 {
+		return
 	}
+	phase, reason := b.situation(ctx).phase()
+	b.enter(ctx, phase, reason)
 }
 
 func (b *batch) situation(ctx workflow.Context) situation {

@@ -19,7 +19,8 @@ import (
 // list cannot be used.
 func (b *batch) prepare(ctx workflow.Context) error {
 	queue := prepareQueue(b.input.BatchRequest, b.state.Elsewhere)
-	b.enterUnlessBlocked(ctx, workflows.BatchPreparing, "")
+	phase, reason := b.situation(ctx).phase()
+	b.enterUnlessBlocked(ctx, phase, reason)
 	var plan Plan
 	err := b.execute(ctx, func(ctx workflow.Context) workflow.Future {
 		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, prepareOptions(queue, b.unserved)), PrepareBatch, PrepareInput{Request: b.input.BatchRequest, StartedAt: b.state.StartedAt})

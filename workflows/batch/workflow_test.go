@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -59,6 +60,27 @@ func TestPausedBatchStartsNothingUntilItIsResumed(t *testing.T) {
 	for _, at := range h.started {
 		require.False(t, at.After(paused) && at.Before(resumed), "started at %s while paused", at)
 	}
+}
+
+func TestBatchThatIsPausedWhileItsListIsReadSaysSo(t *testing.T) {
+	h := newHarness(t, 500)
+	h.env.OnActivity(batch.PrepareBatch, mock.Anything, mock.Anything).After(time.Minute).Return(h.plan(), nil)
+	h.at(time.Second, func() { h.update(workflows.UpdatePause, "not before the weekend") })
+	h.at(2*time.Second, func() {
+		progress := h.progress()
+		require.Equal(t, workflows.BatchPaused, progress.Phase)
+		require.Equal(t, "not before the weekend", progress.Reason)
+		require.Zero(t, progress.Sessions, "its list is still being read")
+	})
+	h.at(time.Hour, func() {
+		require.Equal(t, workflows.BatchPaused, h.progress().Phase)
+		require.Equal(t, 500, h.progress().Sessions, "the list was read")
+		require.Empty(t, h.started)
+		h.update(workflows.UpdateResume, "")
+	})
+	h.execute(request())
+	require.Equal(t, workflows.BatchDone, h.result().Phase)
+	require.Len(t, h.started, 500)
 }
 
 func TestBatchStopsForTooManyFailures(t *testing.T) {
