@@ -69,21 +69,21 @@ func TestPausedBatchGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.startWorker(slowBudget...)
-	run := h.startBatch("paused", h.plainSessions(130))
+	run := h.startBatch("paused", h.plainSessions(200))
 	h.awaitBatch(run, "some have ended", func(p workflows.BatchProgress) bool { return p.Ended() > 5 })
 	paused, err := run.Pause(h.ctx, workflows.BatchChange{Reason: "maintenance of the store"})
 	require.NoError(t, err)
 	require.Equal(t, workflows.BatchPaused, paused.Phase)
 	h.awaitListed(`WorkflowType = 'FetchRecordingsBatchWorkflow' AND CallvaultPhase = 'paused' AND CallvaultBatch = 'paused'`)
 	halted := h.awaitBatch(run, "what was started has ended", func(p workflows.BatchProgress) bool { return p.AllRunning() == 0 && p.Ended() == p.Launched })
-	require.Less(t, halted.Launched, 130)
+	require.Less(t, halted.Launched, 200)
 	require.Equal(t, "maintenance of the store", halted.Reason)
 
 	_, err = run.Resume(h.ctx, workflows.BatchChange{})
 	require.NoError(t, err)
 	result := h.batchResult(run)
-	require.Equal(t, 130, result.Total.Outcomes[workflows.OutcomeArchived])
-	require.Equal(t, 130, h.upstream.Counts().API, "no call was wasted")
+	require.Equal(t, 200, result.Total.Outcomes[workflows.OutcomeArchived])
+	require.Equal(t, 200, h.upstream.Counts().API, "no call was wasted")
 }
 
 func TestCancelledBatchLetsDownloadsEnd(t *testing.T) {
@@ -94,7 +94,7 @@ func TestCancelledBatchLetsDownloadsEnd(t *testing.T) {
 	downloading := h.addSession(nil, recording("download.wav", 60_000))
 	sleeping := h.addSession([]simulator.Step{{Status: simulator.StatusPartialDownloadFailed}})
 	sessions := append([]workflows.BatchSession{{Session: sessionOf(downloading)}, {Session: sessionOf(sleeping)}}, h.plainSessions(0)...)
-	for range 110 {
+	for range 300 {
 		sessions = append(sessions, workflows.BatchSession{Session: sessionOf(h.addSession([]simulator.Step{{Status: simulator.StatusCallInProgress}}))})
 	}
 	run := h.startBatch("cancelled", sessions)
@@ -109,8 +109,8 @@ func TestCancelledBatchLetsDownloadsEnd(t *testing.T) {
 	result := h.batchResult(run)
 	require.Equal(t, workflows.BatchCancelled, result.Phase)
 	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: 1}, result.Total.Outcomes)
-	require.Equal(t, 112, result.Total.Sessions)
-	require.Equal(t, 111, result.Total.NoOutcome)
+	require.Equal(t, 302, result.Total.Sessions)
+	require.Equal(t, 301, result.Total.NoOutcome)
 	rows, _ := h.report(result.Report)
 	require.Equal(t, "archived", rows[downloading][3])
 	require.Contains(t, rows[sleeping][4], "ended without an outcome")
@@ -130,10 +130,11 @@ func (h *harness) countRunning(batchID string) int64 {
 
 func TestBatchStopsForTooManyFailuresUntilItIsResumed(t *testing.T) {
 	t.Parallel()
+	const most = 400 // So many that it has stopped twice before all are started.
 	h := newHarness(t)
 	h.startWorker(slowBudget...)
 	var sessions []workflows.BatchSession
-	for i := range 180 {
+	for i := range most {
 		script := []simulator.Step{{Status: simulator.StatusFailed}}
 		if i%2 == 0 {
 			script = []simulator.Step{{Status: simulator.StatusMediaUnavailable}}
@@ -145,7 +146,7 @@ func TestBatchStopsForTooManyFailuresUntilItIsResumed(t *testing.T) {
 	require.Contains(t, stopped.Reason, "maxFailures is 10")
 	require.Len(t, stopped.Failures, 5)
 	h.awaitBatch(run, "what was started has ended", func(p workflows.BatchProgress) bool {
-		return p.AllRunning() == 0 && p.Ended() == p.Launched && p.Launched < 180
+		return p.AllRunning() == 0 && p.Ended() == p.Launched && p.Launched < most
 	})
 	resumed, err := run.Resume(h.ctx, workflows.BatchChange{})
 	require.NoError(t, err)
@@ -155,7 +156,7 @@ func TestBatchStopsForTooManyFailuresUntilItIsResumed(t *testing.T) {
 	})
 	require.NoError(t, run.Cancel(h.ctx))
 	result := h.batchResult(run)
-	require.Equal(t, 180, result.Total.Sessions)
+	require.Equal(t, most, result.Total.Sessions)
 	require.Positive(t, result.Total.NoOutcome)
 }
 

@@ -32,9 +32,9 @@ const (
 	// and the start of the servers.
 	setupTimeout = 15 * time.Minute
 
-	// parallelTests is how many tests run at a time. More keep two processors so busy
-	// that slots come too late.
-	parallelTests = "4"
+	// parallelTests is how many tests run at a time. They wait more than they compute, but
+	// too many keep two processors so busy that slots come too late.
+	parallelTests = "6"
 )
 
 // servers are the Temporal server and the S3 store that all tests share. Each
