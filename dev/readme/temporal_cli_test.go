@@ -26,9 +26,6 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-// cli is the newest version of the temporal CLI that go install takes.
-const cli = "github.com/temporalio/cli/cmd/temporal@v1.5.1"
-
 // timeout bounds the whole test, with a build of the CLI from an empty cache.
 const timeout = 9 * time.Minute
 
@@ -50,11 +47,7 @@ func TestCommandsForBatchesRunAsTheyStand(t *testing.T) {
 	repository, err := filepath.Abs("../..") // before the store changes the working folder
 	require.NoError(t, err)
 	lines := commands(t)
-	binaries := t.TempDir()
-	install := exec.CommandContext(ctx, "go", "install", cli)
-	install.Env = append(os.Environ(), "GOBIN="+binaries, "GOWORK=off", "GOFLAGS=-mod=mod")
-	output, err := install.CombinedOutput()
-	require.NoError(t, err, "%s", output)
+	binaries := buildCLI(ctx, t)
 
 	data, err := datadir.Open(t.TempDir())
 	require.NoError(t, err)
