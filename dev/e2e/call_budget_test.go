@@ -297,9 +297,10 @@ func TestMissingScopeCostsAFewCallsForAllFetches(t *testing.T) {
 
 // Media URLs expire, so what cannot be downloaded soon is not asked for.
 func TestCallsStopWhileReadyFilesWaitForTheirDownload(t *testing.T) {
+	t.Parallel()
 	// The worker counts the waiting files every 5 seconds; until then, and as long as its
 	// count takes, 5 calls a second go on.
-	const transfers, maxReady, fetches = 16, 64, 150
+	const transfers, maxReady, fetches = 16, 64, 180
 	h := newHarness(t)
 	account := accountOf(h, "slow")
 	account.Windows = []string{"300/1m"}

@@ -18,16 +18,23 @@ func TestSecondDemoRunMakesNoUpstreamCalls(t *testing.T) {
 	defer cancel()
 	folder := t.TempDir()
 
-	first := startProcess(t, "dev", devBinary, environment{}, "--data", folder)
+	first := startDev(t, "dev", "--data", folder)
 	require.Zero(t, first.exitCode(ctx))
 	require.NotContains(t, first.stdout.String(), "Calls of the SmartAssist API in this run: 0,")
 	require.Regexp(t, `archived +6\n +had a manifest before +19\n`, first.stdout.String(), "it ends with a batch")
 
-	second := startProcess(t, "dev", devBinary, environment{}, "demo", "--data", folder)
+	second := startDev(t, "dev", "demo", "--data", folder)
 	require.Zero(t, second.exitCode(ctx))
 	require.Contains(t, second.stdout.String(), "Calls of the SmartAssist API in this run: 0, downloads: 0")
 	require.Regexp(t, `archived +0\n +had a manifest before +25\n`, second.stdout.String())
 	require.Equal(t, outcomeTable(t, first.stdout.String()), outcomeTable(t, second.stdout.String()))
+}
+
+func startDev(t *testing.T, name string, arguments ...string) *process {
+	t.Helper()
+	binary, err := devBinary()
+	require.NoError(t, err)
+	return startProcess(t, name, binary, environment{}, arguments...)
 }
 
 // outcomeTable returns the demo's table of outcomes.
@@ -45,11 +52,11 @@ func TestDevUpServesWorkerAndStarter(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	folder := t.TempDir()
-	up := startProcess(t, "dev up", devBinary, environment{}, "up", "--data", folder)
+	up := startDev(t, "dev up", "up", "--data", folder)
 	up.stderr.await(ctx, t, "The simulator's sessions")
 
 	// A second process on the same data folder is refused.
-	other := startProcess(t, "dev", devBinary, environment{}, "--data", folder)
+	other := startDev(t, "dev", "--data", folder)
 	require.Equal(t, 1, other.exitCode(ctx))
 	require.Contains(t, other.stderr.String(), folder+": in use by process ")
 	require.Contains(t, other.stderr.String(), "--data DIR")

@@ -39,7 +39,7 @@ import (
 
 const (
 	// testTimeout bounds one test.
-	testTimeout = 3 * time.Minute
+	testTimeout = 5 * time.Minute
 
 	// pollInterval is the time between two polls of a condition.
 	pollInterval = 50 * time.Millisecond

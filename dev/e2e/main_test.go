@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,7 +49,11 @@ var serverFolder string
 var repository string
 
 // The binaries under test.
-var workerBinary, starterBinary, devBinary string
+var workerBinary, starterBinary string
+
+// devBinary builds the binary dev for the first test that needs it: it holds a Temporal
+// server, so it takes longer to link than the others together.
+var devBinary func() (string, error)
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -107,29 +112,32 @@ func setParallelTests() error {
 
 // build builds the binaries: worker and starter from the main module alone, as
 // a deployment does, and dev from its own module.
-func build(ctx context.Context, folder string) error {
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
+func build(ctx context.Context, folder string) (err error) {
+	if repository, err = filepath.Abs(filepath.Join("..", "..")); err != nil {
 		return err
 	}
-	repository = root
-	workerBinary = filepath.Join(folder, "worker")
-	starterBinary = filepath.Join(folder, "starter")
-	devBinary = filepath.Join(folder, "dev")
-	for _, target := range []struct {
-		binary, module, pkg string
-		environment         []string
-	}{
-		{workerBinary, root, "./worker", []string{"GOWORK=off"}},
-		{starterBinary, root, "./starter", []string{"GOWORK=off"}},
-		{devBinary, filepath.Join(root, "dev"), ".", nil},
-	} {
-		command := exec.CommandContext(ctx, "go", "build", "-o", target.binary, target.pkg)
-		command.Dir = target.module
-		command.Env = append(os.Environ(), target.environment...)
-		if output, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", target.pkg, err, output)
-		}
+	if workerBinary, err = buildBinary(ctx, folder, repository, "./worker", "GOWORK=off"); err != nil {
+		return err
 	}
+	if starterBinary, err = buildBinary(ctx, folder, repository, "./starter", "GOWORK=off"); err != nil {
+		return err
+	}
+	devBinary = sync.OnceValues(func() (string, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
+		defer cancel()
+		return buildBinary(ctx, folder, filepath.Join(repository, "dev"), "../dev")
+	})
 	return nil
+}
+
+// buildBinary builds a package of a module, and returns the binary.
+func buildBinary(ctx context.Context, folder, module, pkg string, environment ...string) (string, error) {
+	binary := filepath.Join(folder, filepath.Base(pkg))
+	command := exec.CommandContext(ctx, "go", "build", "-o", binary, pkg)
+	command.Dir = module
+	command.Env = append(os.Environ(), environment...)
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, output)
+	}
+	return binary, nil
 }
