@@ -111,7 +111,7 @@ func (c *batchCounter) ended(ctx context.Context, after, until time.Time) (batch
 		if left <= 0 {
 			break
 		}
-		n, err := c.matching(ctx, within(hasOutcome(outcome)))
+		n, err := c.matching(ctx, within(fmt.Sprintf("%s = '%s'", workflows.SearchAttributeOutcome.GetName(), outcome)))
 		if err != nil {
 			return ended, err
 		}
@@ -128,18 +128,18 @@ func (c *batchCounter) ended(ctx context.Context, after, until time.Time) (batch
 }
 
 // failed counts the fetches that have ended, and those of them that were not archived, with
-// few queries. What settled has is not counted again.
+// two queries. What settled has is not counted again.
 func (c *batchCounter) failed(ctx context.Context, settled batch.Settled) (failures, ended int, err error) {
 	earlier := workflows.BatchCounts{Outcomes: settled.Counts.Outcomes, NoOutcome: settled.Counts.NoOutcome}
+	failures, err = c.matching(ctx, between(notArchived(), settled.Until, time.Time{}))
+	if err != nil {
+		return 0, 0, err
+	}
 	ended, err = c.matching(ctx, between(hasEnded, settled.Until, time.Time{}))
 	if err != nil {
 		return 0, 0, err
 	}
-	archived, err := c.matching(ctx, between(hasOutcome(workflows.OutcomeArchived), settled.Until, time.Time{}))
-	if err != nil {
-		return 0, 0, err
-	}
-	return earlier.Failures() + ended - archived, earlier.Ended() + ended, nil
+	return earlier.Failures() + failures, earlier.Ended() + ended, nil
 }
 
 // between narrows a condition to what ended after a time and until another; a zero time is no
@@ -152,10 +152,6 @@ func between(condition string, after, until time.Time) string {
 		condition += " AND CloseTime <= " + quoted(until)
 	}
 	return condition
-}
-
-func hasOutcome(outcome workflows.Outcome) string {
-	return fmt.Sprintf("%s = '%s'", workflows.SearchAttributeOutcome.GetName(), outcome)
 }
 
 // running counts the fetches that have not ended, by phase.
@@ -212,7 +208,7 @@ func (c *batchCounter) failures(ctx context.Context, ended batch.Ended) ([]workf
 	}
 	listed, err := c.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: c.namespace, PageSize: shownFailures,
-		Query: c.query(fmt.Sprintf("(%s IN (%s) OR %s)", workflows.SearchAttributeOutcome.GetName(), notArchived(), withoutOutcome)),
+		Query: c.query(notArchived()),
 	})
 	c.queries++
 	if err != nil {
@@ -229,8 +225,8 @@ func (c *batchCounter) failures(ctx context.Context, ended batch.Ended) ([]workf
 	return failures, nil
 }
 
-// notArchived are the other outcomes. On some servers a comparison by != matches those that
-// have none yet.
+// notArchived are the fetches that ended without an outcome, or with another one. They are
+// named, because on some servers a comparison by != matches those that have none yet.
 func notArchived() string {
 	var quoted []string
 	for _, outcome := range workflows.Outcomes() {
@@ -238,7 +234,7 @@ func notArchived() string {
 			quoted = append(quoted, "'"+string(outcome)+"'")
 		}
 	}
-	return strings.Join(quoted, ", ")
+	return fmt.Sprintf("(%s IN (%s) OR %s)", workflows.SearchAttributeOutcome.GetName(), strings.Join(quoted, ", "), withoutOutcome)
 }
 
 func (c *batchCounter) matching(ctx context.Context, condition string) (int, error) {

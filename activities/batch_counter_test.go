@@ -71,6 +71,9 @@ func TestPassMakesFewQueries(t *testing.T) {
 		require.Len(t, h.temporal.lists, 1)
 		require.Equal(t, len(h.temporal.queries)+1, failed.Queries, "the list of the failures is one too")
 		require.Equal(t, 10+bots, failed.Queries)
+
+		h.input.MaxFailures = workflows.FailureLimit{Count: 5000}
+		require.Equal(t, 12+bots, h.pass().Queries, "they are counted before fetches are started too")
 	}
 }
 

@@ -70,25 +70,34 @@ func TestRefetchStartsWhatWasNotArchived(t *testing.T) {
 }
 
 func TestPassStartsNothingOnceTooManySessionsWereNotArchived(t *testing.T) {
-	for name, limit := range map[string]workflows.FailureLimit{"a number": {Count: 5}, "a percentage": {Percent: 10}} {
-		for _, settled := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, settled %t", name, settled), func(t *testing.T) {
-				sessions := callsOf("st-a", 120, longAgo)
-				h := newBatchHarness(t, sessions...)
-				h.input.MaxFailures = limit
-				h.input.Plan.Sessions = 50 // so that a percentage is judged
-				require.Equal(t, 50, h.pass().Launched.Started)
-				h.end(workflows.OutcomeFailed, sessions[:5])
-				h.end(workflows.OutcomeArchived, sessions[5:50])
-				if settled {
-					h.input.Settled = batch.Settled{Until: time.Now(), Counts: batch.Ended{Outcomes: map[workflows.Outcome]int{workflows.OutcomeFailed: 5, workflows.OutcomeArchived: 45}}}
-				}
-				require.Equal(t, 50, h.pass().Launched.Started)
-
-				h.input.ForgivenFailures, h.input.ForgivenEnded = 1, 5
-				require.Greater(t, h.pass().Launched.Started, 50, "an operator has resumed the batch")
-			})
-		}
+	ended := func(failed, archived int) batch.Ended {
+		return batch.Ended{Outcomes: map[workflows.Outcome]int{workflows.OutcomeFailed: failed, workflows.OutcomeArchived: archived}}
+	}
+	for name, row := range map[string]struct {
+		allowance batch.Allowance
+		settled   batch.Ended // besides the five that failed and the 45 that were archived since
+		starts    bool
+	}{
+		"a number":                     {batch.Allowance{MaxFailures: workflows.FailureLimit{Count: 5}}, batch.Ended{}, false},
+		"a number that is not reached": {batch.Allowance{MaxFailures: workflows.FailureLimit{Count: 6}}, batch.Ended{}, true},
+		"a number, with what settled":  {batch.Allowance{MaxFailures: workflows.FailureLimit{Count: 6}}, ended(1, 0), false},
+		"a number that begins anew":    {batch.Allowance{MaxFailures: workflows.FailureLimit{Count: 5}, ForgivenFailures: 1, ForgivenEnded: 5}, batch.Ended{}, true},
+		"a percentage":                 {batch.Allowance{MaxFailures: workflows.FailureLimit{Percent: 10}}, ended(7, 43), false},
+		"a percentage that is not":     {batch.Allowance{MaxFailures: workflows.FailureLimit{Percent: 13}}, ended(7, 43), true},
+		"a percentage of too few":      {batch.Allowance{MaxFailures: workflows.FailureLimit{Percent: 10}}, batch.Ended{}, true},
+		"no limit":                     {batch.Allowance{}, ended(100, 0), true},
+		"a number, ended without any":  {batch.Allowance{MaxFailures: workflows.FailureLimit{Count: 7}}, batch.Ended{NoOutcome: 2}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sessions := callsOf("st-a", 220, longAgo)
+			h := newBatchHarness(t, sessions...)
+			require.Equal(t, 50, h.pass().Launched.Started)
+			h.input.Settled = batch.Settled{Until: time.Now(), Counts: row.settled}
+			h.end(workflows.OutcomeFailed, sessions[:5])
+			h.end(workflows.OutcomeArchived, sessions[5:50])
+			h.input.Allowance = row.allowance
+			require.Equal(t, row.starts, h.pass().Launched.Started > 50)
+		})
 	}
 }
 

@@ -48,7 +48,7 @@ func (p *launchPass) run(ctx context.Context) error {
 		}
 	}
 	p.keep()
-	if stops, err := p.hasTooManyFailures(ctx); stops || err != nil {
+	if spent, err := p.hasTooManyFailures(ctx); spent || err != nil {
 		return err
 	}
 	bots := len(p.input.Plan.Bots)
@@ -84,15 +84,11 @@ func (p *launchPass) run(ctx context.Context) error {
 // hasTooManyFailures reports whether the batch is about to stop, so that the pass has to start
 // nothing.
 func (p *launchPass) hasTooManyFailures(ctx context.Context) (bool, error) {
-	if p.input.MaxFailures.IsZero() {
+	if p.input.MaxFailures.IsZero() || p.launched.IsComplete(p.input.Plan) {
 		return false, nil
 	}
 	failures, ended, err := p.counter.failed(ctx, p.input.Settled)
-	if err != nil {
-		return false, err
-	}
-	ended -= p.input.ForgivenEnded
-	return p.input.MaxFailures.IsReached(failures-p.input.ForgivenFailures, ended, p.input.Plan.Sessions-p.launched.Found-p.input.ForgivenEnded), nil
+	return err == nil && p.input.IsSpent(failures, ended, p.input.Plan.Sessions-p.launched.Found), err
 }
 
 // isDeferred reports whether sessions of a bot were not ready.

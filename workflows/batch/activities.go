@@ -66,11 +66,8 @@ type LaunchInput struct {
 	// Halted: the pass starts nothing, it only counts.
 	Halted bool `json:"halted,omitempty"`
 
-	// MaxFailures: nor does it once so many sessions were not archived, beyond
-	// ForgivenFailures of the first ForgivenEnded that ended.
-	MaxFailures      workflows.FailureLimit `json:"maxFailures,omitzero"`
-	ForgivenFailures int                    `json:"forgivenFailures,omitempty"`
-	ForgivenEnded    int                    `json:"forgivenEnded,omitempty"`
+	// Allowance: nor does it once this is spent.
+	Allowance
 
 	// Again: a pass before did not come to its end, so it may have started sessions
 	// that Launched does not tell of.
@@ -92,6 +89,20 @@ type LaunchInput struct {
 	// StartedAt is when the batch began: fetches of an earlier batch of that name are
 	// not counted.
 	StartedAt time.Time `json:"startedAt"`
+}
+
+// Allowance is how many sessions may end otherwise than archived before no more are started,
+// beyond ForgivenFailures of the first ForgivenEnded that ended.
+type Allowance struct {
+	MaxFailures      workflows.FailureLimit `json:"maxFailures,omitzero"`
+	ForgivenFailures int                    `json:"forgivenFailures,omitempty"`
+	ForgivenEnded    int                    `json:"forgivenEnded,omitempty"`
+}
+
+// IsSpent reports whether so many failures are too many. ended are the sessions that have
+// ended, with those that are forgiven, of so many that the batch fetches.
+func (a Allowance) IsSpent(failures, ended, sessions int) bool {
+	return a.MaxFailures.IsReached(failures-a.ForgivenFailures, ended-a.ForgivenEnded, sessions-a.ForgivenEnded)
 }
 
 // Launched says how far the launch is.

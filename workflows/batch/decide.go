@@ -51,6 +51,10 @@ func (s *State) afterPass(result LaunchResult) {
 	result.Launched, result.Settled = Launched{}, Settled{} // They are known once.
 	s.Last = &result
 	s.addSample(sample{At: result.At, Ended: endedOf(result) + s.Launched.Found})
+	if s.Resumed {
+		s.Resumed = false
+		s.forgive()
+	}
 }
 
 func endedOf(result LaunchResult) int {
@@ -158,12 +162,21 @@ func (s situation) stopReason() string {
 	if s.state.Stopped != nil || s.state.Cancelled {
 		return ""
 	}
-	counts := s.state.counts()
-	failures, ended := counts.Failures()-s.state.ForgivenFailures, counts.Ended()-s.state.ForgivenEnded
-	if !s.limit.IsReached(failures, ended, counts.Sessions-counts.Found-s.state.ForgivenEnded) || s.state.isLaunched() {
+	counts, allowance := s.state.counts(), s.allowance()
+	if s.state.isLaunched() || !allowance.IsSpent(counts.Failures(), counts.Ended(), counts.Sessions-counts.Found) {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d sessions were not archived, and maxFailures is %s: look at them, then resume the batch, which counts failures anew, or cancel it", failures, ended, s.limit)
+	return fmt.Sprintf("%d of %d sessions were not archived, and maxFailures is %s: look at them, then resume the batch, which counts failures anew, or cancel it",
+		counts.Failures()-allowance.ForgivenFailures, counts.Ended()-allowance.ForgivenEnded, s.limit)
+}
+
+// allowance is what is left of the limit. After a batch was resumed there is none until a
+// pass has counted: what failed since the last count is forgiven too.
+func (s situation) allowance() Allowance {
+	if s.state.Resumed {
+		return Allowance{}
+	}
+	return Allowance{MaxFailures: s.limit, ForgivenFailures: s.state.ForgivenFailures, ForgivenEnded: s.state.ForgivenEnded}
 }
 
 // forgive counts failures anew.

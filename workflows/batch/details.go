@@ -43,21 +43,28 @@ func (b *batch) completeSearchAttributes(ctx workflow.Context) error {
 		workflows.SearchAttributePhase.ValueSet(string(workflows.BatchPreparing)))
 }
 
-// enter shows where the batch is.
+// enter shows where the batch is, also to those who search for batches by their phase.
 func (b *batch) enter(ctx workflow.Context, phase workflows.BatchPhase, reason string) {
-	now := workflow.Now(ctx)
-	if phase != b.state.Phase {
-		b.state.Since = now.UTC()
-	}
-	b.state.Phase, b.reason = phase, reason
-	workflow.SetCurrentDetails(ctx, b.details(now))
-	// A report takes a moment, and so does the list of a batch that was paused before it is
-	// read; only what lasts is worth a billable action.
-	if phase == b.shown || phase == workflows.BatchReporting || phase == workflows.BatchPaused && b.state.Plan == nil {
+	b.show(ctx, phase, reason)
+	// A report takes a moment; only what lasts is worth a billable action.
+	if phase == b.shown || phase == workflows.BatchReporting {
 		return
 	}
 	b.shown = phase
 	_ = workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePhase.ValueSet(string(phase))) // It fails only without attributes.
+}
+
+// show shows where the batch is in its query and its details, which leaves no event.
+func (b *batch) show(ctx workflow.Context, phase workflows.BatchPhase, reason string) {
+	now := workflow.Now(ctx)
+	if phase != b.state.Phase {
+		b.state.Since = now.UTC()
+	}
+	if phase == workflows.BatchPaused {
+		b.state.Since = b.state.Paused.Since
+	}
+	b.state.Phase, b.reason = phase, reason
+	workflow.SetCurrentDetails(ctx, b.details(now))
 }
 
 // end shows why the batch could not begin, and keeps it from being found by its phase.

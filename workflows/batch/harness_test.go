@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
@@ -210,6 +211,19 @@ func (h *harness) progress() workflows.BatchProgress {
 	var progress workflows.BatchProgress
 	require.NoError(h.t, value.Get(&progress))
 	return progress
+}
+
+// listedPhases returns the phases by which the batch can be searched for, one after the
+// other.
+func (h *harness) listedPhases() *[]workflows.BatchPhase {
+	var phases []workflows.BatchPhase
+	h.env.OnUpsertTypedSearchAttributes(mock.MatchedBy(func(attributes temporal.SearchAttributes) bool {
+		if phase, ok := attributes.GetKeyword(workflows.SearchAttributePhase); ok && (len(phases) == 0 || phases[len(phases)-1] != workflows.BatchPhase(phase)) {
+			phases = append(phases, workflows.BatchPhase(phase))
+		}
+		return true
+	})).Return(nil)
+	return &phases
 }
 
 // details is what the Web UI shows.

@@ -57,19 +57,21 @@ func (b *batch) pause(ctx workflow.Context, change workflows.BatchChange) {
 func (b *batch) resume(ctx workflow.Context, _ workflows.BatchChange) {
 	b.state.Paused = nil
 	if b.state.Stopped != nil {
-		b.state.Stopped = nil
+		b.state.Stopped, b.state.Resumed = nil, true
 		b.state.forgive()
 	}
 	b.showHalt(ctx)
 }
 
-// showHalt shows at once whether the batch is halted, unless its list cannot be read.
+// showHalt shows at once whether the batch is halted, except while its list cannot be read.
 func (b *batch) showHalt(ctx workflow.Context) {
-	if b.state.Plan == nil && b.state.Failures > 0 {
-		return
-	}
 	phase, reason := b.situation(ctx).phase()
-	b.enter(ctx, phase, reason)
+	switch {
+	case b.state.Plan != nil:
+		b.enter(ctx, phase, reason)
+	case b.state.Failures == 0:
+		b.show(ctx, phase, reason)
+	}
 }
 
 func (b *batch) situation(ctx workflow.Context) situation {

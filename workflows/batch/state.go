@@ -35,6 +35,9 @@ type State struct {
 	ForgivenFailures int `json:"forgivenFailures,omitempty"`
 	ForgivenEnded    int `json:"forgivenEnded,omitempty"`
 
+	// Resumed: no pass has counted since an operator resumed the batch that had stopped.
+	Resumed bool `json:"resumed,omitempty"`
+
 	// Cancelled: no more fetches are started, and those that wait are cancelled.
 	Cancelled bool `json:"cancelled,omitempty"`
 

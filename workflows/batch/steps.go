@@ -19,8 +19,8 @@ import (
 // list cannot be used.
 func (b *batch) prepare(ctx workflow.Context) error {
 	queue := prepareQueue(b.input.BatchRequest, b.state.Elsewhere)
-	phase, reason := b.situation(ctx).phase()
-	b.enterUnlessBlocked(ctx, phase, reason)
+	b.enterUnlessBlocked(ctx, workflows.BatchPreparing, "")
+	b.showHalt(ctx) // A list takes a moment, so nobody searches for a batch that is paused meanwhile.
 	var plan Plan
 	err := b.execute(ctx, func(ctx workflow.Context) workflow.Future {
 		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, prepareOptions(queue, b.unserved)), PrepareBatch, PrepareInput{Request: b.input.BatchRequest, StartedAt: b.state.StartedAt})
@@ -45,8 +45,7 @@ func (b *batch) pass(ctx workflow.Context) {
 	b.enterUnlessBlocked(ctx, phase, reason)
 	input := LaunchInput{
 		BatchID: b.input.BatchID, Policy: b.input.Policy, Priority: b.input.Priority, Refetch: b.input.Refetch,
-		Plan: *b.state.Plan, Halted: b.state.isHalted(), Again: b.state.Again, Pass: b.state.Passes, Unseen: s.unseen(), Flow: b.flow,
-		MaxFailures: b.input.MaxFailures, ForgivenFailures: b.state.ForgivenFailures, ForgivenEnded: b.state.ForgivenEnded,
+		Plan: *b.state.Plan, Halted: b.state.isHalted(), Allowance: s.allowance(), Again: b.state.Again, Pass: b.state.Passes, Unseen: s.unseen(), Flow: b.flow,
 		Launched: b.state.Launched, Settled: b.state.Settled, StartedAt: b.state.StartedAt,
 	}
 	var result LaunchResult

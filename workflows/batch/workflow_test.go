@@ -64,23 +64,52 @@ func TestPausedBatchStartsNothingUntilItIsResumed(t *testing.T) {
 
 func TestBatchThatIsPausedWhileItsListIsReadSaysSo(t *testing.T) {
 	h := newHarness(t, 500)
+	phases := h.listedPhases()
 	h.env.OnActivity(batch.PrepareBatch, mock.Anything, mock.Anything).After(time.Minute).Return(h.plan(), nil)
+	h.at(0, func() { h.update(workflows.UpdateResume, "") }) // in the first workflow task
 	h.at(time.Second, func() { h.update(workflows.UpdatePause, "not before the weekend") })
 	h.at(2*time.Second, func() {
 		progress := h.progress()
 		require.Equal(t, workflows.BatchPaused, progress.Phase)
 		require.Equal(t, "not before the weekend", progress.Reason)
 		require.Zero(t, progress.Sessions, "its list is still being read")
+		require.Equal(t, []workflows.BatchPhase{workflows.BatchPreparing}, *phases, "that is for too short a time to be searched for")
 	})
 	h.at(time.Hour, func() {
-		require.Equal(t, workflows.BatchPaused, h.progress().Phase)
-		require.Equal(t, 500, h.progress().Sessions, "the list was read")
+		progress := h.progress()
+		require.Equal(t, workflows.BatchPaused, progress.Phase)
+		require.WithinDuration(t, startTime.Add(time.Second), progress.Since, 0)
+		require.Equal(t, 500, progress.Sessions, "the list was read")
+		require.Equal(t, []workflows.BatchPhase{workflows.BatchPreparing, workflows.BatchPaused}, *phases)
 		require.Empty(t, h.started)
 		h.update(workflows.UpdateResume, "")
 	})
 	h.execute(request())
 	require.Equal(t, workflows.BatchDone, h.result().Phase)
 	require.Len(t, h.started, 500)
+}
+
+// Its list is read by a worker that does not serve its first bot, after an outage.
+func TestPausedBatchIsNotListedAsBlockedOnceItsListCanBeRead(t *testing.T) {
+	h := newHarness(t, 50)
+	phases := h.listedPhases()
+	h.prepare = func(batch.PrepareInput) (*batch.Plan, error) {
+		switch h.prepares {
+		case 1:
+			return nil, blocked("no such bucket")
+		case 2, 3: // The pause comes before the second.
+			return &batch.Plan{Elsewhere: botID}, nil
+		}
+		return nil, nil
+	}
+	h.at(time.Second, func() { h.update(workflows.UpdatePause, "not yet") })
+	h.at(time.Hour, func() {
+		require.Equal(t, workflows.BatchPaused, h.progress().Phase)
+		require.Equal(t, []workflows.BatchPhase{workflows.BatchPreparing, workflows.BatchBlocked, workflows.BatchPreparing, workflows.BatchPaused}, *phases)
+		h.update(workflows.UpdateResume, "")
+	})
+	h.execute(request())
+	require.Equal(t, workflows.BatchDone, h.result().Phase)
 }
 
 func TestBatchStopsForTooManyFailures(t *testing.T) {
@@ -93,6 +122,13 @@ func TestBatchStopsForTooManyFailures(t *testing.T) {
 	}
 	r := request()
 	r.MaxFailures = workflows.FailureLimit{Count: 50}
+	var allowances []batch.Allowance // of passes that may start something
+	h.launch = func(input batch.LaunchInput) error {
+		if !input.Halted && (len(allowances) == 0 || allowances[len(allowances)-1] != input.Allowance) {
+			allowances = append(allowances, input.Allowance)
+		}
+		return nil
+	}
 	h.at(time.Hour, func() {
 		progress := h.progress()
 		require.Equal(t, workflows.BatchStopped, progress.Phase)
@@ -109,6 +145,14 @@ func TestBatchStopsForTooManyFailures(t *testing.T) {
 	h.execute(r)
 	require.Equal(t, workflows.BatchDone, h.result().Phase)
 	require.Len(t, h.started, 1000)
+
+	require.Len(t, allowances, 5)
+	require.Equal(t, batch.Allowance{MaxFailures: r.MaxFailures}, allowances[0])
+	require.Zero(t, allowances[1], "the first pass after it was resumed starts fetches, whatever has failed since the last count")
+	require.Equal(t, r.MaxFailures, allowances[2].MaxFailures)
+	require.GreaterOrEqual(t, allowances[2].ForgivenFailures, 50)
+	require.Zero(t, allowances[3], "it was resumed again")
+	require.Greater(t, allowances[4].ForgivenEnded, allowances[2].ForgivenEnded)
 }
 
 func TestCancelledBatchEndsWithAReport(t *testing.T) {
