@@ -265,10 +265,12 @@ func TestHiddenLimitIsLearnedFromOneRefusal(t *testing.T) {
 	runs := h.executeMany(50, nil)
 	h.requireAllArchived(runs)
 	const underWay = 2 // calls whose slots were handed out before the refusal was known
+	const late = 5     // calls of three seconds: the budget counts them from their slots on, the vendor once they come
 	require.LessOrEqual(t, h.upstream.Counts().Refused[simulator.ReasonMinute], 1+underWay)
 	status, err := h.budget()
 	require.NoError(t, err)
-	require.Equal(t, 30, status.Windows[0].Learned)
+	require.GreaterOrEqual(t, status.Windows[0].Learned, 30)
+	require.LessOrEqual(t, status.Windows[0].Learned, 30+late, "in virtual time, where nothing is late, it is exactly 30")
 	learned := slices.DeleteFunc(status.Changes, func(change workflows.BudgetEvent) bool { return !strings.Contains(change.Text, "the vendor takes") })
 	require.Len(t, learned, 1)
 }
