@@ -14,27 +14,29 @@ import (
 
 func TestSecondDemoRunMakesNoUpstreamCalls(t *testing.T) {
 	t.Parallel()
+	dev := builtDev(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	folder := t.TempDir()
 
-	first := startDev(t, "dev", "--data", folder)
+	first := startProcess(t, "dev", dev, environment{}, "--data", folder)
 	require.Zero(t, first.exitCode(ctx))
 	require.NotContains(t, first.stdout.String(), "Calls of the SmartAssist API in this run: 0,")
 	require.Regexp(t, `archived +6\n +had a manifest before +19\n`, first.stdout.String(), "it ends with a batch")
 
-	second := startDev(t, "dev", "demo", "--data", folder)
+	second := startProcess(t, "dev", dev, environment{}, "demo", "--data", folder)
 	require.Zero(t, second.exitCode(ctx))
 	require.Contains(t, second.stdout.String(), "Calls of the SmartAssist API in this run: 0, downloads: 0")
 	require.Regexp(t, `archived +0\n +had a manifest before +25\n`, second.stdout.String())
 	require.Equal(t, outcomeTable(t, first.stdout.String()), outcomeTable(t, second.stdout.String()))
 }
 
-func startDev(t *testing.T, name string, arguments ...string) *process {
+// builtDev returns the binary dev. The build is not part of a test's time.
+func builtDev(t *testing.T) string {
 	t.Helper()
 	binary, err := devBinary()
 	require.NoError(t, err)
-	return startProcess(t, name, binary, environment{}, arguments...)
+	return binary
 }
 
 // outcomeTable returns the demo's table of outcomes.
@@ -49,14 +51,15 @@ func outcomeTable(t *testing.T, text string) string {
 
 func TestDevUpServesWorkerAndStarter(t *testing.T) {
 	t.Parallel()
+	dev := builtDev(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	folder := t.TempDir()
-	up := startDev(t, "dev up", "up", "--data", folder)
+	up := startProcess(t, "dev up", dev, environment{}, "up", "--data", folder)
 	up.stderr.await(ctx, t, "The simulator's sessions")
 
 	// A second process on the same data folder is refused.
-	other := startDev(t, "dev", "--data", folder)
+	other := startProcess(t, "dev", dev, environment{}, "--data", folder)
 	require.Equal(t, 1, other.exitCode(ctx))
 	require.Contains(t, other.stderr.String(), folder+": in use by process ")
 	require.Contains(t, other.stderr.String(), "--data DIR")

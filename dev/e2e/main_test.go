@@ -116,28 +116,28 @@ func build(ctx context.Context, folder string) (err error) {
 	if repository, err = filepath.Abs(filepath.Join("..", "..")); err != nil {
 		return err
 	}
-	if workerBinary, err = buildBinary(ctx, folder, repository, "./worker", "GOWORK=off"); err != nil {
-		return err
-	}
-	if starterBinary, err = buildBinary(ctx, folder, repository, "./starter", "GOWORK=off"); err != nil {
-		return err
+	workerBinary, starterBinary = filepath.Join(folder, "worker"), filepath.Join(folder, "starter")
+	for binary, pkg := range map[string]string{workerBinary: "./worker", starterBinary: "./starter"} {
+		if err := buildBinary(ctx, binary, repository, pkg, "GOWORK=off"); err != nil {
+			return err
+		}
 	}
 	devBinary = sync.OnceValues(func() (string, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 		defer cancel()
-		return buildBinary(ctx, folder, filepath.Join(repository, "dev"), "../dev")
+		binary := filepath.Join(folder, "dev")
+		return binary, buildBinary(ctx, binary, filepath.Join(repository, "dev"), ".")
 	})
 	return nil
 }
 
-// buildBinary builds a package of a module, and returns the binary.
-func buildBinary(ctx context.Context, folder, module, pkg string, environment ...string) (string, error) {
-	binary := filepath.Join(folder, filepath.Base(pkg))
+// buildBinary builds a package of a module.
+func buildBinary(ctx context.Context, binary, module, pkg string, environment ...string) error {
 	command := exec.CommandContext(ctx, "go", "build", "-o", binary, pkg)
 	command.Dir = module
 	command.Env = append(os.Environ(), environment...)
 	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, output)
+		return fmt.Errorf("build %s in %s: %w\n%s", pkg, module, err, output)
 	}
-	return binary, nil
+	return nil
 }

@@ -56,6 +56,6 @@ func goCommand(ctx context.Context, t *testing.T, folder string, arguments ...st
 	var complaints bytes.Buffer
 	command.Stderr = &complaints
 	output, err := command.Output()
-	require.NoError(t, err, "go %s: %s", arguments, &complaints)
+	require.NoError(t, err, "go %s: %s%s", arguments, output, &complaints)
 	return output
 }
