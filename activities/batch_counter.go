@@ -130,7 +130,7 @@ func (c *batchCounter) ended(ctx context.Context, after, until time.Time) (batch
 // failed counts the fetches that have ended, and those of them that were not archived, with
 // two queries. What settled has is not counted again.
 func (c *batchCounter) failed(ctx context.Context, settled batch.Settled) (failures, ended int, err error) {
-	earlier := workflows.BatchCounts{Outcomes: settled.Counts.Outcomes, NoOutcome: settled.Counts.NoOutcome}
+	earlier := settled.Counts.BatchCounts()
 	failures, err = c.matching(ctx, between(notArchived(), settled.Until, time.Time{}))
 	if err != nil {
 		return 0, 0, err
@@ -202,8 +202,7 @@ func (c *batchCounter) calls(ctx context.Context, condition string) (int, error)
 
 // failures returns the last fetches that were not archived.
 func (c *batchCounter) failures(ctx context.Context, ended batch.Ended) ([]workflows.BatchFailure, error) {
-	counts := workflows.BatchCounts{Outcomes: ended.Outcomes, NoOutcome: ended.NoOutcome}
-	if counts.Failures() == 0 {
+	if ended.BatchCounts().Failures() == 0 {
 		return nil, nil
 	}
 	listed, err := c.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{

@@ -93,7 +93,7 @@ func TestCancelledBatchLetsDownloadsEnd(t *testing.T) {
 	barrier := h.upstream.blockDownloads(4_000)
 	downloading := h.addSession(nil, recording("download.wav", 60_000))
 	sleeping := h.addSession([]simulator.Step{{Status: simulator.StatusPartialDownloadFailed}})
-	sessions := append([]workflows.BatchSession{{Session: sessionOf(downloading)}, {Session: sessionOf(sleeping)}}, h.plainSessions(0)...)
+	sessions := []workflows.BatchSession{{Session: sessionOf(downloading)}, {Session: sessionOf(sleeping)}}
 	for range 300 {
 		sessions = append(sessions, workflows.BatchSession{Session: sessionOf(h.addSession([]simulator.Step{{Status: simulator.StatusCallInProgress}}))})
 	}
@@ -318,10 +318,6 @@ func TestBatchOfAPausedBudgetSaysWhy(t *testing.T) {
 func TestBatchSurvivesKilledWorkers(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	// A call that a killed worker held while it waited for its slot is lost after two minutes.
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	h.ctx = ctx
 	workers := []*process{h.startWorker(slowBudget...), h.startWorker(slowBudget...)}
 	sessions, archived := h.batchSessions(80)
 	run := h.startBatch("killed", sessions, func(r *workflows.BatchRequest) {

@@ -38,7 +38,8 @@ import (
 )
 
 const (
-	// testTimeout bounds one test.
+	// testTimeout bounds one test. A call that a killed worker held while it waited for its
+	// slot is lost after two minutes of it.
 	testTimeout = 5 * time.Minute
 
 	// pollInterval is the time between two polls of a condition.

@@ -171,6 +171,11 @@ type Ended struct {
 	Calls     int                       `json:"calls,omitempty"`
 }
 
+// BatchCounts returns the counts of a batch that has no other fetches.
+func (e Ended) BatchCounts() workflows.BatchCounts {
+	return workflows.BatchCounts{Outcomes: e.Outcomes, NoOutcome: e.NoOutcome, Calls: e.Calls}
+}
+
 // LaunchResult is what a pass did and found.
 type LaunchResult struct {
 	Launched Launched `json:"launched"`

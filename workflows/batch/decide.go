@@ -37,7 +37,8 @@ type situation struct {
 
 // afterPass takes over what a pass did and found.
 func (s *State) afterPass(result LaunchResult) {
-	changed := s.Last == nil || s.counts().Ended() != endedOf(result) || s.Launched.Started != result.Launched.Started
+	ended := result.Ended.BatchCounts().Ended()
+	changed := s.Last == nil || s.counts().Ended() != ended || s.Launched.Started != result.Launched.Started
 	if s.Launched.Started != result.Launched.Started {
 		s.StartedLastAt = result.At
 	}
@@ -50,15 +51,11 @@ func (s *State) afterPass(result LaunchResult) {
 	s.Launched, s.Settled = result.Launched, result.Settled
 	result.Launched, result.Settled = Launched{}, Settled{} // They are known once.
 	s.Last = &result
-	s.addSample(sample{At: result.At, Ended: endedOf(result) + s.Launched.Found})
+	s.addSample(sample{At: result.At, Ended: ended + s.Launched.Found})
 	if s.Resumed {
 		s.Resumed = false
 		s.forgive()
 	}
-}
-
-func endedOf(result LaunchResult) int {
-	return workflows.BatchCounts{Outcomes: result.Ended.Outcomes, NoOutcome: result.Ended.NoOutcome}.Ended()
 }
 
 // addSample keeps the samples a span apart; the latest may be nearer.

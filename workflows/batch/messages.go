@@ -58,7 +58,6 @@ func (b *batch) resume(ctx workflow.Context, _ workflows.BatchChange) {
 	b.state.Paused = nil
 	if b.state.Stopped != nil {
 		b.state.Stopped, b.state.Resumed = nil, true
-		b.state.forgive()
 	}
 	b.showHalt(ctx)
 }
