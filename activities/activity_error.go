@@ -13,7 +13,11 @@ import (
 // activityError is the one mapping from a failure to what Temporal and the
 // workflow act on. It is the outermost error, since a wrap would hide its type.
 // Any other error is returned as it is, and Temporal retries the activity.
-func activityError(err error) error {
+func activityError(err error) error { return activityErrorWith(err, "") }
+
+// activityErrorWith is [activityError] for a download that another one may continue at a
+// point, which is empty otherwise.
+func activityErrorWith(err error, resume fetchrecording.SealedText) error {
 	failed, ok := failure.Of(err)
 	if !ok {
 		return err
@@ -22,9 +26,10 @@ func activityError(err error) error {
 	if failed.FailureKind().Benign() {
 		options.Category = temporal.ApplicationErrorCategoryBenign
 	}
-	if wait := failed.RetryAfter(); wait > 0 {
-		options.NextRetryDelay = wait
-		options.Details = []any{fetchrecording.FailureDetail{RetryAfter: wait}}
+	detail := fetchrecording.FailureDetail{RetryAfter: failed.RetryAfter(), Resume: resume}
+	options.NextRetryDelay = detail.RetryAfter
+	if detail != (fetchrecording.FailureDetail{}) {
+		options.Details = []any{detail}
 	}
 	return temporal.NewApplicationErrorWithOptions(err.Error(), string(failed.FailureKind()), options)
 }

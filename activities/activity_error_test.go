@@ -51,7 +51,7 @@ func TestFailuresAreMappedToApplicationErrors(t *testing.T) {
 		{"media: worker stops", activityError(failure.New(failure.HandedOver, "x")), failure.HandedOver, true, true, 0},
 		{"media: refused", wrapped(media.ErrRefused), failure.MediaRefused, false, true, 0},
 		{"media: invalid", wrapped(media.ErrInvalid), failure.MediaInvalid, false, true, 0},
-		{"media: too large", wrapped(archive.ErrTooLarge), failure.MediaInvalid, false, true, 0},
+		{"media: too large", wrapped(media.ErrTooLarge), failure.MediaTooLarge, false, true, 0},
 		{"media: host refused", wrapped(media.ErrHostRefused), failure.Blocked, false, true, 0},
 		{"store: blocked", wrapped(archive.ErrBlocked), failure.ArchiveBlocked, false, true, 0},
 		{"store: blocked by a mismatch", wrapped(fmt.Errorf("%w: %w", archive.ErrBlocked, archive.ErrMismatch)), failure.ArchiveBlocked, false, true, 0},

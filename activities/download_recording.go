@@ -4,19 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
-	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -26,49 +22,59 @@ import (
 type DownloadRecording struct {
 	Served *account.Served
 	Timing TransferTiming
-}
 
-// TransferTiming says when a transfer reports its progress and when it ends.
-type TransferTiming struct {
-	// Heartbeat is the time between two heartbeats. Defaults to
-	// timing.HeartbeatInterval.
-	Heartbeat time.Duration
-
-	// Stall is how long no byte may move. Defaults to 1 minute.
-	Stall time.Duration
-
-	// Handover is how long a transfer may go on after its worker was asked to
-	// stop. Defaults to timing.Handover.
-	Handover time.Duration
-}
-
-func (t TransferTiming) withDefaults() TransferTiming {
-	if t.Heartbeat == 0 {
-		t.Heartbeat = timing.HeartbeatInterval
-	}
-	if t.Stall == 0 {
-		t.Stall = time.Minute
-	}
-	if t.Handover == 0 {
-		t.Handover = timing.Handover
-	}
-	return t
+	// Buffers hold the parts of files whose length is not known. Required.
+	Buffers *archive.Buffers
 }
 
 // Execute archives the file. It is safe to repeat: the key follows from the
 // input, and the object is created only when it is complete.
 func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.DownloadRecordingInput) (*fetchrecording.DownloadRecordingResult, error) {
 	proof := newProof(ctx, input.Manifest)
+	d, err := a.newDownload(ctx, input, proof)
+	if err != nil {
+		return nil, err
+	}
+	ctx, end := d.begin(ctx)
+	defer end()
+	earlier, err := d.run(ctx)
+	if err != nil {
+		return nil, d.fail(ctx, expiredOr(err, d.mediaURL))
+	}
+	if earlier != nil {
+		return earlier, nil
+	}
+	return proof.add(ctx, d.store, d.recording, d.verified), nil
+}
+
+// download is one attempt to archive a file.
+type download struct {
+	*transfer
+	input    fetchrecording.DownloadRecordingInput
+	account  *account.Account
+	store    *archive.Store
+	buffers  *archive.Buffers
+	mediaURL string
+	key      string
+	proof    *proof
+
+	// recording is the file once it is in the archive, and verified reports whether the
+	// store has confirmed its checksum.
+	recording workflows.Recording
+	verified  bool
+}
+
+func (a *DownloadRecording) newDownload(ctx context.Context, input fetchrecording.DownloadRecordingInput, proof *proof) (*download, error) {
 	served, err := a.Served.Of(input.BotID)
 	if err != nil {
 		return nil, activityError(err)
 	}
-	mediaURL, err := served.Sealer.Open(seal.MediaURL, activity.GetInfo(ctx).WorkflowExecution.ID, string(input.File.URL), time.Now())
+	info := activity.GetInfo(ctx)
+	mediaURL, err := served.Sealer.Open(seal.MediaURL, info.WorkflowExecution.ID, string(input.File.URL), time.Now())
 	if err != nil {
 		return nil, sealError(err, failure.MediaExpired)
 	}
-	store := served.Store
-	folder, err := store.Folder(input.Session)
+	folder, err := served.Store.Folder(input.Session)
 	if err != nil {
 		return nil, activityError(err)
 	}
@@ -77,50 +83,129 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		return nil, activityError(failure.Wrap(failure.InvalidInput, err))
 	}
 	key := folder + input.File.ObjectName
-	transfer := &transfer{fileName: input.File.ObjectName, again: activity.GetInfo(ctx).Attempt > 1, timing: a.Timing.withDefaults(), maxUnproved: archive.MaxObjectBytes}
-	ctx, end := transfer.begin(ctx)
-	defer end()
-
-	if err := store.CleanUp(ctx, key); err != nil {
-		return nil, transfer.fail(ctx, err)
+	d := &download{
+		transfer: &transfer{
+			fileName: input.File.ObjectName, again: info.Attempt > 1, timing: a.Timing.withDefaults(),
+			resume: newResume(served.Sealer, info.WorkflowExecution.ID, input.File.Source),
+		},
+		input: input, account: served, store: served.Store, buffers: a.Buffers, mediaURL: mediaURL, key: key, proof: proof,
+		recording: workflows.Recording{FileName: input.File.FileName, Bucket: served.Store.Bucket(), Key: key, CallTime: callTime, Source: input.File.Source},
 	}
-	stream, err := transfer.open(ctx, served.Fetcher, mediaURL)
+	d.resume.load(ctx, input.Resume)
+	return d, nil
+}
+
+// run archives the file. It returns what an earlier attempt of this download had archived,
+// if that is what it finds.
+func (d *download) run(ctx context.Context) (earlier *fetchrecording.DownloadRecordingResult, err error) {
+	if d.isFirst() {
+		// Most often nothing is there, and nothing has to be asked. If something is, the
+		// store refuses the object.
+		if earlier, err := d.archive(ctx, "", d.input.Waited); !errors.Is(err, archive.ErrConflict) {
+			return earlier, err
+		}
+	}
+	if err := d.store.CleanUp(ctx, d.key, d.resume.uploadID()); err != nil {
+		return nil, err
+	}
+	replaces, err := d.store.Find(ctx, d.key)
 	if err != nil {
-		return nil, transfer.fail(ctx, expiredOr(err, mediaURL))
+		return nil, err
+	}
+	return d.archive(ctx, replaces, true)
+}
+
+// isFirst reports whether no other attempt may have left anything.
+func (d *download) isFirst() bool {
+	return !d.again && d.input.Replaces == "" && !d.input.Again && d.resume.point == nil
+}
+
+// archive stores the file where the archive has the object with the ETag replaces, or none
+// if that is empty. If looks is true, it looks for another fetch's manifest first.
+func (d *download) archive(ctx context.Context, replaces string, looks bool) (earlier *fetchrecording.DownloadRecordingResult, err error) {
+	stream, parts, err := d.open(ctx)
+	if err != nil {
+		return nil, err
 	}
 	defer stream.Close()
-
-	// As late as possible: another fetch of the session, under another workflow
-	// id, may have archived it, and its objects are not written again.
-	switch manifest, etag, err := store.ReadManifest(ctx, input.Session); {
-	case err != nil:
-		return nil, transfer.fail(ctx, err)
-	case manifest != nil && manifest.Outcome == string(workflows.OutcomeArchived) && etag != input.Replaces:
-		if earlier := proof.ofEarlierAttempt(ctx, store, manifest, input.File.Source); earlier != nil {
-			return earlier, nil
+	if looks {
+		if earlier, err := d.findOther(ctx); earlier != nil || err != nil {
+			return earlier, err
 		}
-		return nil, activityError(failure.New(failure.AlreadyArchived, "another fetch has archived the session"))
 	}
-	object, err := store.Put(ctx, key, stream, stream.Length, archive.Attributes{
-		ContentType: stream.Format.ContentType,
-		Format:      stream.Format.Name,
-	})
-	if err != nil {
-		return nil, transfer.fail(ctx, expiredOr(err, mediaURL))
+	upload := archive.Upload{
+		Key: d.key, Source: stream, Length: stream.Length, ContentType: stream.Format.ContentType, Replaces: replaces,
+		Continues: parts,
+		Uploaded:  func(parts archive.Parts) { d.uploaded(ctx, stream, parts) },
+		Keep:      func(err error) bool { return d.mayContinue(ctx, err) },
 	}
-	return proof.add(ctx, store, workflows.Recording{
-		FileName:            input.File.FileName,
-		Bucket:              store.Bucket(),
-		Key:                 key,
-		Bytes:               object.Bytes,
-		SHA256:              object.SHA256,
-		ContentType:         stream.Format.ContentType,
-		DeclaredContentType: stream.DeclaredContentType,
-		Format:              stream.Format.Name,
-		CallTime:            callTime,
-		Source:              input.File.Source,
-		Remarks:             stream.Remarks(),
-	}), nil
+	if stream.Length < 0 {
+		var free func()
+		if upload.Buffer, free, err = d.takeBuffer(ctx, d.buffers); err != nil {
+			return nil, err
+		}
+		defer free()
+	}
+	object, err := d.store.Put(ctx, upload)
+	if errors.Is(err, archive.ErrUploadGone) {
+		stream.Close()
+		d.beginAgain(ctx, err)
+		return d.archive(ctx, replaces, false)
+	}
+	if err == nil {
+		d.record(stream, object)
+	}
+	return nil, err
+}
+
+// findOther looks for another fetch of the session, under another workflow id, that has
+// archived it meanwhile: its objects are not written again. This is done as late as
+// possible.
+func (d *download) findOther(ctx context.Context) (earlier *fetchrecording.DownloadRecordingResult, err error) {
+	manifest, etag, err := d.store.ReadManifest(ctx, d.input.Session)
+	if err != nil || manifest == nil || manifest.Outcome != string(workflows.OutcomeArchived) || etag == d.input.Replaces {
+		return nil, err
+	}
+	if earlier := d.proof.ofEarlierAttempt(ctx, d.store, manifest, d.input.File.Source); earlier != nil {
+		return earlier, nil
+	}
+	return nil, failure.New(failure.AlreadyArchived, "another fetch has archived the session")
+}
+
+// record keeps what the archive has of the file.
+func (d *download) record(stream *media.Stream, object archive.Object) {
+	d.verified = object.Verified
+	d.recording.Bytes, d.recording.SHA256 = object.Bytes, object.SHA256
+	d.recording.StoreChecksum = checksumFrom(object.Checksum)
+	d.recording.ContentType, d.recording.Format = stream.Format.ContentType, stream.Format.Name
+	d.recording.DeclaredContentType, d.recording.Remarks = stream.DeclaredContentType, stream.Remarks()
+}
+
+// open opens the rest of the file, if an earlier attempt has stored its beginning, or else
+// all of it.
+func (d *download) open(ctx context.Context) (*media.Stream, *archive.Parts, error) {
+	if point := d.resume.point; point != nil {
+		stream, err := d.account.Fetcher.Continue(ctx, d.mediaURL, point.Position)
+		if err == nil {
+			d.current.Store(&part{stream: stream, last: true})
+			return stream, &point.Parts, nil
+		}
+		if !errors.Is(err, media.ErrNotContinued) {
+			return nil, nil, err
+		}
+		d.beginAgain(ctx, err)
+	}
+	stream, err := d.openWhole(ctx, d.account.Fetcher, d.mediaURL)
+	return stream, nil, err
+}
+
+// beginAgain gives up what an earlier attempt has stored.
+func (d *download) beginAgain(ctx context.Context, because error) {
+	activity.GetLogger(ctx).Info("The download begins again with the first byte.", "file", d.fileName, "because", because)
+	if err := d.store.Abort(ctx, d.key, d.resume.uploadID()); err != nil {
+		activity.GetLogger(ctx).Info("The unfinished upload was not removed.", "error", err)
+	}
+	d.resume.forget()
 }
 
 // expiredOr returns a refusal of a URL that has expired by its own parameter as
@@ -130,123 +215,4 @@ func expiredOr(err error, mediaURL string) error {
 		return failure.Wrap(failure.MediaExpired, fmt.Errorf("the media URL has expired: %w", err))
 	}
 	return err
-}
-
-// transfer supervises one download.
-type transfer struct {
-	fileName    string
-	again       bool // it is not the first attempt
-	timing      TransferTiming
-	maxUnproved int64 // bytes of the first of two downloads, whose length is not known
-	current     atomic.Pointer[part]
-}
-
-// part is one of the downloads that a transfer takes.
-type part struct {
-	stream *media.Stream
-	before int64 // bytes of the download before this one
-	last   bool  // no other download follows
-}
-
-// begin starts the heartbeat, the stall watchdog and the watch for the worker's
-// stop. The returned function ends all three.
-func (t *transfer) begin(ctx context.Context) (context.Context, func()) {
-	watched, unwatch := media.Watch(ctx, t.timing.Stall, t.moved)
-	running, cancel := context.WithCancelCause(watched)
-	stopped := activity.GetWorkerStopChannel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(t.timing.Heartbeat)
-		defer ticker.Stop()
-		var handover <-chan time.Time
-		// A small file is spared the first heartbeat, which is a billable action: the
-		// timeout counts from the start of the attempt. After an earlier attempt the server
-		// still shows the progress of that one.
-		beat := t.again
-		for {
-			if beat {
-				activity.RecordHeartbeat(ctx, t.progress())
-			}
-			beat = false
-			select {
-			case <-running.Done():
-				return
-			case <-stopped:
-				stopped, handover = nil, time.After(t.timing.Handover)
-			case <-handover:
-				cancel(failure.New(failure.HandedOver, "the worker is stopping: another one takes over"))
-				return
-			case <-ticker.C:
-				beat = true
-			}
-		}
-	}()
-	return running, func() {
-		cancel(context.Canceled)
-		unwatch()
-		<-done
-	}
-}
-
-// open opens the media URL. A body whose end nothing proves may have been cut, so
-// it is downloaded twice: the second download is whole if it has the same bytes.
-func (t *transfer) open(ctx context.Context, fetcher *media.Fetcher, mediaURL string) (*media.Stream, error) {
-	stream, err := fetcher.Open(ctx, mediaURL)
-	if err != nil {
-		return nil, err
-	}
-	t.current.Store(&part{stream: stream, last: stream.Proved()})
-	if stream.Proved() {
-		return stream, nil
-	}
-	defer stream.Close()
-	switch _, err := io.CopyN(io.Discard, stream, t.maxUnproved+1); {
-	case err == nil:
-		return nil, archive.ErrTooLarge
-	case !errors.Is(err, io.EOF):
-		return nil, err
-	}
-	again, err := fetcher.Open(ctx, mediaURL)
-	if err != nil {
-		return nil, err
-	}
-	t.current.Store(&part{stream: again, before: stream.BytesRead(), last: true})
-	if !again.Proved() {
-		again.Expect(stream.SHA256(), stream.BytesRead())
-	}
-	return again, nil
-}
-
-// moved is what the stall watchdog needs: the bytes of both downloads, if there
-// are two, and whether the last of them is whole.
-func (t *transfer) moved() (int64, bool) {
-	current := t.current.Load()
-	if current == nil {
-		return 0, false
-	}
-	return current.before + current.stream.BytesRead(), current.last && current.stream.Whole()
-}
-
-func (t *transfer) progress() fetchrecording.DownloadProgress {
-	progress := fetchrecording.DownloadProgress{FileName: t.fileName, Total: -1}
-	if current := t.current.Load(); current != nil {
-		progress.Bytes, progress.Total = current.stream.BytesRead(), current.stream.Length
-	}
-	return progress
-}
-
-// fail prefers the reason for which the transfer was ended over the errors
-// that this caused.
-func (t *transfer) fail(ctx context.Context, err error) error {
-	cause := context.Cause(ctx)
-	switch {
-	case temporal.IsCanceledError(cause):
-		return cause
-	case errors.Is(cause, activity.ErrActivityPaused), errors.Is(cause, activity.ErrActivityReset):
-		return activityError(failure.Wrap(failure.HandedOver, cause))
-	case cause != nil:
-		err = cause
-	}
-	return activityError(err)
 }

@@ -38,6 +38,7 @@ func recordingsFrom(store *archive.Store, m *archive.Manifest) []workflows.Recor
 			Key:                 file.Key,
 			Bytes:               file.Bytes,
 			SHA256:              file.SHA256,
+			StoreChecksum:       checksumFrom(file.StoreChecksum),
 			ContentType:         file.ContentType,
 			DeclaredContentType: file.DeclaredContentType,
 			Format:              file.Format,
@@ -63,6 +64,7 @@ func manifestFrom(input fetchrecording.WriteManifestInput) (*archive.Manifest, e
 			Key:                 recording.Key,
 			Bytes:               recording.Bytes,
 			SHA256:              recording.SHA256,
+			StoreChecksum:       checksumOf(recording),
 			ContentType:         recording.ContentType,
 			DeclaredContentType: recording.DeclaredContentType,
 			Format:              recording.Format,
@@ -84,4 +86,12 @@ func manifestFrom(input fetchrecording.WriteManifestInput) (*archive.Manifest, e
 		FinishedAt:   result.FinishedAt,
 		Evidence:     input.Evidence,
 	}, nil
+}
+
+func checksumFrom(checksum *archive.Checksum) *workflows.StoreChecksum {
+	return (*workflows.StoreChecksum)(checksum)
+}
+
+func checksumOf(recording workflows.Recording) *archive.Checksum {
+	return (*archive.Checksum)(recording.StoreChecksum)
 }

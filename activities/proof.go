@@ -25,10 +25,10 @@ func newProof(ctx context.Context, input *fetchrecording.WriteManifestInput) *pr
 	return &proof{input: input, clock: newServerClock(ctx)}
 }
 
-// add returns a recording that is in the archive with the manifest that proves it, if
+// add returns a recording that is in the archive, verified or not, with the manifest that proves it, if
 // that could be written. Whatever prevents it, the recording is not lost: the workflow
 // has WriteManifest try it, and decides by how that fails.
-func (p *proof) add(ctx context.Context, store *archive.Store, recording workflows.Recording) *fetchrecording.DownloadRecordingResult {
+func (p *proof) add(ctx context.Context, store *archive.Store, recording workflows.Recording, verified bool) *fetchrecording.DownloadRecordingResult {
 	result := &fetchrecording.DownloadRecordingResult{Recording: recording}
 	if p.input == nil {
 		return result
@@ -39,7 +39,7 @@ func (p *proof) add(ctx context.Context, store *archive.Store, recording workflo
 	input.Result.Recordings = []workflows.Recording{recording}
 	// By the Temporal server's clock, like the time at which the fetch began.
 	input.Result.FinishedAt = p.clock.now()
-	written, err := prove(ctx, store, input)
+	written, err := prove(ctx, store, input, verified)
 	if err != nil {
 		activity.GetLogger(ctx).Info("The manifest was not written with the download and will be tried again.", "error", err)
 		return result
@@ -59,7 +59,7 @@ func (p *proof) ofEarlierAttempt(ctx context.Context, store *archive.Store, mani
 	if i < 0 {
 		return nil
 	}
-	result := p.add(ctx, store, stored[i])
+	result := p.add(ctx, store, stored[i], false)
 	if result.Written == nil {
 		return nil
 	}

@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 
-	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/media"
 )
 
@@ -42,12 +41,13 @@ func TestFirstOfTwoDownloadsIsBounded(t *testing.T) {
 	mediaURL, fetcher := unprovedServer(t, func() { requests++ })
 	size := int64(len(unproved))
 
-	bounded := &transfer{maxUnproved: size - 1}
-	_, err := bounded.open(t.Context(), fetcher, mediaURL)
-	require.ErrorIs(t, err, archive.ErrTooLarge)
+	fetcher.MaxBytes = size - 1
+	_, err := new(transfer).openWhole(t.Context(), fetcher, mediaURL)
+	require.ErrorIs(t, err, media.ErrTooLarge)
 	require.Equal(t, 1, requests, "the second one would be as long")
 
-	stream, err := (&transfer{maxUnproved: size}).open(t.Context(), fetcher, mediaURL)
+	fetcher.MaxBytes = size
+	stream, err := new(transfer).openWhole(t.Context(), fetcher, mediaURL)
 	require.NoError(t, err)
 	require.NoError(t, stream.Close())
 }
@@ -55,29 +55,25 @@ func TestFirstOfTwoDownloadsIsBounded(t *testing.T) {
 // The stall watchdog compares the bytes of two moments: they must not begin again
 // with the second download. And the first one's end is not the transfer's.
 func TestWatchdogSeesTwoDownloadsAsOneTransfer(t *testing.T) {
-	transfer := &transfer{maxUnproved: archive.MaxObjectBytes}
+	transfer := &transfer{resume: new(resume)}
 	size := int64(len(unproved))
 	var arrivals []int64
 	mediaURL, fetcher := unprovedServer(t, func() {
-		bytes, over := transfer.moved()
-		arrivals = append(arrivals, bytes)
-		assert.False(t, over)
+		moved := transfer.moved()
+		arrivals = append(arrivals, moved.Bytes)
+		assert.False(t, moved.Over)
 	})
-	stream, err := transfer.open(t.Context(), fetcher, mediaURL)
+	stream, err := transfer.openWhole(t.Context(), fetcher, mediaURL)
 	require.NoError(t, err)
 	defer stream.Close()
 	require.Equal(t, []int64{0, size}, arrivals)
 
-	bytes, over := transfer.moved()
-	require.Equal(t, size, bytes)
-	require.False(t, over)
+	require.Equal(t, media.Moved{Bytes: size}, transfer.moved())
 	var copied strings.Builder
 	_, err = io.Copy(&copied, stream)
 	require.NoError(t, err)
 	require.Equal(t, unproved, copied.String())
-	bytes, over = transfer.moved()
-	require.Equal(t, 2*size, bytes)
-	require.True(t, over)
+	require.Equal(t, media.Moved{Bytes: 2 * size, Over: true}, transfer.moved())
 	require.Equal(t, size, transfer.progress().Bytes, "an operator sees the file's own bytes")
 }
 
@@ -89,7 +85,7 @@ func TestOnlyAnotherAttemptHasAHeartbeatAtOnce(t *testing.T) {
 		beats := make(chan struct{}, 10)
 		environment.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) { beats <- struct{}{} })
 		environment.RegisterActivityWithOptions(func(ctx context.Context) error {
-			transfer := &transfer{again: again, timing: TransferTiming{Heartbeat: time.Hour, Stall: time.Hour, Handover: time.Hour}}
+			transfer := &transfer{again: again, resume: new(resume), timing: TransferTiming{Heartbeat: time.Hour, Stall: time.Hour, Handover: time.Hour}}
 			_, end := transfer.begin(ctx)
 			if again {
 				<-beats

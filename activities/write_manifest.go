@@ -25,25 +25,24 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 	if err != nil {
 		return nil, activityError(err)
 	}
-	written, err := prove(ctx, served.Store, input)
+	written, err := prove(ctx, served.Store, input, false)
 	return written, activityError(err)
 }
 
-// prove verifies the recordings of an outcome, writes its manifest and returns what the
-// archive says.
-func prove(ctx context.Context, store *archive.Store, input fetchrecording.WriteManifestInput) (*fetchrecording.WriteManifestResult, error) {
+// prove verifies the recordings of an outcome, unless they were verified just now, writes
+// its manifest and returns what the archive says.
+func prove(ctx context.Context, store *archive.Store, input fetchrecording.WriteManifestInput, verified bool) (*fetchrecording.WriteManifestResult, error) {
 	folder, err := store.Folder(input.Result.Session)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range input.Unfinished {
-		if err := store.CleanUp(ctx, folder+name); err != nil {
+		if err := store.CleanUp(ctx, folder+name, ""); err != nil {
 			return nil, err
 		}
 	}
-	for _, recording := range input.Result.Recordings {
-		object := archive.Object{Bytes: recording.Bytes, SHA256: recording.SHA256}
-		if err := store.Verify(ctx, recording.Key, object); err != nil {
+	if !verified {
+		if err := verifyAll(ctx, store, input.Result.Recordings); err != nil {
 			return nil, err
 		}
 	}
@@ -65,6 +64,16 @@ func prove(ctx context.Context, store *archive.Store, input fetchrecording.Write
 		result.Source = workflows.SourceFetch
 	}
 	return &fetchrecording.WriteManifestResult{Result: *result}, nil
+}
+
+func verifyAll(ctx context.Context, store *archive.Store, recordings []workflows.Recording) error {
+	for _, recording := range recordings {
+		object := archive.Object{Bytes: recording.Bytes, SHA256: recording.SHA256, Checksum: checksumOf(recording)}
+		if err := store.Verify(ctx, recording.Key, object); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isOf reports whether a run wrote a manifest.

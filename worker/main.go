@@ -28,6 +28,7 @@ func main() {
 }
 
 func newCommand() *cobra.Command {
+	var maxSize string
 	command := program.SetUp(&cobra.Command{
 		Use:   program.Name("worker"),
 		Short: "Serve callvault's task queues until SIGINT or SIGTERM",
@@ -35,8 +36,9 @@ func newCommand() *cobra.Command {
 			"It is configured by a file of accounts, which CALLVAULT_CONFIG names, or for one\naccount by variables; see docs/configuration.md. All errors of the configuration are\nreported together, with exit code 2.",
 		Example: "  SMARTASSIST_BOT_ID=st-… SMARTASSIST_CLIENT_ID=cs-… SMARTASSIST_CLIENT_SECRET_FILE=secret.txt " + program.Command("worker"),
 		Args:    program.NoArguments,
-		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context()) },
+		RunE:    func(command *cobra.Command, _ []string) error { return run(command.Context(), maxSize) },
 	})
+	command.Flags().StringVar(&maxSize, "max-recording-size", "", "the most that a recording may have, such as 4GiB (default what the configuration says)")
 	command.AddCommand(&cobra.Command{
 		Use:     "health",
 		Short:   "Exit 0 if the worker on this machine is ready (asks CALLVAULT_HEALTH_ADDRESS)",
@@ -53,9 +55,14 @@ func newCommand() *cobra.Command {
 	return command
 }
 
-func run(ctx context.Context) error {
+// run serves the task queues. maxSize, if it is not empty, is the most that a recording may
+// have.
+func run(ctx context.Context, maxSize string) error {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	settings, err := config.FromEnvironment()
+	if err == nil && maxSize != "" {
+		err = settings.LimitRecordings(maxSize)
+	}
 	if err := errors.Join(err, temporalclient.CheckEnvironment()); err != nil {
 		return program.Usage(err)
 	}

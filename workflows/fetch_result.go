@@ -87,6 +87,10 @@ type Recording struct {
 	// verified by the store.
 	SHA256 string `json:"sha256"`
 
+	// StoreChecksum is the checksum that the store itself keeps of an object that was
+	// uploaded in parts; of another one it keeps the SHA-256.
+	StoreChecksum *StoreChecksum `json:"storeChecksum,omitempty"`
+
 	// ContentType and Format were found by the file's first bytes.
 	ContentType string `json:"contentType"`
 	Format      string `json:"format"`
@@ -109,4 +113,15 @@ type Recording struct {
 	// NoLongerListed reports that the vendor's last list of the call's files does
 	// not have this one, which was archived before.
 	NoLongerListed bool `json:"noLongerListed,omitempty"`
+}
+
+// StoreChecksum is a checksum that a store keeps of an object, as it returns it.
+type StoreChecksum struct {
+	// Algorithm is "CRC64NVME", over the object's bytes, or "SHA256", over the SHA-256 of
+	// each of its parts.
+	Algorithm string `json:"algorithm"`
+	// Value is base64, with "-" and the number of parts if it is over parts.
+	Value string `json:"value"`
+	// PartBytes is the length of each part but the last.
+	PartBytes int64 `json:"partBytes"`
 }

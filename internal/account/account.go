@@ -5,6 +5,7 @@
 package account
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"time"
@@ -40,6 +41,10 @@ type Settings struct {
 	// Retention is how long the vendor keeps a recording after its call; sessions
 	// that it purges soon are asked for first. Defaults to 0, which is not known.
 	Retention time.Duration
+
+	// MaxRecordingBytes is the most that a recording may have: 1 MiB to 5 TiB. Defaults to
+	// media.DefaultMaxBytes.
+	MaxRecordingBytes int64
 
 	// AskWhenReady has batches ask the vendor's session list first whether a recent call
 	// is over, if the app has the scope Bot Sessions: asking for its recording too early
@@ -88,11 +93,14 @@ func Open(settings Settings) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
+	settings.MaxRecordingBytes = cmp.Or(settings.MaxRecordingBytes, media.DefaultMaxBytes)
+	fetcher := media.NewFetcher(media.NewHostPolicy(settings.API, settings.MediaHosts))
+	fetcher.MaxBytes = settings.MaxRecordingBytes
 	return &Account{
 		Settings: settings,
 		Client:   smartassist.NewClient(smartassist.Config{BaseURL: settings.API}),
 		Sealer:   seal.New(settings.Credentials.Key),
-		Fetcher:  media.NewFetcher(media.NewHostPolicy(settings.API, settings.MediaHosts)),
+		Fetcher:  fetcher,
 		Store:    store,
 	}, nil
 }

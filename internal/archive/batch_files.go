@@ -3,12 +3,14 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
 
 	"github.com/minio/minio-go/v7"
 
@@ -50,13 +52,13 @@ var ErrExists = errors.New("the object exists already")
 // WriteFile streams a file of a batch into the object key, and replaces what is there.
 // length is in bytes, or -1 if it is not known; then one part of 8 MiB is kept in memory.
 func (s *Store) WriteFile(ctx context.Context, key, contentType string, body io.Reader, length int64) error {
-	return s.writeFile(ctx, key, body, length, fileOptions(contentType))
+	return s.writeFile(ctx, key, body, length, fileOptions(contentType), true)
 }
 
 // CreateFile is [Store.WriteFile] for an object that must not exist: it returns
 // [ErrExists] if it does.
 func (s *Store) CreateFile(ctx context.Context, key, contentType string, body io.Reader, length int64) error {
-	_, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{}) // A multipart upload has no condition.
+	_, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{}) // The body may be long.
 	switch {
 	case err == nil:
 		return fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrExists)
@@ -65,7 +67,7 @@ func (s *Store) CreateFile(ctx context.Context, key, contentType string, body io
 	}
 	options := fileOptions(contentType)
 	options.SetMatchETagExcept("*")
-	err = s.writeFile(ctx, key, body, length, options)
+	err = s.writeFile(ctx, key, body, length, options, false)
 	if errors.Is(err, ErrConflict) {
 		return fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrExists)
 	}
@@ -73,35 +75,42 @@ func (s *Store) CreateFile(ctx context.Context, key, contentType string, body io
 }
 
 func fileOptions(contentType string) minio.PutObjectOptions {
-	return minio.PutObjectOptions{ContentType: contentType, Checksum: minio.ChecksumSHA256, DisableContentSha256: true, PartSize: partBytes, NumThreads: 1}
+	return minio.PutObjectOptions{ContentType: contentType, Checksum: minio.ChecksumSHA256, DisableContentSha256: true, DisableMultipart: true}
 }
 
-func (s *Store) writeFile(ctx context.Context, key string, body io.Reader, length int64, options minio.PutObjectOptions) error {
-	options.DisableMultipart = length >= 0
-	source := &fileSource{Reader: body}
+func (s *Store) writeFile(ctx context.Context, key string, body io.Reader, length int64, options minio.PutObjectOptions, overwrite bool) error {
+	if length < 0 {
+		_, err := s.Put(ctx, Upload{
+			Key: key, Source: &hashed{body, sha256.New()}, Length: -1, ContentType: options.ContentType,
+			Buffer: make([]byte, minPartBytes), overwrite: overwrite,
+		})
+		return err
+	}
+	source := &uploadReader{source: body}
 	if _, inMemory := body.(io.Seeker); !inMemory { // Those are sent again if a request fails.
 		body = source
 	}
 	_, err := s.client.PutObject(ctx, s.bucket, key, body, length, options)
-	if failed := source.failed.Load(); err != nil && failed != nil {
-		return *failed // It tells nothing of the store.
+	if _, failed := source.state(); err != nil && failed != nil {
+		return failed // It tells nothing of the store.
 	}
 	return s.storeError(opWrite, key, err)
 }
 
-// fileSource is what a file is written from, and keeps why it ended early.
-type fileSource struct {
+// hashed is a file of a batch as a source.
+type hashed struct {
 	io.Reader
-	failed atomic.Pointer[error]
+	hash hash.Hash
 }
 
-func (f *fileSource) Read(p []byte) (int, error) {
-	n, err := f.Reader.Read(p)
-	if err != nil && err != io.EOF {
-		f.failed.Store(&err)
-	}
+func (h *hashed) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	h.hash.Write(p[:n])
 	return n, err
 }
+
+// SHA256 implements [Source].
+func (h *hashed) SHA256() string { return hex.EncodeToString(h.hash.Sum(nil)) }
 
 // OpenFile returns the content of the object key, which need not be a file of a batch,
 // and its length in bytes. It returns [ErrMissing] if there is none. The content ends with

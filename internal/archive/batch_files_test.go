@@ -61,7 +61,7 @@ func TestFileIsWrittenWithItsDigest(t *testing.T) {
 					require.True(t, found)
 					require.True(t, bytes.Equal(content, stored.Body))
 					require.Equal(t, text, stored.ContentType)
-					require.NotEmpty(t, stored.Checksum)
+					require.NotEmpty(t, stored.Checksum+stored.CRC64)
 					require.Empty(t, server.Uploads())
 
 					reader, length, err := store.OpenFile(t.Context(), planKey)

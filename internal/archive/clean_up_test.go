@@ -24,11 +24,11 @@ func leave(t *testing.T, server *s3test.Server, key string) {
 
 func TestCleanUpAbortsTheUploadsOfOneObject(t *testing.T) {
 	store, server := openStore(t)
-	require.NoError(t, store.CleanUp(t.Context(), aKey), "there may be none")
+	require.NoError(t, store.CleanUp(t.Context(), aKey, ""), "there may be none")
 	leave(t, server, aKey)
 	leave(t, server, aKey)
 	leave(t, server, aKey+".longer")
-	require.NoError(t, store.CleanUp(t.Context(), aKey))
+	require.NoError(t, store.CleanUp(t.Context(), aKey, ""))
 	require.Equal(t, []string{aKey + ".longer"}, server.Uploads())
 }
 
@@ -37,9 +37,20 @@ func TestCleanUpReturnsTheStoresRefusal(t *testing.T) {
 		store, server := openStore(t)
 		leave(t, server, aKey)
 		server.Add(s3test.Rule{Operation: operation, Status: http.StatusForbidden, Code: "AccessDenied"})
-		err := store.CleanUp(t.Context(), aKey)
+		err := store.CleanUp(t.Context(), aKey, "")
 		require.ErrorIs(t, err, archive.ErrBlocked)
 		require.ErrorContains(t, err, "clean up s3://recordings/"+aKey)
 		require.Len(t, server.Uploads(), 1)
 	}
+}
+
+func TestCleanUpKeepsTheUploadThatIsContinued(t *testing.T) {
+	store, server := openStore(t)
+	leave(t, server, aKey)
+	leave(t, server, aKey)
+	require.NoError(t, store.CleanUp(t.Context(), aKey, "upload-2"))
+	require.Equal(t, []string{aKey}, server.Uploads())
+	require.NoError(t, store.Abort(t.Context(), aKey, "upload-2"))
+	require.Empty(t, server.Uploads())
+	require.NoError(t, store.Abort(t.Context(), aKey, "upload-2"), "another one may have removed it")
 }

@@ -10,7 +10,7 @@ import (
 // returns the first error of another kind.
 func (s *Store) Damaged(ctx context.Context, m *Manifest) (keys []string, err error) {
 	for _, file := range m.Files {
-		err := s.Verify(ctx, file.Key, Object{Bytes: file.Bytes, SHA256: file.SHA256})
+		err := s.Verify(ctx, file.Key, file.object())
 		if errors.Is(err, ErrMismatch) {
 			keys = append(keys, file.Key)
 			continue

@@ -28,8 +28,9 @@ var (
 	// ErrArchivedBefore means that another fetch has archived the session, but
 	// objects of it are missing or changed since.
 	ErrArchivedBefore = failure.New(failure.AlreadyArchived, "another fetch had archived the session")
-	// ErrTooLarge means that the recording exceeds the largest object that one PUT can write.
-	ErrTooLarge = failure.New(failure.MediaInvalid, "the recording is larger than 5 GiB")
+	// ErrUploadGone means that an upload cannot be continued: the store does not have it, or
+	// has other parts than it should. It has to begin again.
+	ErrUploadGone = failure.New(failure.ArchiveUnavailable, "the upload cannot be continued")
 )
 
 // blockedCodes are the S3 error codes that need operator action, each with its
@@ -63,6 +64,9 @@ func (s *Store) storeError(operation, key string, err error) error {
 		return err
 	}
 	where := fmt.Sprintf("%s s3://%s/%s", operation, s.bucket, key)
+	if errors.Is(err, ErrMismatch) || errors.Is(err, ErrUploadGone) {
+		return fmt.Errorf("%s: %w", where, err)
+	}
 	response := minio.ToErrorResponse(err)
 	if isConflict(response) || isNotFound(err) {
 		return fmt.Errorf("%s: %w", where, ErrConflict)
@@ -72,6 +76,9 @@ func (s *Store) storeError(operation, key string, err error) error {
 	}
 	if remedy := remedyFor(response.Code); remedy != "" {
 		return fmt.Errorf("%s: %w: %s (%s): %s", where, ErrBlocked, response.Code, response.Message, remedy)
+	}
+	if response.Code != "" {
+		where += ": " + response.Code // The error itself leaves it out.
 	}
 	return failure.Wrap(failure.ArchiveUnavailable, fmt.Errorf("%s: %w", where, err))
 }

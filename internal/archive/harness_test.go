@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"hash"
 	"io"
 	"net/http"
 	"testing"
@@ -25,8 +26,7 @@ const (
 )
 
 var (
-	session    = workflows.Session{BotID: botID, SessionID: sessionID}
-	attributes = archive.Attributes{ContentType: "audio/wav", Format: "wav"}
+	session = workflows.Session{BotID: botID, SessionID: sessionID}
 )
 
 // openStore returns an archive on a strict S3 server.
@@ -48,13 +48,28 @@ func openOn(t *testing.T, server *s3test.Server, bucket string) *archive.Store {
 
 // recording is a source as the media package returns it.
 type recording struct {
-	io.Reader
-	content []byte
+	source io.Reader
+	hash   hash.Hash
 }
 
-func (r recording) SHA256() string { return digestOf(r.content) }
+func recordingOf(content []byte) *recording { return recordingFrom(bytes.NewReader(content)) }
 
-func recordingOf(content []byte) recording { return recording{bytes.NewReader(content), content} }
+func recordingFrom(source io.Reader) *recording { return &recording{source, sha256.New()} }
+
+// restOf is a recording of which the first bytes were read before.
+func restOf(content []byte, from int64) *recording {
+	rest := recordingOf(content[from:])
+	rest.hash.Write(content[:from])
+	return rest
+}
+
+func (r *recording) Read(p []byte) (int, error) {
+	n, err := r.source.Read(p)
+	r.hash.Write(p[:n])
+	return n, err
+}
+
+func (r *recording) SHA256() string { return hex.EncodeToString(r.hash.Sum(nil)) }
 
 func digestOf(content []byte) string {
 	sum := sha256.Sum256(content)
@@ -68,7 +83,7 @@ func checksumOf(content []byte) string {
 
 // objectOf is content as the archive stores it.
 func objectOf(content []byte) s3test.Object {
-	return s3test.Object{Body: content, ContentType: "audio/wav", Metadata: map[string]string{"Sha256": digestOf(content), "Format": "wav"}}
+	return s3test.Object{Body: content, ContentType: "audio/wav"}
 }
 
 // requireUnavailable requires an error that Temporal retries and that is no conflict.

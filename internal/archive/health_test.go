@@ -22,24 +22,33 @@ func TestStoreIsFailingUntilSomethingIsWritten(t *testing.T) {
 	}{
 		"unavailable":            {s3test.Rule{Operation: s3test.PutObject, Status: 503, Code: "SlowDown"}, true},
 		"refuses":                {s3test.Rule{Operation: s3test.PutObject, Status: 403, Code: "QuotaExceeded"}, true},
-		"breaks the connection":  {s3test.Rule{Operation: s3test.PutObject, LoseResponse: true}, true},
-		"cannot be inspected":    {s3test.Rule{Operation: s3test.HeadObject, Status: 500}, false},
+		"breaks the connection":  {s3test.Rule{Operation: s3test.PutObject, Status: 503, LoseResponse: true}, true},
 		"another writer's write": {s3test.Rule{Operation: s3test.PutObject, Status: 412, Code: "PreconditionFailed"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, server := openStore(t)
 			require.False(t, store.IsFailing(), "nothing is known")
 			server.Add(row.rule)
-			_, err := store.Put(t.Context(), "a", recordingOf(content), int64(len(content)), attributes)
+			_, err := put(t, store, content, int64(len(content)))
 			require.Error(t, err)
 			require.Equal(t, row.fails, store.IsFailing())
 			_, _, err = store.ReadManifest(t.Context(), session)
 			require.NoError(t, err)
 			require.Equal(t, row.fails, store.IsFailing(), "what can be read may still not be written")
-			_, err = store.Put(t.Context(), "a", recordingOf(content), int64(len(content)), attributes)
+			_, err = put(t, store, content, int64(len(content)))
 			require.NoError(t, err)
 			require.False(t, store.IsFailing())
 		})
+	}
+}
+
+func TestRecordingWhoseSourceFailsTellsNothingOfTheStore(t *testing.T) {
+	store, _ := openStore(t)
+	for _, length := range []int64{-1, 10} {
+		source := recordingFrom(io.MultiReader(strings.NewReader("begun"), iotest.ErrReader(errSource)))
+		_, err := store.Put(t.Context(), uploadOf(source, length))
+		require.Equal(t, errSource, err)
+		require.False(t, store.IsFailing())
 	}
 }
 

@@ -64,11 +64,20 @@ type File struct {
 	Format              string `json:"format"`
 	Source              string `json:"source"`
 
+	// StoreChecksum is what the store itself keeps of an object that was uploaded in
+	// parts; of another one it keeps the SHA-256.
+	StoreChecksum *Checksum `json:"storeChecksum,omitempty"`
+
 	// Remarks say what an auditor should know of the file.
 	Remarks []string `json:"remarks,omitempty"`
 	// NoLongerListed reports that the vendor's last list of the call's files does
 	// not have this one, which was archived before.
 	NoLongerListed bool `json:"noLongerListed,omitempty"`
+}
+
+// object returns what the store should have of the file.
+func (f File) object() Object {
+	return Object{Bytes: f.Bytes, SHA256: f.SHA256, Checksum: f.StoreChecksum}
 }
 
 // encode returns m as JSON of less than [maxManifestBytes]. It sets the version and

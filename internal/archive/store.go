@@ -1,14 +1,13 @@
 package archive
 
 import (
+	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -17,23 +16,12 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
+// The length in bytes from which a recording is uploaded in parts: the least and the most
+// that may be configured, and what is used otherwise.
 const (
-	// MaxObjectBytes is the most that S3 accepts in one PUT, and in one copy.
-	MaxObjectBytes = 5 << 30
-
-	// partBytes is the buffer size of an upload of unknown length, the only case
-	// in which a part of a recording is kept in memory.
-	partBytes = 8 << 20
-)
-
-// nullVersion is the version of an object that was written while versioning was
-// suspended. The labelled object has replaced it.
-const nullVersion = "null"
-
-// The user metadata of an object.
-const (
-	metadataSHA256 = "Sha256"
-	metadataFormat = "Format"
+	MinMultipartFrom     = 5 << 20
+	DefaultMultipartFrom = 64 << 20
+	MaxMultipartFrom     = maxPartBytes
 )
 
 // Config describes the archive.
@@ -50,17 +38,28 @@ type Config struct {
 	// the standard AWS chain: environment, shared file, web identity, container
 	// and instance role.
 	Credentials *credentials.Credentials
-	// Transport carries the requests. Defaults to minio-go's.
+	// Transport carries the requests. Defaults to one of its own for each archive.
 	Transport http.RoundTripper
+	// MultipartFrom is the length in bytes from which a recording is uploaded in parts,
+	// so that an interrupted upload can be continued: [MinMultipartFrom] to
+	// [MaxMultipartFrom]. Defaults to [DefaultMultipartFrom].
+	MultipartFrom int64
 }
 
 // Store is the archive. It is safe for concurrent use.
 type Store struct {
-	client *minio.Client
-	bucket string
-	region string
-	prefix string
-	health health
+	client        *minio.Client
+	core          minio.Core
+	http          *http.Client
+	bucket        string
+	region        string
+	prefix        string
+	multipartFrom int64
+	health        health
+
+	// compositeOnly is set once the store has refused the checksum of a whole object
+	// for an upload in parts.
+	compositeOnly atomic.Bool
 }
 
 // Open returns the archive of config. It sends no request.
@@ -70,9 +69,17 @@ func Open(config Config) (*Store, error) {
 			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
 		})
 	}
+	secure := config.Endpoint.Scheme == "https"
+	if config.Transport == nil {
+		transport, err := newTransport(secure)
+		if err != nil {
+			return nil, err
+		}
+		config.Transport = transport
+	}
 	client, err := minio.New(config.Endpoint.Host, &minio.Options{
 		Creds:     config.Credentials,
-		Secure:    config.Endpoint.Scheme == "https",
+		Secure:    secure,
 		Region:    config.Region,
 		Transport: config.Transport,
 		// The checksum of a stream is known only at its end.
@@ -83,7 +90,11 @@ func Open(config Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("S3_ENDPOINT: %w", err)
 	}
-	return &Store{client: client, bucket: config.Bucket, region: config.Region, prefix: config.Prefix}, nil
+	return &Store{
+		client: client, core: minio.Core{Client: client}, http: newClient(config.Transport),
+		bucket: config.Bucket, region: config.Region, prefix: config.Prefix,
+		multipartFrom: cmp.Or(config.MultipartFrom, DefaultMultipartFrom),
+	}, nil
 }
 
 // Bucket returns the name of the archive's bucket.
@@ -150,139 +161,4 @@ func (s *Store) reasonFor(ctx context.Context, err error) error {
 		break // It would list the whole bucket, one object a request.
 	}
 	return err
-}
-
-// Source is a recording to store.
-type Source interface {
-	// Read returns the last bytes only once the recording is known to be
-	// complete, and an error otherwise.
-	io.Reader
-	// SHA256 returns the hex digest of all bytes, once Read has returned io.EOF.
-	SHA256() string
-}
-
-// Attributes describe an object.
-type Attributes struct {
-	ContentType string
-	Format      string
-}
-
-// Object describes an object in the archive.
-type Object struct {
-	Bytes  int64
-	SHA256 string
-}
-
-// CleanUp aborts the uploads of the object key that an earlier attempt left
-// unfinished, for example because its worker was killed.
-func (s *Store) CleanUp(ctx context.Context, key string) error {
-	return s.storeError("clean up", key, s.client.RemoveIncompleteUpload(ctx, s.bucket, key))
-}
-
-// Put streams source into the object key. length is in bytes, or -1 if it is
-// not known. The object is created only if source was read to its end without
-// an error and the store has verified the checksum that was computed during the
-// upload; an error of source is returned as it is.
-//
-// Of two concurrent calls for one key, one gets [ErrConflict].
-func (s *Store) Put(ctx context.Context, key string, source Source, length int64, attributes Attributes) (Object, error) {
-	if length > MaxObjectBytes {
-		return Object{}, ErrTooLarge
-	}
-	options, err := s.putOptions(ctx, key, attributes)
-	if err != nil {
-		return Object{}, err
-	}
-	options.DisableMultipart = length >= 0
-
-	body := &uploadReader{source: source, left: MaxObjectBytes}
-	uploaded, err := s.client.PutObject(ctx, s.bucket, key, body, length, options)
-	whole, failed := body.state()
-	switch {
-	case failed != nil:
-		return Object{}, failed
-	case err != nil:
-		return Object{}, s.storeError(opWrite, key, err)
-	case !whole:
-		return Object{}, fmt.Errorf("write s3://%s/%s: the store responded before it had the whole recording: %w", s.bucket, key, ErrMismatch)
-	}
-	return s.label(ctx, key, uploaded, source.SHA256(), attributes)
-}
-
-// putOptions makes the write conditional on the current object at key, so that
-// no writer, even one that was presumed dead, overwrites another's object
-// unnoticed.
-func (s *Store) putOptions(ctx context.Context, key string, attributes Attributes) (minio.PutObjectOptions, error) {
-	options := minio.PutObjectOptions{
-		ContentType: attributes.ContentType,
-		Checksum:    minio.ChecksumSHA256,
-		PartSize:    partBytes,
-		NumThreads:  1,
-		// The trailing checksum covers the bytes; a signature over each chunk
-		// as well would hash them twice.
-		DisableContentSha256: true,
-	}
-	present, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{})
-	switch {
-	case err == nil:
-		options.SetMatchETag(present.ETag)
-	case isNotFound(err):
-		options.SetMatchETagExcept("*")
-	default:
-		return options, s.storeError("inspect", key, err)
-	}
-	return options, nil
-}
-
-// label adds the digest, which is known only after the last byte, to the
-// metadata of an object that was just written: the store copies it onto itself.
-func (s *Store) label(ctx context.Context, key string, uploaded minio.UploadInfo, sha256 string, attributes Attributes) (Object, error) {
-	labelled, err := s.client.CopyObject(ctx,
-		minio.CopyDestOptions{
-			Bucket: s.bucket, Object: key,
-			ReplaceMetadata: true,
-			ContentType:     attributes.ContentType,
-			UserMetadata:    map[string]string{metadataSHA256: sha256, metadataFormat: attributes.Format},
-			ChecksumType:    minio.ChecksumSHA256,
-		},
-		minio.CopySrcOptions{Bucket: s.bucket, Object: key, MatchETag: uploaded.ETag},
-	)
-	if err != nil {
-		return Object{}, s.storeError("label", key, err)
-	}
-	if v := uploaded.VersionID; v != "" && v != nullVersion && v != labelled.VersionID {
-		// A versioned bucket has kept the unlabelled version. If it may not be
-		// deleted (Object Lock), it only costs space.
-		_ = s.client.RemoveObject(ctx, s.bucket, key, minio.RemoveObjectOptions{VersionID: uploaded.VersionID})
-	}
-	s.health.stored()
-	object := Object{Bytes: uploaded.Size, SHA256: sha256}
-	return object, s.Verify(ctx, key, object)
-}
-
-// Verify checks that the object key in the store matches want: its length, and
-// the store's own SHA-256 or, if the store does not return one, the digest in the
-// metadata as far as there is one. Metadata alone proves nothing against the
-// store: a copy may have lost it. It returns [ErrMismatch] if they differ.
-func (s *Store) Verify(ctx context.Context, key string, want Object) error {
-	got, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{Checksum: true})
-	if isNotFound(err) {
-		return fmt.Errorf("s3://%s/%s does not exist: %w", s.bucket, key, ErrMismatch)
-	}
-	if err != nil {
-		return s.storeError("verify", key, s.reasonFor(ctx, err))
-	}
-	if got.Size != want.Bytes {
-		return fmt.Errorf("s3://%s/%s has %d bytes, not %d: %w", s.bucket, key, got.Size, want.Bytes, ErrMismatch)
-	}
-	if raw, err := base64.StdEncoding.DecodeString(got.ChecksumSHA256); err == nil && len(raw) == 32 {
-		if hex.EncodeToString(raw) != want.SHA256 {
-			return fmt.Errorf("s3://%s/%s has a different SHA-256 as the store's own checksum: %w", s.bucket, key, ErrMismatch)
-		}
-		return nil
-	}
-	if digest := got.UserMetadata[metadataSHA256]; digest != "" && digest != want.SHA256 {
-		return fmt.Errorf("s3://%s/%s has a different SHA-256 in its metadata: %w", s.bucket, key, ErrMismatch)
-	}
-	return nil
 }

@@ -6,11 +6,10 @@ import (
 	"sync"
 )
 
-// uploadReader keeps the source's error, which the S3 client does not preserve, and
-// limits the length.
+// uploadReader keeps the source's error, which the HTTP client does not preserve, and
+// whether the source was read to its end.
 type uploadReader struct {
 	source io.Reader
-	left   int64
 
 	// mu guards the fields below: if the store responds early, the HTTP client
 	// may still be reading.
@@ -21,9 +20,6 @@ type uploadReader struct {
 
 func (r *uploadReader) Read(p []byte) (int, error) {
 	n, err := r.source.Read(p)
-	if r.left -= int64(n); r.left < 0 {
-		n, err = 0, ErrTooLarge
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -33,6 +29,28 @@ func (r *uploadReader) Read(p []byte) (int, error) {
 		r.err = err
 	}
 	return n, err
+}
+
+// errLonger means that a source has more bytes than it was said to have.
+var errLonger = errors.New("the recording is longer than its length")
+
+// expectEnd reads behind the last byte. It returns an error if the source does not end
+// there.
+func (r *uploadReader) expectEnd() error {
+	if whole, _ := r.state(); whole {
+		return nil
+	}
+	var next [1]byte
+	for {
+		switch n, err := r.Read(next[:]); {
+		case n > 0:
+			return errLonger
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 // state reports whether the source was read to its end, and its error if it

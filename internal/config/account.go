@@ -22,6 +22,8 @@ const (
 	day            = 24 * time.Hour
 	minRetention   = day           // The bounds of what the vendor's console
 	maxRetention   = 7 * 366 * day // accepts: a day and seven years.
+
+	minMaxRecording = 1 << 20
 )
 
 var (
@@ -43,6 +45,8 @@ func (p *problems) settings(w *written) account.Settings {
 		Budget:      account.Budget{Scope: p.scope(w.get("budget.scope")), Windows: p.windows(w.get("budget.windows"))},
 		Retention:   p.retention(w.get("retention")),
 
+		MaxRecordingBytes: p.size(w.get("maxRecordingSize"), minMaxRecording, archive.MaxObjectBytes),
+
 		AskWhenReady: p.askWhenReady(w.get("askWhenReady")),
 		Archive: archive.Config{
 			Endpoint:    p.endpoint(w.get("archive.endpoint")),
@@ -50,6 +54,8 @@ func (p *problems) settings(w *written) account.Settings {
 			Region:      p.region(w.get("archive.region")),
 			Prefix:      p.prefix(w.get("archive.prefix")),
 			Credentials: p.archiveKeys(w),
+
+			MultipartFrom: p.size(w.get("archive.multipartFrom"), archive.MinMultipartFrom, archive.MaxMultipartFrom),
 		},
 	}
 }

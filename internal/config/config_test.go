@@ -59,11 +59,13 @@ func TestDefaultsFollowTheContract(t *testing.T) {
 		}},
 		AskWhenReady: true,
 
-		MediaHosts: []string{"*.kore.ai", "*.korebots.com"},
+		MediaHosts:        []string{"*.kore.ai", "*.korebots.com"},
+		MaxRecordingBytes: 4 << 30,
 		Archive: archive.Config{
-			Endpoint: address(t, "https://s3.amazonaws.com"),
-			Bucket:   "recordings",
-			Region:   "us-east-1",
+			MultipartFrom: 64 << 20,
+			Endpoint:      address(t, "https://s3.amazonaws.com"),
+			Bucket:        "recordings",
+			Region:        "us-east-1",
 		},
 	}}, config.Accounts)
 }
@@ -80,7 +82,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"SMARTASSIST_ENCRYPTION_KEY_ALGORITHM", "RSA1_5",
 		"SMARTASSIST_CONTENT_ENCRYPTION", "A128GCM",
 		"SMARTASSIST_BUDGET_SCOPE", "account",
-		"SMARTASSIST_RETENTION", "90d",
+		"SMARTASSIST_RETENTION", "90d", "CALLVAULT_MAX_RECORDING_SIZE", "1 GB", "CALLVAULT_MULTIPART_FROM", "8MiB",
 		"SMARTASSIST_URL", "https://eu-platform.kore.ai/",
 		"SMARTASSIST_BOT_ID", " st-1 , st-2,,st-3, ",
 		"SMARTASSIST_CALLS_PER_MINUTE", "600",
@@ -113,7 +115,9 @@ func TestEveryVariableIsRead(t *testing.T) {
 
 		AskWhenReady: true,
 		MediaHosts:   []string{"media.example.com", "*.example.org"},
-		Archive:      archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/"},
+		Archive:      archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/", MultipartFrom: 8 << 20},
+
+		MaxRecordingBytes: 1_000_000_000,
 	}, got)
 }
 
@@ -199,6 +203,11 @@ func TestErrorNamesVariableValueAndRemedy(t *testing.T) {
 		{"SMARTASSIST_BUDGET_SCOPE", "Bot", []string{`"Bot"`, "want bot"}},
 		{"SMARTASSIST_RETENTION", "90", []string{`"90"`, `"90d"`, "from 1 day to 7 years"}},
 		{"SMARTASSIST_RETENTION", "0d", []string{`"0d"`}},
+		{"CALLVAULT_MAX_RECORDING_SIZE", "huge", []string{`"huge" is not a size: want one such as 64 MiB, from 1.0 MiB to 5.0 TiB`}},
+		{"CALLVAULT_MAX_RECORDING_SIZE", "1023KiB", []string{`"1023KiB"`}},
+		{"CALLVAULT_MAX_RECORDING_SIZE", "6TiB", []string{`"6TiB"`}},
+		{"CALLVAULT_MAX_RECORDING_SIZE", "99999999999999999999999", []string{"is not a size"}},
+		{"CALLVAULT_MULTIPART_FROM", "4MiB", []string{`"4MiB"`, "from 5.0 MiB to 5.0 GiB"}},
 		{"SMARTASSIST_RETENTION", "23h", []string{`"23h"`}},
 		{"SMARTASSIST_RETENTION", "-1d", []string{`"-1d"`}},
 		{"SMARTASSIST_RETENTION", "1.5d", []string{`"1.5d"`}},

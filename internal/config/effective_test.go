@@ -30,11 +30,13 @@ func TestEffectiveConfigurationHasDefaultsAndNoSecrets(t *testing.T) {
       scope: bot
       windows: [60/1m, 1800/1h]
     askWhenReady: auto
+    maxRecordingSize: 4GiB
     archive:
       # Its keys come from the standard AWS chain.
       endpoint: https://s3.amazonaws.com
       bucket: recordings
       region: us-east-1
+      multipartFrom: 64MiB
 healthAddress: 127.0.0.1:8080
 `, file)
 
@@ -49,7 +51,8 @@ healthAddress: 127.0.0.1:8080
 			"mediaHosts": ["*.kore.ai", "*.korebots.com"],
 			"budget": {"scope": "bot", "windows": ["60/1m", "1800/1h"]},
 			"askWhenReady": "auto",
-			"archive": {"endpoint": "https://s3.amazonaws.com", "bucket": "recordings", "region": "us-east-1"}
+			"maxRecordingSize": "4GiB",
+			"archive": {"endpoint": "https://s3.amazonaws.com", "bucket": "recordings", "region": "us-east-1", "multipartFrom": "64MiB"}
 		}],
 		"healthAddress": "127.0.0.1:8080"
 	}`, string(encoded))
@@ -76,8 +79,9 @@ accounts:
 		mediaHosts: []
 		budget: {scope: account, windows: [60/1m, 7/90s]}
 		retention: 90d
+		maxRecordingSize: 2GiB
 		askWhenReady: off
-		archive: {endpoint: "http://minio:9000", bucket: calls, region: x, prefix: a/b/, credentialsFile: aws, profile: acme}
+		archive: {endpoint: "http://minio:9000", bucket: calls, region: x, prefix: a/b/, multipartFrom: 16MiB, credentialsFile: aws, profile: acme}
 	- name: "2"
 		bots: [st-3]
 		token: {clientId: cs-2, clientSecretEnv: SECRET}

@@ -37,10 +37,12 @@ accounts:
 		mediaHosts: ["*.example.com"]
 		budget: {scope: account, windows: ["180/1m"]}
 		retention: 2160h
+		maxRecordingSize: 6GiB
 		archive:
 			endpoint: http://minio:9000
 			bucket: calls
 			region: eu-central-1
+			multipartFrom: 1GiB
 			prefix: acme/
 			accessKeyIdFile: id
 			secretAccessKeyFile: key
@@ -75,9 +77,10 @@ healthAddress: 127.0.0.1:8080
 		Budget:    account.Budget{Scope: account.PerAccount, Windows: []workflows.CallWindow{{Calls: 180, Span: time.Minute}}},
 		Retention: 90 * 24 * time.Hour,
 
-		AskWhenReady: true,
-		MediaHosts:   []string{"*.example.com"},
-		Archive:      archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls", Region: "eu-central-1", Prefix: "acme/"},
+		AskWhenReady:      true,
+		MediaHosts:        []string{"*.example.com"},
+		MaxRecordingBytes: 6 << 30,
+		Archive:           archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls", Region: "eu-central-1", Prefix: "acme/", MultipartFrom: 1 << 30},
 	}, one)
 
 	two := config.Accounts[1]

@@ -53,10 +53,12 @@ var keys = []key{
 	{name: "budget.windows", kind: kindList, standard: []string{"60/1m", "1800/1h"}}, // see windowVariables
 	{name: "retention", variable: "SMARTASSIST_RETENTION"},
 	{name: "askWhenReady", variable: "SMARTASSIST_ASK_WHEN_READY", standard: []string{"auto"}},
+	{name: "maxRecordingSize", variable: "CALLVAULT_MAX_RECORDING_SIZE", standard: []string{"4GiB"}},
 	{name: "archive.endpoint", variable: "S3_ENDPOINT", standard: []string{"https://s3.amazonaws.com"}},
 	{name: "archive.bucket", variable: "S3_BUCKET", standard: []string{"recordings"}},
 	{name: "archive.region", variable: "S3_REGION", standard: []string{"us-east-1"}},
 	{name: "archive.prefix", variable: "S3_PREFIX"},
+	{name: "archive.multipartFrom", variable: "CALLVAULT_MULTIPART_FROM", standard: []string{"64MiB"}},
 	{name: "archive.accessKeyIdFile", kind: kindPath},
 	{name: "archive.accessKeyIdEnv", kind: kindVariable},
 	{name: "archive.secretAccessKeyFile", kind: kindPath},

@@ -48,6 +48,8 @@ const (
 	MediaExpired Kind = "MediaExpired"
 	// MediaInvalid: the media URL did not return a whole recording.
 	MediaInvalid Kind = "MediaInvalid"
+	// MediaTooLarge: the recording is larger than this installation accepts.
+	MediaTooLarge Kind = "MediaTooLarge"
 	// HandedOver: the worker is stopping, or the transfer was paused or reset;
 	// another attempt takes over.
 	HandedOver Kind = "HandedOver"
@@ -67,7 +69,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		InvalidInput, BotNotServed, Rejected, Blocked, RateLimited, Transient, TokenStale, NoSlotYet,
-		MediaUnavailable, MediaRefused, MediaExpired, MediaInvalid, HandedOver, ArchiveBlocked, ArchiveUnavailable, ArchiveChanged, AlreadyArchived,
+		MediaUnavailable, MediaRefused, MediaExpired, MediaInvalid, MediaTooLarge, HandedOver, ArchiveBlocked, ArchiveUnavailable, ArchiveChanged, AlreadyArchived,
 	}
 }
 

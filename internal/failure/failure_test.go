@@ -32,6 +32,7 @@ func TestKindsSayWhatIsRetriedAndWhatIsBenign(t *testing.T) {
 		{failure.MediaExpired, "MediaExpired", false, true},
 		{failure.HandedOver, "HandedOver", true, true},
 		{failure.MediaInvalid, "MediaInvalid", false, true},
+		{failure.MediaTooLarge, "MediaTooLarge", false, true},
 		{failure.ArchiveBlocked, "ArchiveBlocked", false, true},
 		{failure.ArchiveUnavailable, "ArchiveUnavailable", true, false},
 		{failure.ArchiveChanged, "ArchiveChanged", false, true},

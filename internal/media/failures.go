@@ -3,11 +3,14 @@ package media
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/callvault/callvault/internal/failure"
 )
@@ -18,7 +21,14 @@ var (
 	ErrRefused = failure.New(failure.MediaRefused, "the media URL is refused")
 	// ErrInvalid means that the response is not one complete recording.
 	ErrInvalid = failure.New(failure.MediaInvalid, "not a complete recording")
+	// ErrTooLarge means that the recording is larger than this installation accepts.
+	ErrTooLarge = failure.New(failure.MediaTooLarge, "the recording is too large")
 )
+
+// tooLarge returns [ErrTooLarge] with the limit and what can be done.
+func tooLarge(maxBytes int64) error {
+	return fmt.Errorf("%w: it has more than %s: start the worker with a larger --max-recording-size (CALLVAULT_MAX_RECORDING_SIZE) and fetch the session again with --refetch", ErrTooLarge, humanize.IBytes(uint64(maxBytes)))
+}
 
 // UnavailableError means that the media server is unavailable or busy; the same URL may
 // work later.

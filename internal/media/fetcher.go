@@ -3,7 +3,6 @@
 package media
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -22,17 +21,24 @@ import (
 )
 
 const (
-	maxRedirects   = 5
-	maxRetryAfter  = time.Hour
-	maxTypeBytes   = 100
-	readAheadBytes = 64 << 10
+	maxRedirects  = 5
+	maxRetryAfter = time.Hour
+	maxTypeBytes  = 100
 )
 
 // Fetcher opens media URLs. It is safe for concurrent use.
 type Fetcher struct {
+	// MaxBytes is the most that a recording may have; a larger one is [ErrTooLarge]. It is
+	// set before the first download. Defaults to [DefaultMaxBytes].
+	MaxBytes int64
+
 	hosts  *HostPolicy
 	client *http.Client
 }
+
+// DefaultMaxBytes is the most that a recording may have, unless the operator says
+// otherwise: 37 hours of two channels of 16-bit telephony.
+const DefaultMaxBytes = 4 << 30
 
 // NewFetcher returns a Fetcher that contacts only hosts that policy allows,
 // redirects included. It honours the standard proxy variables; a proxy resolves
@@ -43,7 +49,8 @@ func NewFetcher(policy *HostPolicy) *Fetcher {
 
 func newFetcher(policy *HostPolicy, transport transportChoice) *Fetcher {
 	return &Fetcher{
-		hosts: policy,
+		MaxBytes: DefaultMaxBytes,
+		hosts:    policy,
 		client: &http.Client{
 			Transport: transport,
 			CheckRedirect: func(request *http.Request, via []*http.Request) error {
@@ -62,7 +69,7 @@ func newFetcher(policy *HostPolicy, transport transportChoice) *Fetcher {
 // have been read and checked; the rest is checked as it is read. The caller
 // closes the stream.
 //
-// Its errors are [ErrHostRefused], [ErrRefused], [ErrInvalid], an
+// Its errors are [ErrHostRefused], [ErrRefused], [ErrInvalid], [ErrTooLarge], an
 // *[UnavailableError] or the cause that ended ctx; none contains more of the URL
 // than its host.
 func (f *Fetcher) Open(ctx context.Context, rawURL string) (*Stream, error) {
@@ -70,15 +77,24 @@ func (f *Fetcher) Open(ctx context.Context, rawURL string) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	return f.send(request, newStream)
+}
+
+// send sends a request and returns the stream that accept makes of its response.
+func (f *Fetcher) send(request *http.Request, accept func(*http.Response) (*Stream, error)) (*Stream, error) {
 	response, err := f.client.Do(request)
 	if err != nil {
-		return nil, transportError(ctx, err)
+		return nil, transportError(request.Context(), err)
 	}
-	stream, err := newStream(response)
+	stream, err := accept(response)
+	if err == nil && stream.Length > f.MaxBytes {
+		err = tooLarge(f.MaxBytes)
+	}
 	if err != nil {
 		response.Body.Close()
 		return nil, err
 	}
+	stream.maxBytes = f.MaxBytes
 	return stream, nil
 }
 
@@ -119,9 +135,8 @@ func newStream(response *http.Response) (*Stream, error) {
 	if len(head) == 0 {
 		return nil, fmt.Errorf("%w: the file is empty", ErrInvalid)
 	}
-	body := io.MultiReader(bytes.NewReader(head), response.Body)
 	if mediaType, isText := audio.Text(head); isText {
-		return nil, refuseText(ctx, body, mediaType)
+		return nil, refuseText(ctx, io.MultiReader(bytes.NewReader(head), response.Body), mediaType)
 	}
 	end := endOf(response)
 	if end == endsWithConnection && chunkSize.Match(head) {
@@ -133,9 +148,10 @@ func newStream(response *http.Response) (*Stream, error) {
 		DeclaredContentType: declaredType(response.Header),
 		end:                 end,
 		codings:             codings,
+		validator:           validatorOf(response),
 		ctx:                 ctx,
 		body:                response.Body,
-		source:              bufio.NewReaderSize(body, readAheadBytes),
+		source:              newLookAhead(head, response.Body, length),
 		head:                head,
 		hash:                sha256.New(),
 	}, nil

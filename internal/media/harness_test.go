@@ -112,15 +112,15 @@ func fetch(t *testing.T, fetcher *media.Fetcher, rawURL string, stall time.Durat
 	defer cancel()
 	var stream *media.Stream
 	opened := make(chan *media.Stream, 1)
-	ctx, stop := media.Watch(before, stall, func() (int64, bool) {
+	ctx, stop := media.Watch(before, stall, func() media.Moved {
 		select {
 		case stream = <-opened:
 		default:
 		}
 		if stream == nil {
-			return 0, false
+			return media.Moved{}
 		}
-		return stream.BytesRead(), stream.Whole()
+		return media.Moved{Bytes: stream.BytesRead(), Over: stream.Whole()}
 	})
 	defer stop()
 	got, err := fetcher.Open(ctx, rawURL)

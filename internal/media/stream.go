@@ -1,7 +1,6 @@
 package media
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -28,16 +27,26 @@ type Stream struct {
 	// most 100 bytes of it; empty if none.
 	DeclaredContentType string
 
-	end      end
-	codings  []string
-	expected *expectation
-	ctx      context.Context
-	body     io.Closer
-	source   *bufio.Reader
-	head     []byte
-	hash     hash.Hash
-	read     atomic.Int64
-	whole    atomic.Bool
+	end       end
+	codings   []string
+	validator validator
+	expected  *expectation
+	ctx       context.Context
+	body      io.Closer
+	source    lookAhead
+	head      []byte
+	maxBytes  int64
+	hash      hash.Hash
+	read      atomic.Int64
+	whole     atomic.Bool
+}
+
+// lookAhead tells whether a body ends after the bytes that were read.
+type lookAhead interface {
+	io.Reader
+	// isOver is called after a Read without an error, with how many bytes the body
+	// had so far. It may block until the next byte arrives. Its error is the body's.
+	isOver(read int64) (bool, error)
 }
 
 // expectation is what another download of the same URL was.
@@ -64,20 +73,31 @@ func (s *Stream) Read(p []byte) (int, error) {
 	n, err := s.source.Read(p)
 	s.hash.Write(p[:n])
 	read := s.read.Add(int64(n))
-	if err == nil {
-		_, err = s.source.Peek(1)
+	if read > s.maxBytes {
+		return 0, tooLarge(s.maxBytes)
 	}
+	over := errors.Is(err, io.EOF)
 	if err == nil {
+		over, err = s.source.isOver(read)
+	}
+	if over {
+		if err := s.checkWhole(read); err != nil {
+			return 0, err
+		}
+		s.whole.Store(true)
 		return n, nil
 	}
-	if !errors.Is(err, io.EOF) {
-		return 0, transportError(s.ctx, err)
+	if err != nil {
+		return 0, s.readError(err)
 	}
-	if err := s.checkWhole(read); err != nil {
-		return 0, err
-	}
-	s.whole.Store(true)
 	return n, nil
+}
+
+func (s *Stream) readError(err error) error {
+	if errors.Is(err, ErrInvalid) {
+		return err
+	}
+	return transportError(s.ctx, err)
 }
 
 func (s *Stream) checkWhole(read int64) error {

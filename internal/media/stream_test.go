@@ -92,7 +92,10 @@ func TestLastByteOfAnIncompleteFileIsNotReturned(t *testing.T) {
 		}
 		var unavailable *media.UnavailableError
 		require.ErrorAs(t, err, &unavailable)
-		require.Less(t, given, sent)
+		require.LessOrEqual(t, given, sent)
+		if chunked {
+			require.Less(t, given, sent, "any byte may be the last one")
+		}
 		require.False(t, stream.Whole())
 		require.Nil(t, stream.Remarks())
 		_, again := stream.Read(buffer)

@@ -13,19 +13,28 @@ const (
 	windowLimits      = 5
 
 	// endLimits times the limit is how long the store may take after the last
-	// byte, to assemble and label what may be gigabytes.
+	// byte, to assemble what may be gigabytes.
 	endLimits = 20
 )
+
+// Moved is how far a transfer has come.
+type Moved struct {
+	// Bytes moved so far.
+	Bytes int64
+	// Over reports whether that was all.
+	Over bool
+	// Paused reports whether it waits for memory: no time counts.
+	Paused bool
+}
 
 // Watch cancels ctx, with an *[UnavailableError] as the cause, when a transfer
 // moves no byte for limit, when it moves fewer than 64 bytes per second over five
 // times limit, or when it has not ended twenty times limit after its last byte.
-// moved returns the number of bytes moved so far and whether that was all. The
-// returned function stops watching.
+// moved returns how far it has come. The returned function stops watching.
 //
 // It is written here because no library checks these three together, and the
 // timeouts of net/http would end slow but healthy transfers.
-func Watch(ctx context.Context, limit time.Duration, moved func() (bytes int64, over bool)) (context.Context, context.CancelFunc) {
+func Watch(ctx context.Context, limit time.Duration, moved func() Moved) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		ticker := time.NewTicker(limit / 4)
@@ -38,9 +47,13 @@ func Watch(ctx context.Context, limit time.Duration, moved func() (bytes int64, 
 				return
 			case <-ticker.C:
 			}
-			bytes, over := moved()
-			if bytes != last {
+			now := moved()
+			bytes, over := now.Bytes, now.Over
+			if bytes != last || now.Paused {
 				last, since = bytes, time.Now()
+			}
+			if now.Paused {
+				windowBytes, windowSince = bytes, since
 			}
 			if window := time.Since(windowSince); window >= windowLimits*limit {
 				if !over && float64(bytes-windowBytes) < minBytesPerSecond*window.Seconds() {

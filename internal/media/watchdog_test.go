@@ -28,7 +28,7 @@ func waitFor(ctx context.Context, t *testing.T) {
 func TestTransferWithoutProgressIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 7, false })
+		ctx, stop := media.Watch(t.Context(), time.Minute, func() media.Moved { return media.Moved{Bytes: 7} })
 		defer stop()
 		waitFor(ctx, t)
 		require.Equal(t, 75*time.Second, time.Since(began), "a minute after the first check")
@@ -41,7 +41,7 @@ func TestTransferWithoutProgressIsCancelled(t *testing.T) {
 func TestSlowTransferIsNotCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var moved atomic.Int64
-		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return moved.Load(), false })
+		ctx, stop := media.Watch(t.Context(), time.Minute, func() media.Moved { return media.Moved{Bytes: moved.Load()} })
 		for range 100 {
 			time.Sleep(59 * time.Second) // some bytes just within the limit, for more than an hour and a half
 			moved.Add(5_000)
@@ -55,7 +55,7 @@ func TestSlowTransferIsNotCancelled(t *testing.T) {
 func TestTransferWithoutAByteIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 0, false })
+		ctx, stop := media.Watch(t.Context(), time.Minute, func() media.Moved { return media.Moved{Bytes: 0} })
 		defer stop()
 		waitFor(ctx, t)
 		require.Equal(t, time.Minute, time.Since(began))
@@ -80,7 +80,7 @@ func TestTransferBelowTheMinimumRateIsCancelled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return c.moved(time.Since(start)), false })
+				ctx, stop := media.Watch(t.Context(), time.Minute, func() media.Moved { return media.Moved{Bytes: c.moved(time.Since(start))} })
 				defer stop()
 				if c.after == 0 {
 					time.Sleep(time.Hour)
@@ -98,7 +98,7 @@ func TestTransferBelowTheMinimumRateIsCancelled(t *testing.T) {
 func TestTimeAfterTheLastByteIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		ctx, stop := media.Watch(t.Context(), time.Minute, func() (int64, bool) { return 7, true })
+		ctx, stop := media.Watch(t.Context(), time.Minute, func() media.Moved { return media.Moved{Bytes: 7, Over: true} })
 		defer stop()
 		waitFor(ctx, t)
 		require.Equal(t, 20*time.Minute+15*time.Second, time.Since(start), "20 minutes after the first check")
@@ -109,7 +109,7 @@ func TestTimeAfterTheLastByteIsLimited(t *testing.T) {
 func TestWatchEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithCancel(t.Context())
-		ctx, stop := media.Watch(parent, time.Minute, func() (int64, bool) { return 0, false })
+		ctx, stop := media.Watch(parent, time.Minute, func() media.Moved { return media.Moved{Bytes: 0} })
 		defer stop()
 		cancel()
 		synctest.Wait()

@@ -35,6 +35,7 @@ type Purpose string
 const (
 	Token    Purpose = "token"
 	MediaURL Purpose = "media-url"
+	Resume   Purpose = "resume"
 )
 
 var (

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/callvault/callvault/activities"
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/slots"
 	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
@@ -32,11 +34,14 @@ const (
 	preparedBatches = 1
 
 	// maxTransfers bounds the concurrent downloads of an account, allTransfers about
-	// those of all accounts. Each holds some 100 kB, or one part of 8 MiB if the file's
-	// length is not known.
+	// those of all accounts. Each holds some 100 kB.
 	maxTransfers = 16
 	minTransfers = 2
 	allTransfers = 64
+
+	// bufferedBytes bounds the memory for parts of files whose length is not known.
+	// Transfers wait for it.
+	bufferedBytes = 64 << 20
 
 	// workflowTasks bounds the concurrent workflow tasks.
 	workflowTasks = 100
@@ -95,7 +100,7 @@ func newServed(c client.Client, namespace string, accounts *account.Served, call
 		find:     activities.FindArchived{Served: accounts, Lanes: calls},
 		mint:     activities.MintToken{Served: accounts, Slots: calls},
 		check:    activities.CheckStatus{Served: accounts, Slots: calls},
-		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming},
+		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming, Buffers: newBuffers(accounts.Accounts)},
 		write:    activities.WriteManifest{Served: accounts},
 
 		prepareBatch: activities.PrepareBatch{Served: accounts},
@@ -108,6 +113,15 @@ func newServed(c client.Client, namespace string, accounts *account.Served, call
 	}
 	s.findHere = activities.NewFindArchivedHere(&s.find)
 	return s
+}
+
+// newBuffers returns the memory for parts, which is shared by all accounts.
+func newBuffers(accounts []*account.Account) *archive.Buffers {
+	var largest int64
+	for _, a := range accounts {
+		largest = max(largest, a.MaxRecordingBytes)
+	}
+	return archive.NewBuffers(archive.BufferBytes(largest), bufferedBytes)
 }
 
 // newQueues returns the workers of everything that the process serves. One that cannot
@@ -175,7 +189,7 @@ func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	observed := []interceptor.WorkerInterceptor{blocks}
 	register(q.addActivities(fetchrecording.CheckTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.CheckStatus, s.check.Execute)
 	register(q.addActivities(fetchrecording.ArchiveTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.WriteManifest, s.write.Execute)
-	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), q.transfers, busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	register(q.addTransfers(fetchrecording.TransferTaskQueue(a.Name), busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
 	for _, botID := range a.BotIDs {
 		for _, queue := range []string{fetchrecording.BotTaskQueue(botID), fetchrecording.BackfillTaskQueue(botID)} {
 			first := q.addActivities(queue, lightActivities, 1, observed)
@@ -202,13 +216,22 @@ func (q *queues) add(queue string, options sdkworker.Options) sdkworker.Worker {
 }
 
 func (q *queues) addActivities(queue string, concurrent, pollers int, interceptors []interceptor.WorkerInterceptor) sdkworker.Worker {
-	return q.add(queue, sdkworker.Options{
+	return q.add(queue, activityOptions(concurrent, pollers, timing.HeartbeatThrottle, interceptors))
+}
+
+// addTransfers adds a queue of downloads.
+func (q *queues) addTransfers(queue string, pollers int, interceptors []interceptor.WorkerInterceptor) sdkworker.Worker {
+	return q.add(queue, activityOptions(q.transfers, pollers, timing.TransferThrottle, interceptors))
+}
+
+func activityOptions(concurrent, pollers int, throttle time.Duration, interceptors []interceptor.WorkerInterceptor) sdkworker.Options {
+	return sdkworker.Options{
 		MaxConcurrentActivityExecutionSize: concurrent,
 		MaxConcurrentActivityTaskPollers:   pollers,
 		DisableWorkflowWorker:              true,
-		MaxHeartbeatThrottleInterval:       timing.HeartbeatThrottle,
+		MaxHeartbeatThrottleInterval:       throttle,
 		Interceptors:                       interceptors,
-	})
+	}
 }
 
 // held returns how many calls of a queue are held: what the budget takes in a quarter of a

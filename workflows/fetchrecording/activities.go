@@ -149,6 +149,13 @@ type DownloadRecordingInput struct {
 	// Replaces is the ETag of the manifest that the fetch may replace.
 	Replaces string `json:"replaces,omitempty"`
 
+	// Waited: the fetch has waited since it looked for a manifest.
+	Waited bool `json:"waited,omitempty"`
+	// Again: another download of the file has failed, and may have left something.
+	Again bool `json:"again,omitempty"`
+	// Resume is where that one ended, if it can be continued.
+	Resume SealedText `json:"resume,omitempty"`
+
 	// Manifest, if set, is written once the file is in the archive: with its recording,
 	// and with the time of that as the end of the fetch.
 	Manifest *WriteManifestInput `json:"manifest,omitempty"`
@@ -163,13 +170,15 @@ type DownloadRecordingResult struct {
 	Written *WriteManifestResult `json:"written,omitempty"`
 }
 
-// DownloadProgress is the detail of DownloadRecording's heartbeats: something
-// to show, never something to resume from.
+// DownloadProgress is the detail of DownloadRecording's heartbeats: something to show, and
+// a hint where to continue.
 type DownloadProgress struct {
 	FileName string `json:"fileName"`
 	Bytes    int64  `json:"bytes"`
 	// Total is -1 while it is not known.
 	Total int64 `json:"total"`
+	// Resume is where another attempt may continue, sealed.
+	Resume SealedText `json:"resume,omitempty"`
 }
 
 // WriteManifestInput is the outcome to prove.
@@ -198,4 +207,7 @@ type WriteManifestResult struct {
 type FailureDetail struct {
 	// RetryAfter is how long the other side asks to wait, in nanoseconds.
 	RetryAfter time.Duration `json:"wait"`
+
+	// Resume is where another download may continue, sealed.
+	Resume SealedText `json:"resume,omitempty"`
 }

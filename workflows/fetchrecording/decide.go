@@ -198,6 +198,22 @@ func classify(err error) (kind failure.Kind, text string, retryAfter time.Durati
 	return failure.Kind(failed.Type()), failed.Message(), detail.RetryAfter
 }
 
+// resumeOf returns where another download may continue the one that has failed; empty if
+// it cannot.
+func resumeOf(err error) SealedText {
+	var failed *temporal.ApplicationError
+	var detail FailureDetail
+	if errors.As(err, &failed) && failed.HasDetails() && failed.Details(&detail) == nil {
+		return detail.Resume
+	}
+	var timeout *temporal.TimeoutError
+	var progress DownloadProgress
+	if errors.As(err, &timeout) && timeout.HasLastHeartbeatDetails() && timeout.LastHeartbeatDetails(&progress) == nil {
+		return progress.Resume
+	}
+	return ""
+}
+
 // isNotStarted reports whether no worker took an activity in time.
 func isNotStarted(err error) bool {
 	var timeout *temporal.TimeoutError

@@ -36,6 +36,9 @@ func (s situation) afterDownload(progress bool, errs ...error) next {
 		return s.transient(find, text, 0) // With a wait, should the two steps disagree.
 	case failure.ArchiveUnavailable, failure.HandedOver:
 		return s.transient(download, text, 0)
+	case failure.MediaTooLarge: // It will be as large the next time.
+		s.unblock()
+		return s.end(workflows.OutcomeFailed, text)
 	case failure.ArchiveBlocked:
 		// The URLs may outlive the obstacle; requesting others would spend a
 		// call at each attempt.

@@ -35,6 +35,9 @@ type State struct {
 	// the next answer; the clock of giveUpAfter stands still meanwhile.
 	BlockedSince time.Time `json:"blockedSince,omitzero"`
 
+	// DownloadFailed: a download has failed, and may have left something.
+	DownloadFailed bool `json:"downloadFailed,omitempty"`
+
 	// Refused: the last call was refused by rate.
 	Refused bool `json:"refused,omitempty"`
 

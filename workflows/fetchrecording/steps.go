@@ -131,7 +131,11 @@ func (f *fetch) download(ctx workflow.Context) next {
 		}
 	}
 	manifest := f.manifestOfOnlyFile(ctx)
-	var downloads []workflow.Future
+	type running struct {
+		workflow.Future
+		source string
+	}
+	var downloads []running
 	for i, file := range f.files {
 		if f.isDone(file) {
 			continue
@@ -140,19 +144,24 @@ func (f *fetch) download(ctx workflow.Context) next {
 		if manifest != nil {
 			summary += ", with the manifest"
 		}
-		downloads = append(downloads, workflow.ExecuteActivity(
+		downloads = append(downloads, running{workflow.ExecuteActivity(
 			workflow.WithActivityOptions(ctx, transferOptions(f.account(), summary)),
 			DownloadRecording,
-			DownloadRecordingInput{Session: f.input.Session, File: file, Replaces: f.state.Replaces, Manifest: manifest},
-		))
+			DownloadRecordingInput{
+				Session: f.input.Session, File: file, Replaces: f.state.Replaces,
+				Waited: f.state.StatusChecks > 1, Again: f.state.DownloadFailed, Resume: f.resumes[file.Source], Manifest: manifest,
+			},
+		), file.Source})
 	}
 	progress := false
 	var written *WriteManifestResult
 	var errs []error
-	for _, future := range downloads {
+	for _, one := range downloads {
 		var downloaded DownloadRecordingResult
-		if err := future.Get(ctx, &downloaded); err != nil {
+		if err := one.Get(ctx, &downloaded); err != nil {
 			errs = append(errs, err)
+			f.state.DownloadFailed = true
+			f.resumes[one.source] = resumeOf(err)
 			continue
 		}
 		f.state.Done = append(f.state.Done, downloaded.Recording)

@@ -79,6 +79,9 @@ type fetch struct {
 	jumpQueue workflow.CancelFunc
 	// files are those that the vendor named last.
 	files []RemoteFile
+	// resumes are the points where failed downloads may be continued, by
+	// [RemoteFile.Source]. A further run has none, and downloads the whole file.
+	resumes map[string]SealedText
 	// result is what the manifest is written from, once there is an outcome.
 	result *workflows.FetchResult
 	// decisions counts the decisions of this run, for the jitter.
@@ -106,6 +109,7 @@ func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
 		policy:     input.Policy.WithDefaults(),
 		workflowID: info.WorkflowExecution.ID,
 		fewEvents:  fewEvents,
+		resumes:    make(map[string]SealedText),
 		view:       view{phase: workflows.PhaseChecking},
 	}
 	if f.callTime, err = input.CallTime(); err != nil {

@@ -32,15 +32,15 @@ type Target struct {
 	Client *minio.Client
 }
 
-var attributes = archive.Attributes{ContentType: "audio/wav", Format: "wav"}
-
 // Run runs the suite.
 func Run(t *testing.T, target Target) {
-	t.Run("a recording is stored with its digest", target.storesWithDigest)
-	t.Run("a recording of unknown length is stored", target.storesUnknownLength)
+	t.Run("a recording is stored in one request", target.storesWhole)
+	t.Run("a recording is stored in parts", target.storesParts)
+	t.Run("an upload is continued", target.continues)
+	t.Run("an upload with other parts is not continued", target.refusesOtherParts)
 	t.Run("an interrupted recording leaves no object", target.leavesNothingIfInterrupted)
 	t.Run("a retry replaces leftovers of an earlier attempt", target.replacesLeftovers)
-	t.Run("a versioned bucket has a whole latest version", target.storesWithVersions)
+	t.Run("a versioned bucket has one version of a recording", target.storesWithVersions)
 	t.Run("one of two concurrent writers gets a conflict", target.refusesConcurrentWrite)
 	t.Run("a manifest is written once", target.writesOneManifest)
 	t.Run("a manifest is replaced on the condition of its ETag", target.replacesManifest)
@@ -75,41 +75,131 @@ func manifestOf(session workflows.Session, outcome, runID string) *archive.Manif
 	return &archive.Manifest{Session: session, Outcome: outcome, RunID: runID}
 }
 
+// put stores a recording. length is -1 if the store is not to know it.
+func put(t *testing.T, store *archive.Store, key string, source *source, length int64, change ...func(*archive.Upload)) (archive.Object, error) {
+	t.Helper()
+	upload := archive.Upload{Key: key, Source: source, Length: length, ContentType: "audio/wav"}
+	if length < 0 {
+		upload.Buffer = make([]byte, archive.BufferBytes(1<<30))
+	}
+	for _, one := range change {
+		one(&upload)
+	}
+	return store.Put(t.Context(), upload)
+}
+
 // archived returns a manifest of a session with one file, which it stores.
 func (target Target) archived(t *testing.T, session workflows.Session, runID string) *archive.Manifest {
 	t.Helper()
 	key := target.keyOf(session)
-	object, err := target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
+	etag, err := target.Store.Find(t.Context(), key)
+	require.NoError(t, err)
+	object, err := put(t, target.Store, key, newSource(1000), 1000, func(u *archive.Upload) { u.Replaces = etag })
 	require.NoError(t, err)
 	m := manifestOf(session, "archived", runID)
 	m.Files = []archive.File{{Key: key, Bytes: object.Bytes, SHA256: object.SHA256}}
 	return m
 }
 
-func (target Target) storesWithDigest(t *testing.T) {
+func (target Target) storesWhole(t *testing.T) {
 	for _, size := range []int{1, 480_044, 20 << 20} {
 		source := newSource(size)
 		key := target.key() + fmt.Sprint(size)
-		object, err := target.Store.Put(t.Context(), key, source, int64(size), attributes)
+		object, err := put(t, target.Store, key, source, int64(size))
 		require.NoError(t, err)
+		require.Nil(t, object.Checksum)
 		target.requireStored(t, key, source.content, object)
 	}
 }
 
-func (target Target) storesUnknownLength(t *testing.T) {
-	for _, size := range []int{1, 480_044, 20 << 20} {
-		source := newSource(size)
-		key := target.key() + fmt.Sprint(size)
-		object, err := target.Store.Put(t.Context(), key, source, -1, attributes)
+func (target Target) storesParts(t *testing.T) {
+	store := target.inParts(t)
+	for _, size := range []int{1, 480_044, 8 << 20, 20 << 20} {
+		for _, length := range []int64{int64(size), -1} {
+			if length >= 0 && length < archive.MinMultipartFrom {
+				continue // It is stored in one request.
+			}
+			source := newSource(size)
+			key := target.key() + fmt.Sprint(size)
+			object, err := put(t, store, key, source, length)
+			require.NoError(t, err)
+			require.NotNil(t, object.Checksum)
+			target.requireStored(t, key, source.content, object)
+		}
+	}
+}
+
+// inParts returns the archive of a worker that stores recordings in parts if it can.
+func (target Target) inParts(t *testing.T) *archive.Store {
+	t.Helper()
+	config := target.Config
+	config.MultipartFrom = archive.MinMultipartFrom
+	store, err := archive.Open(config)
+	require.NoError(t, err)
+	return store
+}
+
+// continues interrupts an upload and continues it, as two workers would.
+func (target Target) continues(t *testing.T) {
+	const size = 30 << 20
+	broken := errors.New("the worker is gone")
+	for _, at := range []int{9 << 20, 29 << 20, size} {
+		first := newSource(size)
+		first.failAt, first.fail = at, broken
+		key := target.key() + fmt.Sprint(at)
+		var last archive.Parts
+		_, err := put(t, target.inParts(t), key, first, size, func(u *archive.Upload) {
+			u.Uploaded = func(parts archive.Parts) { last = parts }
+			u.Keep = func(error) bool { return true }
+		})
+		require.ErrorIs(t, err, broken)
+		require.Positive(t, last.Bytes)
+
+		second := &source{content: first.content, at: int(last.Bytes), failAt: size}
+		object, err := put(t, target.inParts(t), key, second, size, func(u *archive.Upload) { u.Continues = &last })
 		require.NoError(t, err)
-		target.requireStored(t, key, source.content, object)
+		target.requireStored(t, key, first.content, object)
+	}
+}
+
+func (target Target) refusesOtherParts(t *testing.T) {
+	const size = 30 << 20
+	broken := errors.New("the worker is gone")
+	for name, change := range map[string]func(*archive.Parts){
+		"another length": func(parts *archive.Parts) { parts.PartBytes++ },
+		"another upload": func(parts *archive.Parts) { parts.UploadID = "3f3c0b2c-0000-4000-8000-000000000000" },
+		"more parts": func(parts *archive.Parts) {
+			parts.Sums = append(parts.Sums, parts.Sums...)
+			parts.Bytes += parts.PartBytes * 2
+		},
+		"no such checksum": func(parts *archive.Parts) { parts.Algorithm = "MD5" },
+	} {
+		first := newSource(size)
+		first.failAt, first.fail = 20<<20, broken
+		key := target.key() + name
+		var last archive.Parts
+		_, err := put(t, target.inParts(t), key, first, size, func(u *archive.Upload) {
+			u.Uploaded = func(parts archive.Parts) { last = parts }
+			u.Keep = func(error) bool { return true }
+		})
+		require.ErrorIs(t, err, broken)
+		require.Len(t, last.Sums, 2)
+		forged := last
+		change(&forged)
+		second := &source{content: first.content, at: int(last.Bytes), failAt: size}
+		_, err = put(t, target.inParts(t), key, second, size, func(u *archive.Upload) { u.Continues = &forged })
+		require.ErrorIs(t, err, archive.ErrUploadGone, name)
+		require.NoError(t, target.Store.CleanUp(t.Context(), key, ""))
+		target.requireNoUpload(t, key)
 	}
 }
 
 func (target Target) requireStored(t *testing.T, key string, content []byte, object archive.Object) {
 	t.Helper()
 	sum := sha256.Sum256(content)
-	require.Equal(t, archive.Object{Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}, object)
+	require.EqualValues(t, len(content), object.Bytes)
+	require.Equal(t, hex.EncodeToString(sum[:]), object.SHA256)
+	require.NoError(t, target.Store.Verify(t.Context(), key, object))
 
 	reader, err := target.Client.GetObject(t.Context(), target.Store.Bucket(), key, minio.GetObjectOptions{})
 	require.NoError(t, err)
@@ -120,8 +210,6 @@ func (target Target) requireStored(t *testing.T, key string, content []byte, obj
 	info, err := target.Client.StatObject(t.Context(), target.Store.Bucket(), key, minio.StatObjectOptions{})
 	require.NoError(t, err)
 	require.Equal(t, "audio/wav", info.ContentType)
-	require.Equal(t, object.SHA256, info.UserMetadata["Sha256"])
-	require.Equal(t, "wav", info.UserMetadata["Format"])
 	target.requireNoUpload(t, key)
 }
 
@@ -139,7 +227,7 @@ func (target Target) leavesNothingIfInterrupted(t *testing.T) {
 		source := newSource(20 << 20)
 		source.fail, source.failAt = broken, 19<<20
 		key := target.key() + fmt.Sprint(length)
-		_, err := target.Store.Put(t.Context(), key, source, length, attributes)
+		_, err := put(t, target.Store, key, source, length)
 		require.ErrorIs(t, err, broken, "the source's own error is returned")
 		_, err = target.Client.StatObject(t.Context(), target.Store.Bucket(), key, minio.StatObjectOptions{})
 		require.Equal(t, "NoSuchKey", minio.ToErrorResponse(err).Code)
@@ -155,15 +243,19 @@ func (target Target) replacesLeftovers(t *testing.T) {
 	_, err = core.NewMultipartUpload(t.Context(), target.Store.Bucket(), key, minio.PutObjectOptions{})
 	require.NoError(t, err)
 
-	require.NoError(t, target.Store.CleanUp(t.Context(), key))
+	require.NoError(t, target.Store.CleanUp(t.Context(), key, ""))
 	source := newSource(1000)
-	object, err := target.Store.Put(t.Context(), key, source, 1000, attributes)
+	_, err = put(t, target.Store, key, source, 1000)
+	require.ErrorIs(t, err, archive.ErrConflict, "nothing is overwritten unseen")
+	etag, err := target.Store.Find(t.Context(), key)
+	require.NoError(t, err)
+	source = newSource(1000)
+	object, err := put(t, target.Store, key, source, 1000, func(u *archive.Upload) { u.Replaces = etag })
 	require.NoError(t, err)
 	target.requireStored(t, key, source.content, object)
 }
 
-// storesWithVersions checks that adding the digest to an object's metadata does
-// not lose the object in a versioned bucket.
+// storesWithVersions checks that a recording costs one version of its length.
 func (target Target) storesWithVersions(t *testing.T) {
 	config := target.Config
 	config.Bucket += "-versions"
@@ -175,26 +267,35 @@ func (target Target) storesWithVersions(t *testing.T) {
 		require.NoError(t, status(t.Context(), config.Bucket))
 		for _, length := range []int64{1000, -1} {
 			key, source := versioned.key(), newSource(1000)
-			object, err := store.Put(t.Context(), key, source, length, attributes)
+			object, err := put(t, store, key, source, length)
 			require.NoError(t, err)
 			versioned.requireStored(t, key, source.content, object)
+			versions := 0
+			for version := range target.Client.ListObjectsIter(t.Context(), config.Bucket, minio.ListObjectsOptions{Prefix: key, WithVersions: true}) {
+				require.NoError(t, version.Err)
+				versions++
+			}
+			require.Equal(t, 1, versions)
 		}
 	}
 }
 
-// refusesConcurrentWrite acts as a worker that was presumed dead: after it has
-// inspected the key, another one writes it.
+// refusesConcurrentWrite acts as a worker that was presumed dead: while it writes the key,
+// another one does.
 func (target Target) refusesConcurrentWrite(t *testing.T) {
-	key := target.key()
-	late := target.before(t, func() {
-		_, err := target.Store.Put(t.Context(), key, newSource(10), 10, attributes)
+	for _, length := range []int64{1000, -1} {
+		key := target.key() + fmt.Sprint(length)
+		late := target.before(t, func() {
+			_, err := put(t, target.Store, key, newSource(10), 10)
+			require.NoError(t, err)
+		})
+		_, err := put(t, late, key, newSource(1000), length)
+		require.ErrorIs(t, err, archive.ErrConflict)
+		info, err := target.Client.StatObject(t.Context(), target.Store.Bucket(), key, minio.StatObjectOptions{})
 		require.NoError(t, err)
-	})
-	_, err := late.Put(t.Context(), key, newSource(1000), 1000, attributes)
-	require.ErrorIs(t, err, archive.ErrConflict)
-	info, err := target.Client.StatObject(t.Context(), target.Store.Bucket(), key, minio.StatObjectOptions{})
-	require.NoError(t, err)
-	require.EqualValues(t, 10, info.Size, "the first to finish is kept")
+		require.EqualValues(t, 10, info.Size, "the first to finish is kept")
+		target.requireNoUpload(t, key)
+	}
 }
 
 // before returns the archive of a worker that calls act once, right before its
@@ -311,10 +412,11 @@ func (target Target) refusesInvalidManifest(t *testing.T) {
 func (target Target) verifies(t *testing.T) {
 	key := target.key()
 	require.ErrorIs(t, target.Store.Verify(t.Context(), key, archive.Object{}), archive.ErrMismatch)
-	object, err := target.Store.Put(t.Context(), key, newSource(1000), 1000, attributes)
+	object, err := put(t, target.Store, key, newSource(1000), 1000)
 	require.NoError(t, err)
 	require.NoError(t, target.Store.Verify(t.Context(), key, object))
-	require.ErrorIs(t, target.Store.Verify(t.Context(), key, archive.Object{Bytes: 1000, SHA256: "00"}), archive.ErrMismatch)
+	other := sha256.Sum256(nil)
+	require.ErrorIs(t, target.Store.Verify(t.Context(), key, archive.Object{Bytes: 1000, SHA256: hex.EncodeToString(other[:])}), archive.ErrMismatch)
 	require.ErrorIs(t, target.Store.Verify(t.Context(), key, archive.Object{Bytes: 999, SHA256: object.SHA256}), archive.ErrMismatch)
 }
 

@@ -12,15 +12,22 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/minio/minio-go/v7"
 )
 
-const checksumHeader = "X-Amz-Checksum-Sha256"
+// The headers of the checksums that the server knows.
+const (
+	checksumHeader = "X-Amz-Checksum-Sha256"
+	crc64Header    = "X-Amz-Checksum-Crc64nvme"
+)
 
 // body is the body of a request, without its framing.
 type body struct {
 	bytes []byte
-	// checksum is the verified SHA-256 in base64, or empty if none was sent.
-	checksum string
+	// checksum and crc64 are the SHA-256 and the CRC64NVME in base64, verified; empty if
+	// they were not sent.
+	checksum, crc64 string
 }
 
 // readBody reads and verifies a body. It returns the refusal if it is not as its
@@ -38,18 +45,21 @@ func (s *Server) readBody(r *http.Request, rule *Rule) (*body, *reply) {
 			return nil, refuse(http.StatusBadRequest, "XAmzContentSHA256Mismatch", "the body is not the one that was signed")
 		}
 	}
-	claimed := r.Header.Get(checksumHeader)
-	if announced := r.Header.Get("X-Amz-Trailer"); announced != "" {
-		claimed = trailer.Get(announced)
-		if claimed == "" || !strings.EqualFold(announced, checksumHeader) {
-			return nil, refuse(http.StatusBadRequest, "MalformedTrailerError", "the trailer has no SHA-256")
-		}
+	sent := &body{bytes: content, checksum: r.Header.Get(checksumHeader), crc64: r.Header.Get(crc64Header)}
+	switch announced := r.Header.Get("X-Amz-Trailer"); {
+	case announced == "":
+	case strings.EqualFold(announced, checksumHeader) && trailer.Get(announced) != "":
+		sent.checksum = trailer.Get(announced)
+	case strings.EqualFold(announced, crc64Header) && trailer.Get(announced) != "":
+		sent.crc64 = trailer.Get(announced)
+	default:
+		return nil, refuse(http.StatusBadRequest, "MalformedTrailerError", "the trailer has no checksum that is known")
 	}
 	// The header of a CompleteMultipartUpload is about the object.
-	if claimed != "" && r.Method == http.MethodPut && claimed != checksumOf(content) {
-		return nil, refuse(http.StatusBadRequest, "BadDigest", "the SHA-256 that you specified did not match what was received")
+	if r.Method == http.MethodPut && (sent.checksum != "" && sent.checksum != checksumOf(content) || sent.crc64 != "" && sent.crc64 != crc64Of(content)) {
+		return nil, refuse(http.StatusBadRequest, "BadDigest", "the checksum that you specified did not match what was received")
 	}
-	return &body{bytes: content, checksum: claimed}, nil
+	return sent, nil
 }
 
 // readContent removes the framing of a streamed body.
@@ -109,6 +119,12 @@ func readTrailer(in io.Reader) (http.Header, error) {
 func checksumOf(content []byte) string {
 	sum := sha256.Sum256(content)
 	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func crc64Of(content []byte) string {
+	sum := minio.ChecksumCRC64NVME.Hasher()
+	sum.Write(content)
+	return base64.StdEncoding.EncodeToString(sum.Sum(nil))
 }
 
 // etagOf follows from the content alone, as the ETag of S3 does.

@@ -2,6 +2,7 @@ package s3test
 
 import (
 	"encoding/xml"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -72,6 +73,21 @@ func (b *bucket) setVersioning(body *body) *reply {
 	}
 	b.versioning = configuration.Status
 	return &reply{status: http.StatusOK}
+}
+
+// listVersions lists all versions of the objects whose keys begin with the prefix.
+func (b *bucket) listVersions(request *Request) *reply {
+	elements := []string{element("Name", request.Bucket), element("IsTruncated", "false")}
+	for _, key := range slices.Sorted(maps.Keys(b.objects)) {
+		if !strings.HasPrefix(key, request.Query.Get("prefix")) {
+			continue
+		}
+		for _, object := range b.objects[key] {
+			elements = append(elements, "<Version>"+element("Key", key)+element("VersionId", object.VersionID)+
+				element("Size", strconv.Itoa(len(object.Body)))+element("LastModified", object.modified.UTC().Format(time.RFC3339))+"</Version>")
+		}
+	}
+	return xmlReply("ListVersionsResult", elements...)
 }
 
 // list lists up to max-keys objects, and the common prefixes up to a delimiter.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,25 +20,32 @@ const minPartBytes = 5 << 20
 type upload struct {
 	id, bucket, key string
 	object          Object
-	checked         bool
-	parts           map[int]*part
+	// algorithm of the checksums that each part must have; "" if none.
+	algorithm string
+	parts     map[int]*part
 }
 
 type part struct {
-	body     []byte
-	etag     string
-	checksum string
+	body            []byte
+	etag            string
+	checksum, crc64 string
 }
 
 func (s *Server) createUpload(request *Request) *reply {
 	s.lastID++
 	u := &upload{
 		id: "upload-" + strconv.Itoa(s.lastID), bucket: request.Bucket, key: request.Key, parts: make(map[int]*part),
-		object:  Object{ContentType: request.Header.Get("Content-Type"), Metadata: metadataOf(request.Header)},
-		checked: request.Header.Get("X-Amz-Checksum-Algorithm") == "SHA256",
+		object:    Object{ContentType: request.Header.Get("Content-Type"), Metadata: metadataOf(request.Header)},
+		algorithm: request.Header.Get("X-Amz-Checksum-Algorithm"),
 	}
-	if !u.checked && !s.AcceptUnchecked {
-		return refuse(http.StatusBadRequest, "InvalidRequest", "the upload has no checksum algorithm SHA256")
+	kind := request.Header.Get("X-Amz-Checksum-Type")
+	switch {
+	case request.Header.Get("If-None-Match") != "" || request.Header.Get("If-Match") != "":
+		return refuse(http.StatusNotImplemented, "NotImplemented", "a condition is for the end of an upload")
+	case u.algorithm == "CRC64NVME" && !s.NoCRC64 && kind == "FULL_OBJECT", u.algorithm == "SHA256" && kind != "FULL_OBJECT":
+	case u.algorithm == "" && s.AcceptUnchecked:
+	default:
+		return refuse(http.StatusBadRequest, "InvalidRequest", "the upload has no checksum that is known")
 	}
 	s.uploads[u.id] = u
 	return xmlReply("InitiateMultipartUploadResult", element("Bucket", u.bucket), element("Key", u.key), element("UploadId", u.id))
@@ -50,38 +58,69 @@ func (s *Server) changeUpload(b *bucket, request *Request, body *body) *reply {
 	}
 	switch request.Operation {
 	case UploadPart:
-		return u.put(request, body)
+		return u.put(request, body, s.HideChecksums)
 	case CompleteMultipartUpload:
 		return s.complete(b, u, request, body)
+	case ListParts:
+		return u.list(request, s.HideChecksums)
 	default:
 		delete(s.uploads, u.id)
 		return &reply{status: http.StatusNoContent}
 	}
 }
 
-func (u *upload) put(request *Request, body *body) *reply {
+func (u *upload) put(request *Request, body *body, hideChecksums bool) *reply {
 	number, err := strconv.Atoi(request.Query.Get("partNumber"))
 	if err != nil || number < 1 || number > 10_000 {
 		return refuse(http.StatusBadRequest, "InvalidArgument", "the part's number is not valid")
 	}
-	if u.checked && body.checksum == "" {
-		return refuse(http.StatusBadRequest, "InvalidRequest", "the part has no SHA-256")
+	if u.algorithm == "SHA256" && body.checksum == "" || u.algorithm == "CRC64NVME" && body.crc64 == "" {
+		return refuse(http.StatusBadRequest, "InvalidRequest", "the part has no checksum "+u.algorithm)
 	}
-	p := &part{body: body.bytes, etag: etagOf(body.bytes), checksum: body.checksum}
+	p := &part{body: body.bytes, etag: etagOf(body.bytes), checksum: body.checksum, crc64: body.crc64}
 	u.parts[number] = p
 	header := http.Header{"Etag": {`"` + p.etag + `"`}}
-	if p.checksum != "" {
+	if p.checksum != "" && !hideChecksums {
 		header.Set(checksumHeader, p.checksum)
 	}
+	if p.crc64 != "" && !hideChecksums {
+		header.Set(crc64Header, p.crc64)
+	}
 	return &reply{status: http.StatusOK, header: header}
+}
+
+// maxListedParts is how many parts one response lists. A store has 1,000; fewer show that
+// a client reads on.
+const maxListedParts = 3
+
+func (u *upload) list(request *Request, hideChecksums bool) *reply {
+	after, _ := strconv.Atoi(request.Query.Get("part-number-marker"))
+	elements := []string{element("Bucket", u.bucket), element("Key", u.key), element("UploadId", u.id)}
+	numbers := slices.Sorted(maps.Keys(u.parts))
+	numbers = slices.DeleteFunc(numbers, func(n int) bool { return n <= after })
+	isTruncated := len(numbers) > maxListedParts
+	if isTruncated {
+		numbers = numbers[:maxListedParts]
+		elements = append(elements, element("NextPartNumberMarker", strconv.Itoa(numbers[len(numbers)-1])))
+	}
+	elements = append(elements, element("IsTruncated", strconv.FormatBool(isTruncated)))
+	for _, number := range numbers {
+		p := u.parts[number]
+		fields := element("PartNumber", strconv.Itoa(number)) + element("ETag", `"`+p.etag+`"`) + element("Size", strconv.Itoa(len(p.body)))
+		if !hideChecksums {
+			fields += element("ChecksumSHA256", p.checksum) + element("ChecksumCRC64NVME", p.crc64)
+		}
+		elements = append(elements, "<Part>"+fields+"</Part>")
+	}
+	return xmlReply("ListPartsResult", elements...)
 }
 
 func (s *Server) complete(b *bucket, u *upload, request *Request, body *body) *reply {
 	var wanted struct {
 		Part []struct {
-			PartNumber     int
-			ETag           string
-			ChecksumSHA256 string
+			PartNumber                        int
+			ETag                              string
+			ChecksumSHA256, ChecksumCRC64NVME string
 		}
 	}
 	err := xml.Unmarshal(body.bytes, &wanted) //nolint:gosec // Only tests send it.
@@ -95,7 +134,7 @@ func (s *Server) complete(b *bucket, u *upload, request *Request, body *body) *r
 		switch {
 		case i > 0 && want.PartNumber <= wanted.Part[i-1].PartNumber:
 			return refuse(http.StatusBadRequest, "InvalidPartOrder", "the parts are not in order")
-		case p == nil || unquoted(want.ETag) != p.etag || want.ChecksumSHA256 != p.checksum:
+		case p == nil || unquoted(want.ETag) != p.etag || u.algorithm == "SHA256" && want.ChecksumSHA256 != p.checksum || want.ChecksumCRC64NVME != "" && want.ChecksumCRC64NVME != p.crc64:
 			return refuse(http.StatusBadRequest, "InvalidPart", fmt.Sprintf("part %d is not the one that was uploaded", want.PartNumber))
 		case i < len(wanted.Part)-1 && len(p.body) < minPartBytes:
 			return refuse(http.StatusBadRequest, "EntityTooSmall", "a part other than the last has less than 5 MiB")
@@ -110,16 +149,23 @@ func (s *Server) complete(b *bucket, u *upload, request *Request, body *body) *r
 	all := sha256.Sum256(sums)
 	count := "-" + strconv.Itoa(len(wanted.Part))
 	object.ETag = hex.EncodeToString(all[:16]) + count
-	if u.checked {
+	switch u.algorithm {
+	case "SHA256":
 		object.Checksum = base64.StdEncoding.EncodeToString(all[:]) + count
+	case "CRC64NVME":
+		object.CRC64 = crc64Of(object.Body)
 	}
-	if claimed := body.checksum; claimed != "" && strings.TrimSuffix(claimed, count)+count != object.Checksum {
-		return refuse(http.StatusBadRequest, "BadDigest", "the SHA-256 of the parts' SHA-256 is another")
+	isOther := body.checksum != "" && strings.TrimSuffix(body.checksum, count)+count != object.Checksum || body.crc64 != "" && body.crc64 != object.CRC64
+	if isOther {
+		return refuse(http.StatusBadRequest, "BadDigest", "the checksum of the object is another")
 	}
 	delete(s.uploads, u.id)
 	s.store(b, u.key, &object)
-	completed := xmlReply("CompleteMultipartUploadResult",
-		element("Bucket", u.bucket), element("Key", u.key), element("ETag", `"`+object.ETag+`"`), element("ChecksumSHA256", object.Checksum))
+	elements := []string{element("Bucket", u.bucket), element("Key", u.key), element("ETag", `"`+object.ETag+`"`)}
+	if !s.HideChecksums {
+		elements = append(elements, element("ChecksumSHA256", object.Checksum), element("ChecksumCRC64NVME", object.CRC64))
+	}
+	completed := xmlReply("CompleteMultipartUploadResult", elements...)
 	if object.VersionID != "" {
 		completed.header.Set("X-Amz-Version-Id", object.VersionID)
 	}

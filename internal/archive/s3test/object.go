@@ -20,8 +20,9 @@ type Object struct {
 	// ETag is without its quotes.
 	ETag string
 	// Checksum is the SHA-256 as the store reports it: base64, with the number of
-	// parts appended for a multipart upload.
-	Checksum string
+	// parts appended for a multipart upload. CRC64 is the CRC64NVME of the whole, of an
+	// upload in parts that had it.
+	Checksum, CRC64 string
 	// VersionID is empty in a bucket that never had versions.
 	VersionID string
 	// Deleted says that it is a delete marker.
@@ -63,7 +64,7 @@ func (s *Server) putObject(b *bucket, request *Request, body *body) *reply {
 		ETag: etagOf(body.bytes), Checksum: body.checksum,
 	}
 	s.store(b, request.Key, object)
-	return &reply{status: http.StatusOK, header: object.header(true)}
+	return &reply{status: http.StatusOK, header: object.header(!s.HideChecksums)}
 }
 
 // unmet returns the refusal if a write's condition does not hold.
@@ -92,7 +93,7 @@ func metadataOf(header http.Header) map[string]string {
 	return metadata
 }
 
-func (b *bucket) get(request *Request, ignoreRange bool) *reply {
+func (s *Server) get(b *bucket, request *Request) *reply {
 	object := b.version(request.Key, request.Query.Get("versionId"))
 	if object == nil {
 		return refuse(http.StatusNotFound, "NoSuchKey", "the object does not exist")
@@ -100,14 +101,14 @@ func (b *bucket) get(request *Request, ignoreRange bool) *reply {
 	if match := request.Header.Get("If-Match"); match != "" && unquoted(match) != object.ETag {
 		return refuse(http.StatusPreconditionFailed, "PreconditionFailed", "a condition does not hold")
 	}
-	header := object.header(request.Header.Get("X-Amz-Checksum-Mode") == "ENABLED")
+	header := object.header(request.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" && !s.HideChecksums)
 	header.Set("Content-Type", object.ContentType)
 	header.Set("Last-Modified", object.modified.UTC().Format(http.TimeFormat))
 	for name, value := range object.Metadata {
 		header.Set(metadataPrefix+name, value)
 	}
 	whole := &reply{status: http.StatusOK, header: header, body: object.Body}
-	if wanted := request.Header.Get("Range"); wanted != "" && !ignoreRange {
+	if wanted := request.Header.Get("Range"); wanted != "" && !s.IgnoreRange {
 		return whole.part(wanted)
 	}
 	return whole
@@ -136,6 +137,10 @@ func (o *Object) header(checksum bool) http.Header {
 	if checksum && o.Checksum != "" {
 		header.Set(checksumHeader, o.Checksum)
 		header.Set("X-Amz-Checksum-Type", checksumType(o.Checksum))
+	}
+	if checksum && o.CRC64 != "" {
+		header.Set(crc64Header, o.CRC64)
+		header.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
 	}
 	return header
 }

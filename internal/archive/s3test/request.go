@@ -17,6 +17,7 @@ const (
 	GetBucketVersioning     Operation = "GetBucketVersioning"
 	PutBucketVersioning     Operation = "PutBucketVersioning"
 	ListObjects             Operation = "ListObjectsV2"
+	ListVersions            Operation = "ListObjectVersions"
 	ListMultipartUploads    Operation = "ListMultipartUploads"
 	HeadObject              Operation = "HeadObject"
 	GetObject               Operation = "GetObject"
@@ -27,6 +28,7 @@ const (
 	UploadPart              Operation = "UploadPart"
 	CompleteMultipartUpload Operation = "CompleteMultipartUpload"
 	AbortMultipartUpload    Operation = "AbortMultipartUpload"
+	ListParts               Operation = "ListParts"
 	other                   Operation = "other"
 )
 
@@ -61,6 +63,7 @@ func operationOf(method string, object bool, query url.Values, header http.Heade
 		{http.MethodGet, false, "versioning", GetBucketVersioning},
 		{http.MethodPut, false, "versioning", PutBucketVersioning},
 		{http.MethodGet, false, "list-type", ListObjects},
+		{http.MethodGet, false, "versions", ListVersions},
 		{http.MethodGet, false, "uploads", ListMultipartUploads},
 		{http.MethodHead, false, "", HeadBucket},
 		{http.MethodPut, false, "", CreateBucket},
@@ -68,6 +71,7 @@ func operationOf(method string, object bool, query url.Values, header http.Heade
 		{http.MethodPut, true, "partNumber", UploadPart},
 		{http.MethodPost, true, "uploadId", CompleteMultipartUpload},
 		{http.MethodDelete, true, "uploadId", AbortMultipartUpload},
+		{http.MethodGet, true, "uploadId", ListParts},
 		{http.MethodHead, true, "", HeadObject},
 		{http.MethodGet, true, "", GetObject},
 		{http.MethodDelete, true, "", DeleteObject},
@@ -106,10 +110,12 @@ func (s *Server) do(r *http.Request, request *Request, body *body) *reply {
 		return bucket.setVersioning(body)
 	case ListObjects:
 		return bucket.list(request)
+	case ListVersions:
+		return bucket.listVersions(request)
 	case ListMultipartUploads:
 		return s.listUploads(request)
 	case HeadObject, GetObject:
-		return bucket.get(request, s.IgnoreRange)
+		return s.get(bucket, request)
 	case PutObject:
 		return s.putObject(bucket, request, body)
 	case CopyObject:
@@ -118,7 +124,7 @@ func (s *Server) do(r *http.Request, request *Request, body *body) *reply {
 		return s.deleteObject(bucket, request)
 	case CreateMultipartUpload:
 		return s.createUpload(request)
-	case UploadPart, CompleteMultipartUpload, AbortMultipartUpload:
+	case UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListParts:
 		return s.changeUpload(bucket, request, body)
 	default:
 		return refuse(http.StatusNotImplemented, "NotImplemented", r.Method+" is not implemented by this test server")

@@ -86,7 +86,7 @@ func TestMultipartUploadIsChecked(t *testing.T) {
 	part := "/b/k?partNumber=1&uploadId=" + id
 	status, body := send(t, server, http.MethodPut, part, "one")
 	require.Equal(t, http.StatusBadRequest, status)
-	require.Contains(t, body, "no SHA-256")
+	require.Contains(t, body, "no checksum SHA256")
 	status, _ = send(t, server, http.MethodPut, part, "one", checksum, sumOfOne)
 	require.Equal(t, http.StatusOK, status)
 	status, body = send(t, server, http.MethodPost, "/b/k?uploadId="+id, "<C><Part><PartNumber>1</PartNumber><ETag>another</ETag></Part></C>")

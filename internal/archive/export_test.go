@@ -1,0 +1,4 @@
+package archive
+
+// PartBytesFor is what decides the length of parts.
+var PartBytesFor = partBytesFor

@@ -1,0 +1,153 @@
+package archive
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// Put stores a recording: in one request if its length is known and less than
+// [Config.MultipartFrom], otherwise in parts. The object is created only if the source was
+// read to its end without an error and the store has verified the checksum of what it
+// received; an error of the source is returned as it is.
+//
+// It returns [ErrConflict] if another object is at the key than [Upload.Replaces] says; no
+// writer, even one that was presumed dead, overwrites another's object unnoticed.
+func (s *Store) Put(ctx context.Context, u Upload) (Object, error) {
+	body := &uploadReader{source: u.Source}
+	var object Object
+	var err error
+	if u.Continues == nil && 0 <= u.Length && u.Length < s.multipartFrom {
+		object, err = s.putWhole(ctx, u, body)
+	} else {
+		object, err = s.putParts(ctx, u, body)
+	}
+	if err == nil {
+		s.health.stored()
+	}
+	return object, err
+}
+
+// putWhole stores a recording in one request.
+func (s *Store) putWhole(ctx context.Context, u Upload, body *uploadReader) (Object, error) {
+	header, err := s.send(ctx, signedPut{
+		key: u.Key, header: s.createOptions(u).Header(), body: body, length: u.Length,
+		algorithm: minio.ChecksumSHA256, sum: func() ([]byte, error) {
+			if err := body.expectEnd(); err != nil {
+				return nil, err
+			}
+			return hex.DecodeString(u.Source.SHA256())
+		},
+	})
+	switch whole, failed := body.state(); {
+	case failed != nil:
+		return Object{}, failed
+	case !whole:
+		return Object{}, s.storeError(opWrite, u.Key, err) // The HTTP client may still be reading.
+	}
+	object := Object{Bytes: u.Length, SHA256: u.Source.SHA256()}
+	if err != nil {
+		return s.afterLostResponse(ctx, u.Key, object, err)
+	}
+	if returned := header.Get(minio.ChecksumSHA256.Key()); returned != "" {
+		if returned != sha256Checksum(object.SHA256) {
+			return Object{}, fmt.Errorf("write s3://%s/%s: the store returned a different SHA-256: %w", s.bucket, u.Key, ErrMismatch)
+		}
+		object.Verified = true
+	}
+	return object, nil
+}
+
+// lookTimeout bounds the look for an object whose response was lost.
+const lookTimeout = 30 * time.Second
+
+// afterLostResponse looks whether the store has an object of which it has all the bytes,
+// although its response did not say so: they must not be fetched again then. Otherwise it
+// returns err.
+func (s *Store) afterLostResponse(ctx context.Context, key string, want Object, err error) (Object, error) {
+	failed := s.storeError(opWrite, key, err)
+	if status := minio.ToErrorResponse(err).StatusCode; status > 0 && status < http.StatusInternalServerError {
+		return Object{}, failed
+	}
+	looking, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	if verified, verifyErr := s.verify(looking, key, want); verifyErr != nil || !verified {
+		return Object{}, failed
+	}
+	want.Verified = true
+	return want, nil
+}
+
+// createOptions are those of the request that creates a recording's object: what the
+// object is, and the condition.
+func (s *Store) createOptions(u Upload) minio.PutObjectOptions {
+	options := s.objectOptions(u)
+	u.setCondition(&options)
+	return options
+}
+
+// objectOptions say what a recording's object is.
+func (s *Store) objectOptions(u Upload) minio.PutObjectOptions {
+	return minio.PutObjectOptions{ContentType: u.ContentType}
+}
+
+// setCondition makes a write conditional on the object that is there.
+func (u Upload) setCondition(options *minio.PutObjectOptions) {
+	switch {
+	case u.overwrite:
+	case u.Replaces == "":
+		options.SetMatchETagExcept("*")
+	default:
+		options.SetMatchETag(u.Replaces)
+	}
+}
+
+// Find returns the ETag of the object at key, which [Upload.Replaces] takes; "" if there
+// is none.
+func (s *Store) Find(ctx context.Context, key string) (etag string, err error) {
+	present, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{})
+	if isNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", s.storeError("inspect", key, err)
+	}
+	return present.ETag, nil
+}
+
+// CleanUp aborts the uploads of the object key that earlier attempts left unfinished, for
+// example because their worker was killed, but for the one with the id keep.
+func (s *Store) CleanUp(ctx context.Context, key, keep string) error {
+	var failed []error
+	for upload := range s.client.ListIncompleteUploads(ctx, s.bucket, key, true) {
+		switch {
+		case upload.Err != nil:
+			failed = append(failed, upload.Err)
+		case upload.Key == key && upload.UploadID != keep:
+			failed = append(failed, s.abort(ctx, key, upload.UploadID))
+		}
+	}
+	for _, err := range failed {
+		if err != nil {
+			return s.storeError("clean up", key, err)
+		}
+	}
+	return nil
+}
+
+// Abort removes an unfinished upload. One that does not exist is no error.
+func (s *Store) Abort(ctx context.Context, key, uploadID string) error {
+	return s.storeError("clean up", key, s.abort(ctx, key, uploadID))
+}
+
+func (s *Store) abort(ctx context.Context, key, id string) error {
+	err := s.core.AbortMultipartUpload(ctx, s.bucket, key, id)
+	if minio.ToErrorResponse(err).Code == minio.NoSuchUpload {
+		return nil
+	}
+	return err
+}

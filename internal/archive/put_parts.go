@@ -1,0 +1,277 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// multipart is an upload in parts.
+type multipart struct {
+	store *Store
+	Upload
+	body      *uploadReader
+	algorithm minio.ChecksumType
+	parts     Parts
+	etags     []string // of the parts
+}
+
+// putParts stores a recording in parts.
+func (s *Store) putParts(ctx context.Context, u Upload, body *uploadReader) (Object, error) {
+	m := &multipart{store: s, Upload: u, body: body}
+	object, err := m.run(ctx)
+	if err != nil && m.parts.UploadID != "" && (u.Keep == nil || !u.Keep(err)) {
+		// Whatever ended the upload must not end this too.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+		defer cancel()
+		_ = s.abort(ctx, u.Key, m.parts.UploadID) // What stays is removed by the next attempt or the bucket's rule.
+	}
+	return object, err
+}
+
+func (m *multipart) run(ctx context.Context) (Object, error) {
+	if m.Continues != nil {
+		stored, err := m.resume(ctx)
+		if stored != nil || err != nil {
+			return valueOf(stored), err
+		}
+	} else if err := m.begin(ctx); err != nil {
+		return Object{}, err
+	}
+	for {
+		if over, err := m.isOver(); over || err != nil {
+			if err != nil {
+				return Object{}, err
+			}
+			break
+		}
+		err := m.putPart(ctx)
+		if _, failed := m.body.state(); failed != nil {
+			return Object{}, failed
+		}
+		if err != nil {
+			return Object{}, m.store.storeError(opWrite, m.Key, err)
+		}
+		if m.Uploaded != nil {
+			m.Uploaded(m.state())
+		}
+	}
+	return m.complete(ctx)
+}
+
+func valueOf(object *Object) Object {
+	if object == nil {
+		return Object{}
+	}
+	return *object
+}
+
+// state returns the parts so far. Later ones do not change it.
+func (m *multipart) state() Parts {
+	parts := m.parts
+	parts.Sums = slices.Clone(parts.Sums)
+	return parts
+}
+
+// isOver reports whether all parts are uploaded.
+func (m *multipart) isOver() (bool, error) {
+	if m.Length >= 0 && m.parts.Bytes < m.Length {
+		return false, nil
+	}
+	if m.Length >= 0 {
+		return true, m.body.expectEnd()
+	}
+	whole, _ := m.body.state()
+	return whole, nil
+}
+
+// begin creates the upload. Its checksum is that of the whole object, which costs little,
+// unless the store has none of that kind.
+func (m *multipart) begin(ctx context.Context) error {
+	m.algorithm = minio.ChecksumCRC64NVME
+	if m.store.compositeOnly.Load() {
+		m.algorithm = minio.ChecksumSHA256
+	}
+	id, err := m.create(ctx)
+	if m.algorithm == minio.ChecksumCRC64NVME && isUnknownChecksum(err) {
+		m.store.compositeOnly.Store(true)
+		m.algorithm = minio.ChecksumSHA256
+		id, err = m.create(ctx)
+	}
+	if err != nil {
+		return m.store.storeError(opWrite, m.Key, err)
+	}
+	m.parts = Parts{UploadID: id, PartBytes: partBytesFor(m.Length), Algorithm: m.algorithm.String()}
+	if m.Length < 0 {
+		m.parts.PartBytes = int64(len(m.Buffer))
+	}
+	return nil
+}
+
+func (m *multipart) create(ctx context.Context) (id string, err error) {
+	options := m.store.objectOptions(m.Upload)
+	options.UserMetadata = map[string]string{
+		"X-Amz-Checksum-Algorithm": m.algorithm.String(),
+		"X-Amz-Checksum-Type":      checksumType(m.algorithm),
+	}
+	return m.store.core.NewMultipartUpload(ctx, m.store.bucket, m.Key, options)
+}
+
+// checksumType returns what the checksum of an upload in parts is over.
+func checksumType(algorithm minio.ChecksumType) string {
+	if algorithm.FullObjectRequested() {
+		return "FULL_OBJECT"
+	}
+	return "COMPOSITE"
+}
+
+// isUnknownChecksum reports whether a store refused an upload because it does not know the
+// checksum.
+func isUnknownChecksum(err error) bool {
+	switch minio.ToErrorResponse(err).Code {
+	case "InvalidRequest", "InvalidArgument", "NotImplemented":
+		return true
+	default:
+		return false
+	}
+}
+
+// resume continues the upload with the parts that the store has. If it has the whole
+// object already, because the response to the last request was lost, it returns that.
+func (m *multipart) resume(ctx context.Context) (*Object, error) {
+	m.parts = *m.Continues
+	m.parts.Sums = slices.Clone(m.parts.Sums)
+	var err error
+	if m.algorithm, err = m.parts.algorithm(); err != nil {
+		return nil, err
+	}
+	if !m.parts.isValid() {
+		return nil, fmt.Errorf("%w: its state is not valid", ErrUploadGone)
+	}
+	m.etags, err = m.store.etagsOf(ctx, m.Key, m.parts)
+	if !errors.Is(err, ErrUploadGone) || m.parts.Bytes != m.Length {
+		return nil, err
+	}
+	object, objectErr := m.object()
+	if objectErr != nil {
+		return nil, err
+	}
+	if object.Verified, _ = m.store.verify(ctx, m.Key, object); !object.Verified {
+		return nil, err
+	}
+	return &object, m.body.expectEnd()
+}
+
+// etagsOf returns the ETags of the parts, which the store must have as they were uploaded.
+// It may have more, which were uploaded after the state was recorded: they are replaced.
+func (s *Store) etagsOf(ctx context.Context, key string, want Parts) ([]string, error) {
+	var etags []string
+	for wanted := want.objectParts(nil); len(etags) < len(wanted); {
+		list, err := s.core.ListObjectParts(ctx, s.bucket, key, want.UploadID, len(etags), 1000)
+		if code := minio.ToErrorResponse(err).Code; code == minio.NoSuchUpload || code == minio.NoSuchKey {
+			return nil, fmt.Errorf("%w: the store does not have it any more", ErrUploadGone)
+		}
+		if err != nil {
+			return nil, s.storeError("inspect", key, err)
+		}
+		if len(list.ObjectParts) == 0 {
+			return nil, fmt.Errorf("%w: the store has %d of its %d parts", ErrUploadGone, len(etags), len(wanted))
+		}
+		for _, part := range list.ObjectParts[:min(len(list.ObjectParts), len(wanted)-len(etags))] {
+			if !isSamePart(part, wanted[len(etags)]) {
+				return nil, fmt.Errorf("%w: part %d in the store is not the one that was uploaded", ErrUploadGone, len(etags)+1)
+			}
+			etags = append(etags, part.ETag)
+		}
+	}
+	return etags, nil
+}
+
+// isSamePart compares a part of the store's list, which may have no checksum, with the one
+// that was uploaded.
+func isSamePart(listed, uploaded minio.ObjectPart) bool {
+	isSame := func(listed, uploaded string) bool { return listed == "" || uploaded == "" || listed == uploaded }
+	return listed.PartNumber == uploaded.PartNumber && listed.Size == uploaded.Size &&
+		isSame(listed.ChecksumCRC64NVME, uploaded.ChecksumCRC64NVME) && isSame(listed.ChecksumSHA256, uploaded.ChecksumSHA256)
+}
+
+// putPart uploads the next part: straight from the source if its length is known, from the
+// buffer otherwise.
+func (m *multipart) putPart(ctx context.Context) error {
+	if len(m.parts.Sums) == maxParts {
+		return fmt.Errorf("the recording has more than %d parts of %d bytes", maxParts, m.parts.PartBytes)
+	}
+	length := min(m.parts.PartBytes, m.Length-m.parts.Bytes)
+	var source io.Reader = m.body
+	if m.Length < 0 {
+		n, err := io.ReadFull(m.body, m.Buffer)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+		if n == 0 && len(m.parts.Sums) > 0 {
+			return nil // The last part was full.
+		}
+		length, source = int64(n), bytes.NewReader(m.Buffer[:n])
+	}
+	hasher := m.algorithm.Hasher()
+	header, err := m.store.send(ctx, signedPut{
+		key:    m.Key,
+		query:  url.Values{"partNumber": {strconv.Itoa(len(m.parts.Sums) + 1)}, "uploadId": {m.parts.UploadID}},
+		body:   io.TeeReader(source, hasher),
+		length: length, algorithm: m.algorithm,
+		sum: func() ([]byte, error) { return hasher.Sum(nil), nil },
+	})
+	if err != nil {
+		return err
+	}
+	m.parts.Sums = append(m.parts.Sums, hasher.Sum(nil))
+	m.parts.Bytes += length
+	m.etags = append(m.etags, header.Get("ETag"))
+	return nil
+}
+
+// object returns what the object is once the upload is complete.
+func (m *multipart) object() (Object, error) {
+	checksum, err := m.parts.checksum()
+	return Object{Bytes: m.parts.Bytes, SHA256: m.Source.SHA256(), Checksum: checksum}, err
+}
+
+// complete makes the parts an object, on the condition of what is there.
+func (m *multipart) complete(ctx context.Context) (Object, error) {
+	object, err := m.object()
+	if err != nil {
+		return Object{}, err
+	}
+	var parts []minio.CompletePart
+	for _, part := range m.parts.objectParts(m.etags) {
+		parts = append(parts, minio.CompletePart{
+			PartNumber: part.PartNumber, ETag: part.ETag,
+			ChecksumCRC64NVME: part.ChecksumCRC64NVME, ChecksumSHA256: part.ChecksumSHA256,
+		})
+	}
+	options := minio.PutObjectOptions{UserMetadata: map[string]string{"X-Amz-Checksum-Type": checksumType(m.algorithm)}}
+	if m.algorithm.FullObjectRequested() {
+		options.UserMetadata[m.algorithm.Key()] = object.Checksum.Value
+	}
+	m.setCondition(&options)
+	completed, err := m.store.core.CompleteMultipartUpload(ctx, m.store.bucket, m.Key, m.parts.UploadID, parts, options)
+	if err != nil {
+		return m.store.afterLostResponse(ctx, m.Key, object, err)
+	}
+	returned := completed.ChecksumCRC64NVME
+	if m.algorithm == minio.ChecksumSHA256 {
+		returned = completed.ChecksumSHA256
+	}
+	if returned != "" && returned != object.Checksum.Value {
+		return Object{}, fmt.Errorf("write s3://%s/%s: the store returned a different %s: %w", m.store.bucket, m.Key, m.algorithm, ErrMismatch)
+	}
+	object.Verified = returned != ""
+	return object, nil
+}

@@ -1,0 +1,38 @@
+package archive
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+const (
+	// maxIdlePerStore is how many idle connections are kept: about as many as a worker
+	// has transfers at a time.
+	maxIdlePerStore = 64
+
+	// maxResponseWait is how long the store may take to begin its response. It assembles
+	// what may be gigabytes before it answers that an upload in parts is complete.
+	maxResponseWait = 10 * time.Minute
+)
+
+// newTransport returns the transport of an archive.
+func newTransport(secure bool) (*http.Transport, error) {
+	transport, err := minio.DefaultTransport(secure)
+	if err != nil {
+		return nil, err
+	}
+	transport.MaxIdleConnsPerHost = maxIdlePerStore
+	transport.ResponseHeaderTimeout = maxResponseWait
+	return transport, nil
+}
+
+// newClient returns the client of the requests with a recording in them. It follows no
+// redirect: what was read of the recording is gone.
+func newClient(transport http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
