@@ -73,7 +73,7 @@ func openAccount(t *testing.T, api *url.URL) (*account.Served, *s3test.Server) {
 		Credentials: app,
 		Budget:      account.Budget{Windows: []workflows.CallWindow{{Calls: 60, Span: time.Minute}, {Calls: 1800, Span: time.Hour}}},
 		Archive: archive.Config{Endpoint: server.URL, Bucket: bucket, Region: "us-east-1", Prefix: "calls/",
-			Credentials: credentials.NewStaticV4("key", "canary-key", "")},
+			Credentials: credentials.NewStaticV4("key", "canary-key", ""), MultipartFrom: archive.MinMultipartFrom},
 	}})
 	require.NoError(t, err)
 	return opened, server
@@ -182,10 +182,10 @@ func sealed(t *testing.T, purpose seal.Purpose, text string, expiresAt time.Time
 	return fetchrecording.SealedText(out)
 }
 
-// store puts an object into the archive, labelled as the archive labels it.
+// store puts an object into the archive.
 func store(server *s3test.Server, key, content string) {
 	server.Set(bucket, key, s3test.Object{
-		Body: []byte(content), ContentType: "audio/wav", Metadata: map[string]string{"Sha256": sha(content), "Format": "wav"},
+		Body: []byte(content), ContentType: "audio/wav",
 	})
 }
 
