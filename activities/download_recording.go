@@ -101,7 +101,7 @@ func (d *download) run(ctx context.Context) (earlier *fetchrecording.DownloadRec
 	if d.isFirst() {
 		// Most often nothing is there, and nothing has to be asked. If something is, the
 		// store refuses the object.
-		if earlier, err := d.archive(ctx, "", d.input.Waited); !errors.Is(err, archive.ErrConflict) {
+		if earlier, err := d.archive(ctx, archive.Present{}, d.input.Waited); !errors.Is(err, archive.ErrConflict) {
 			return earlier, err
 		}
 	}
@@ -120,9 +120,9 @@ func (d *download) isFirst() bool {
 	return !d.again && d.input.Replaces == "" && !d.input.Again && d.resume.point == nil
 }
 
-// archive stores the file where the archive has the object with the ETag replaces, or none
-// if that is empty. If looks is true, it looks for another fetch's manifest first.
-func (d *download) archive(ctx context.Context, replaces string, looks bool) (earlier *fetchrecording.DownloadRecordingResult, err error) {
+// archive stores the file where the archive has the object replaces, or none. If looks is
+// true, it looks for another fetch's manifest first.
+func (d *download) archive(ctx context.Context, replaces archive.Present, looks bool) (earlier *fetchrecording.DownloadRecordingResult, err error) {
 	stream, parts, err := d.open(ctx)
 	if err != nil {
 		return nil, err
@@ -134,10 +134,10 @@ func (d *download) archive(ctx context.Context, replaces string, looks bool) (ea
 		}
 	}
 	upload := archive.Upload{
-		Key: d.key, Source: stream, Length: stream.Length, ContentType: stream.Format.ContentType, Replaces: replaces,
-		Continues: parts,
-		Uploaded:  func(parts archive.Parts) { d.uploaded(ctx, stream, parts) },
-		Keep:      func(err error) bool { return d.mayContinue(ctx, err) },
+		Key: d.key, Source: stream, Length: stream.Length, ContentType: stream.Format.ContentType,
+		Session: d.input.Session, Replaces: replaces, Continues: parts,
+		Uploaded: func(parts archive.Parts) { d.uploaded(ctx, stream, parts) },
+		Keep:     func(err error) bool { return d.mayContinue(ctx, err) },
 	}
 	if stream.Length < 0 {
 		var free func()

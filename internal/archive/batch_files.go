@@ -82,10 +82,11 @@ func (s *Store) writeFile(ctx context.Context, key string, body io.Reader, lengt
 	if length < 0 {
 		_, err := s.Put(ctx, Upload{
 			Key: key, Source: &hashed{body, sha256.New()}, Length: -1, ContentType: options.ContentType,
-			Buffer: make([]byte, minPartBytes), overwrite: overwrite,
+			Buffer: make([]byte, minPartBytes), isFile: true, overwrite: overwrite,
 		})
 		return err
 	}
+	s.options.applyToFile(&options)
 	source := &uploadReader{source: body}
 	if _, inMemory := body.(io.Seeker); !inMemory { // Those are sent again if a request fails.
 		body = source

@@ -10,6 +10,14 @@ import (
 	"github.com/callvault/callvault/internal/secret"
 )
 
+// StandardChain returns the credentials of the standard AWS chain: the environment, the
+// shared files, and then a web identity, a container's role or an instance's role.
+func StandardChain() *credentials.Credentials {
+	return credentials.NewChainCredentials([]credentials.Provider{
+		&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
+	})
+}
+
 // KeyPair returns credentials whose two halves are where the sources say. They
 // follow a file that changes.
 func KeyPair(keyID, secretKey *secret.Source) *credentials.Credentials {

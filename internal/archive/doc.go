@@ -6,8 +6,8 @@
 //	{prefix}{botId}/{yyyy}/{mm}/{dd}/{sessionId}/{fileName}
 //	{prefix}{botId}/{yyyy}/{mm}/{dd}/{sessionId}/manifest.json
 //
-// where the date is the UTC day on which the call began. A file without a
-// manifest is not archived; the manifest is written last. One that says archived
-// replaces one that says otherwise, which it then contains; see
+// where the date is the UTC day on which the call began; a [Template] makes other
+// folders. A file without a manifest is not archived; the manifest is written last. One
+// that says archived replaces one that says otherwise, which it then contains; see
 // [Store.WriteManifest].
 package archive

@@ -47,7 +47,9 @@ var blockedCodes = []struct {
 	{[]string{"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301 Moved Permanently"}, "correct S3_REGION or S3_ENDPOINT, in CALLVAULT_CONFIG archive.region or archive.endpoint"},
 	{[]string{"RequestTimeTooSkewed"}, "correct this machine's clock"},
 	{[]string{"QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"}, "free space in the store"},
-	{[]string{"InvalidRequest", "NotImplemented", "InvalidArgument"}, "see docs/architecture.md for what callvault needs of a store"},
+	{[]string{"InvalidStorageClass", "InvalidTag", "ObjectLockConfigurationNotFoundError", "KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException", "KMS.InvalidKeyUsageException"},
+		"correct the archive's options in CALLVAULT_CONFIG, or the bucket or key that they need, see docs/archive.md"},
+	{[]string{"InvalidRequest", "NotImplemented", "InvalidArgument"}, "see docs/architecture.md for what callvault needs of a store, and docs/archive.md for what the archive's options need"},
 }
 
 // Operations that tell of the store as a whole if they fail.
@@ -75,6 +77,9 @@ func (s *Store) storeError(operation, key string, err error) error {
 		s.health.failed(time.Now())
 	}
 	if remedy := remedyFor(response.Code); remedy != "" {
+		if actions := s.options.permissions(); isDenied(response.Code) && len(actions) > 0 {
+			remedy += ", and for the archive's options " + strings.Join(actions, ", ") + ", see deploy/archive-policy-options.json"
+		}
 		return fmt.Errorf("%s: %w: %s (%s): %s", where, ErrBlocked, response.Code, response.Message, remedy)
 	}
 	if response.Code != "" {
@@ -82,6 +87,8 @@ func (s *Store) storeError(operation, key string, err error) error {
 	}
 	return failure.Wrap(failure.ArchiveUnavailable, fmt.Errorf("%s: %w", where, err))
 }
+
+func isDenied(code string) bool { return slices.Contains(blockedCodes[0].codes, code) }
 
 // remedyFor returns what an operator can do about an S3 error code, or "".
 func remedyFor(code string) string {

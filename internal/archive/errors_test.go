@@ -40,6 +40,13 @@ func TestStoreErrorNamesTheObjectAndTheRemedy(t *testing.T) {
 		{"QuotaExceeded", 403, ErrBlocked, "free space"},
 		{"XMinioStorageFull", 507, ErrBlocked, "free space"},
 		{"XMinioAdminBucketQuotaExceeded", 507, ErrBlocked, "free space"},
+		{"InvalidStorageClass", 400, ErrBlocked, "the archive's options"},
+		{"InvalidTag", 400, ErrBlocked, "the archive's options"},
+		{"ObjectLockConfigurationNotFoundError", 404, ErrBlocked, "the archive's options"},
+		{"KMS.DisabledException", 400, ErrBlocked, "the archive's options"},
+		{"KMS.NotFoundException", 400, ErrBlocked, "the archive's options"},
+		{"KMS.KMSInvalidStateException", 400, ErrBlocked, "the archive's options"},
+		{"KMS.InvalidKeyUsageException", 400, ErrBlocked, "the archive's options"},
 		{"NotImplemented", 501, ErrBlocked, "docs/architecture.md"},
 		{"InvalidRequest", 400, ErrBlocked, "docs/architecture.md"},
 		{"InvalidArgument", 400, ErrBlocked, "docs/architecture.md"},
@@ -60,6 +67,26 @@ func TestStoreErrorNamesTheObjectAndTheRemedy(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRefusalNamesThePermissionsOfTheOptionsInUse(t *testing.T) {
+	denied := minio.ErrorResponse{Code: "AccessDenied", StatusCode: http.StatusForbidden}
+	for _, row := range []struct {
+		options Options
+		says    string
+	}{
+		{Options{Tags: []Tag{TagBot}}, "s3:PutObjectTagging,"},
+		{Options{LockMode: Governance, LockDays: 1}, "s3:PutObjectRetention, s3:GetObjectRetention,"},
+		{Options{LegalHold: true}, "s3:PutObjectLegalHold,"},
+		{Options{Encryption: SSEKMS}, "kms:GenerateDataKey, kms:Decrypt,"},
+	} {
+		err := (&Store{options: row.options}).storeError("write", "k", denied)
+		require.ErrorContains(t, err, ", and for the archive's options "+row.says+" see deploy/archive-policy-options.json")
+	}
+	err := (&Store{options: Options{Encryption: SSES3, StorageClass: "STANDARD_IA"}}).storeError("write", "k", denied)
+	require.NotContains(t, err.Error(), "options")
+	err = (&Store{options: Options{LegalHold: true}}).storeError("write", "k", minio.ErrorResponse{Code: "QuotaExceeded"})
+	require.NotContains(t, err.Error(), "options")
 }
 
 func TestUnavailableStoreIsNeitherBlockedNorConflict(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -18,14 +17,10 @@ const ManifestName = "manifest.json"
 // for a segment; the difference is left for suffixes that they append.
 const maxObjectName = 200
 
-// Folder returns the common prefix of a session's objects, ending with a slash.
-// The date is the call's, in UTC. It fails if the session is not valid.
+// Folder returns the common prefix of a session's objects, ending with a slash, by
+// [DefaultTemplate]. It fails if the session is not valid.
 func Folder(prefix string, session workflows.Session) (string, error) {
-	callTime, err := session.CallTime()
-	if err != nil {
-		return "", failure.Wrap(failure.InvalidInput, err)
-	}
-	return prefix + session.BotID + "/" + callTime.Format("2006/01/02") + "/" + session.SessionID + "/", nil
+	return Template{}.folder(prefix, session)
 }
 
 // SourceFile is one file of a call as the vendor names it.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/callvault/callvault/internal/status"
@@ -46,6 +45,9 @@ type Manifest struct {
 
 	// Evidence lists each distinct status that the vendor sent.
 	Evidence []status.Evidence `json:"evidence,omitempty"`
+
+	// retainedUntil is how long the object that the manifest was read from is retained.
+	retainedUntil time.Time
 
 	// Previous is the manifest that this one replaced, which may have a Previous
 	// itself: at most 10 in all, and fewer if the manifest would reach 1 MiB. The
@@ -165,10 +167,6 @@ const maxManifestFiles = 1000
 // the replaced manifests: it would be believed, or block the session in a way that
 // no one understands.
 func (m *Manifest) checkFiles(session workflows.Session) error {
-	folder, err := Folder("", session) // The archive's prefix may have changed since.
-	if err != nil {
-		return err
-	}
 	for ; m != nil; m = m.Previous {
 		if len(m.Files) > maxManifestFiles {
 			return fmt.Errorf("it has %d files, more than %d", len(m.Files), maxManifestFiles)
@@ -178,7 +176,7 @@ func (m *Manifest) checkFiles(session workflows.Session) error {
 		}
 		for _, file := range m.Files {
 			dir, name := path.Split(file.Key)
-			if !strings.HasSuffix(dir, folder) || safeName(name) != name {
+			if !isFolderOf(dir, session) || safeName(name) != name {
 				return fmt.Errorf("its file %.80q is not in the session's folder", file.Key)
 			}
 			if digest, err := hex.DecodeString(file.SHA256); err != nil || len(digest) != sha256.Size || file.Bytes < 0 {

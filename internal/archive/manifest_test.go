@@ -276,7 +276,6 @@ func TestManifestWithInvalidFilesIsRefused(t *testing.T) {
 	}{
 		"another session's folder": {"archived", key(strings.ReplaceAll("calls/"+aFolder, "aaaa", "bbbb") + "a.wav"), elsewhere},
 		"another bot's folder":     {"archived", key(strings.Replace("calls/"+aFolder, "0001", "0002", 1) + "a.wav"), elsewhere},
-		"another day's folder":     {"archived", key(strings.Replace("calls/"+aFolder, "/05/", "/06/", 1) + "a.wav"), elsewhere},
 		"a folder in the folder":   {"archived", key("calls/" + aFolder + "b/a.wav"), elsewhere},
 		"the folder above":         {"archived", key("calls/" + aFolder + "../a.wav"), elsewhere},
 		"no folder":                {"archived", key("a.wav"), elsewhere},
@@ -314,12 +313,19 @@ func TestManifestWithInvalidFilesIsRefused(t *testing.T) {
 	}
 }
 
-// S3_PREFIX may have been another one, and need not end with a slash.
-func TestManifestMayNameFilesUnderAnyPrefix(t *testing.T) {
+// Prefix and template may have been others. A prefix need not end with a slash.
+func TestManifestMayNameFilesUnderAnyPrefixAndTemplate(t *testing.T) {
 	m := aManifest()
 	m.Files = nil
 	for _, prefix := range []string{"", "calls/", "calls/de/", "calls-"} {
 		m.Files = append(m.Files, File{Key: prefix + aFolder + "a.wav", SHA256: strings.Repeat("0", 64)})
+	}
+	for _, text := range []string{"year={yyyy}/{bot}/{session}", "{bot}{yyyy}{mm}/session={session}"} {
+		template, err := ParseTemplate(text)
+		require.NoError(t, err)
+		folder, err := template.folder("calls/", aSession)
+		require.NoError(t, err)
+		m.Files = append(m.Files, File{Key: folder + "a.wav", SHA256: strings.Repeat("0", 64)})
 	}
 	m.Files = append(m.Files, slices.Repeat(m.Files[:1], maxManifestFiles-len(m.Files))...)
 	m.Previous = &Manifest{Session: aSession, Outcome: "failed"}

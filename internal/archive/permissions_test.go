@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,4 +33,27 @@ func TestPermissionsAreTheSameEverywhere(t *testing.T) {
 	named := slices.Sorted(slices.Values(regexp.MustCompile(`s3:[A-Za-z]+`).FindAllString(string(docs), -1)))
 	all := slices.Sorted(slices.Values(slices.Concat(archive.Permissions, archive.OptionalPermissions)))
 	require.Equal(t, all, slices.Compact(named))
+}
+
+// The same of what some options need alone: a statement for each of them.
+func TestPermissionsOfTheOptionsAreTheSameEverywhere(t *testing.T) {
+	file, err := os.ReadFile("../../deploy/archive-policy-options.json")
+	require.NoError(t, err)
+	var policy struct {
+		Statement []struct {
+			Sid    string
+			Action []string
+		}
+	}
+	require.NoError(t, json.Unmarshal(file, &policy))
+	docs, err := os.ReadFile("../../docs/archive.md")
+	require.NoError(t, err)
+	require.Len(t, policy.Statement, len(archive.OptionPermissions))
+	for i, option := range archive.OptionPermissions {
+		require.Equal(t, option.Name, policy.Statement[i].Sid)
+		require.Equal(t, option.Actions, policy.Statement[i].Action)
+		for _, action := range option.Actions {
+			require.True(t, strings.Contains(string(docs), "`"+action+"`"), action)
+		}
+	}
 }

@@ -18,10 +18,15 @@ import (
 // It returns [ErrConflict] if another object is at the key than [Upload.Replaces] says; no
 // writer, even one that was presumed dead, overwrites another's object unnoticed.
 func (s *Store) Put(ctx context.Context, u Upload) (Object, error) {
+	if !u.isFile {
+		if err := s.fit(); err != nil {
+			return Object{}, err
+		}
+	}
 	body := &uploadReader{source: u.Source}
 	var object Object
 	var err error
-	if u.Continues == nil && 0 <= u.Length && u.Length < s.multipartFrom {
+	if u.Continues == nil && 0 <= u.Length && u.Length < s.config.MultipartFrom {
 		object, err = s.putWhole(ctx, u, body)
 	} else {
 		object, err = s.putParts(ctx, u, body)
@@ -90,33 +95,47 @@ func (s *Store) createOptions(u Upload) minio.PutObjectOptions {
 	return options
 }
 
-// objectOptions say what a recording's object is.
+// objectOptions say what a recording's object is, and how the store keeps it.
 func (s *Store) objectOptions(u Upload) minio.PutObjectOptions {
-	return minio.PutObjectOptions{ContentType: u.ContentType}
+	options := minio.PutObjectOptions{ContentType: u.ContentType}
+	if u.isFile {
+		s.options.applyToFile(&options)
+	} else {
+		s.options.apply(&options, time.Now(), Labels{Session: u.Session, RetainedUntil: u.Replaces.RetainedUntil})
+	}
+	return options
 }
 
 // setCondition makes a write conditional on the object that is there.
 func (u Upload) setCondition(options *minio.PutObjectOptions) {
 	switch {
 	case u.overwrite:
-	case u.Replaces == "":
+	case u.Replaces.ETag == "":
 		options.SetMatchETagExcept("*")
 	default:
-		options.SetMatchETag(u.Replaces)
+		options.SetMatchETag(u.Replaces.ETag)
 	}
 }
 
-// Find returns the ETag of the object at key, which [Upload.Replaces] takes; "" if there
-// is none.
-func (s *Store) Find(ctx context.Context, key string) (etag string, err error) {
+// Present is an object that a recording may replace.
+type Present struct {
+	// ETag of the object, "" if there is none.
+	ETag string
+	// RetainedUntil is how long it is retained, if the store says that it is. What
+	// replaces it is retained at least as long.
+	RetainedUntil time.Time
+}
+
+// Find returns what [Upload.Replaces] takes of the object at key.
+func (s *Store) Find(ctx context.Context, key string) (Present, error) {
 	present, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{})
 	if isNotFound(err) {
-		return "", nil
+		return Present{}, nil
 	}
 	if err != nil {
-		return "", s.storeError("inspect", key, err)
+		return Present{}, s.storeError("inspect", key, err)
 	}
-	return present.ETag, nil
+	return Present{ETag: present.ETag, RetainedUntil: retainedUntil(present.Metadata)}, nil
 }
 
 // CleanUp aborts the uploads of the object key that earlier attempts left unfinished, for

@@ -51,7 +51,7 @@ func TestLargeRecordingIsStoredInParts(t *testing.T) {
 
 func TestStoreWithoutTheChecksumOfTheWholeGetsThatOfTheParts(t *testing.T) {
 	server := s3test.New(t, bucket)
-	server.NoCRC64 = true
+	server.Lacks = map[s3test.Feature]bool{s3test.WholeChecksumOfParts: true}
 	store := openParts(t, server)
 	content := contentOf(20 * mebibyte)
 	for range 2 {
@@ -87,7 +87,7 @@ func interrupt(t *testing.T, server *s3test.Server, content []byte, at int) arch
 func TestUploadIsContinuedWithItsNextPart(t *testing.T) {
 	for _, noCRC64 := range []bool{false, true} {
 		server := s3test.New(t, bucket)
-		server.NoCRC64 = noCRC64
+		server.Lacks = map[s3test.Feature]bool{s3test.WholeChecksumOfParts: noCRC64}
 		content := contentOf(50 * mebibyte)
 		parts := interrupt(t, server, content, 45*mebibyte)
 		require.EqualValues(t, 40*mebibyte, parts.Bytes)

@@ -31,7 +31,7 @@ func put(t *testing.T, store *archive.Store, content []byte, length int64) (arch
 }
 
 func uploadOf(source archive.Source, length int64) archive.Upload {
-	upload := archive.Upload{Key: aKey, Source: source, Length: length, ContentType: "audio/wav"}
+	upload := archive.Upload{Key: aKey, Session: session, Source: source, Length: length, ContentType: "audio/wav"}
 	if length < 0 {
 		upload.Buffer = make([]byte, archive.BufferBytes(1))
 	}
@@ -75,7 +75,7 @@ func TestSmallRecordingCostsOneRequest(t *testing.T) {
 func TestObjectIsNotVerifiedIfTheStoreReturnsNoChecksum(t *testing.T) {
 	for _, length := range []int64{100, -1} {
 		store, server := openStore(t)
-		server.HideChecksums = true
+		server.Lacks = map[s3test.Feature]bool{s3test.ReturnedChecksum: true}
 		content := contentOf(100)
 		object, err := put(t, store, content, length)
 		require.NoError(t, err)
@@ -96,25 +96,25 @@ func TestStoreThatReturnsAnotherChecksumIsAMismatch(t *testing.T) {
 func TestObjectIsReplacedOnlyIfItIsTheOneThatWasFound(t *testing.T) {
 	for _, length := range []int64{100, -1} {
 		store, server := openStore(t)
-		etag, err := store.Find(t.Context(), aKey)
+		present, err := store.Find(t.Context(), aKey)
 		require.NoError(t, err)
-		require.Empty(t, etag)
+		require.Zero(t, present)
 
 		server.Set(bucket, aKey, objectOf([]byte("left by an earlier attempt")))
 		_, err = put(t, store, contentOf(100), length)
 		require.ErrorIs(t, err, archive.ErrConflict)
 		require.Empty(t, server.Uploads())
 
-		etag, err = store.Find(t.Context(), aKey)
+		present, err = store.Find(t.Context(), aKey)
 		require.NoError(t, err)
 		upload := uploadOf(recordingOf(contentOf(100)), length)
-		upload.Replaces = etag
+		upload.Replaces = present
 		object, err := store.Put(t.Context(), upload)
 		require.NoError(t, err)
 		requireStored(t, server, contentOf(100), object)
 
 		upload = uploadOf(recordingOf(contentOf(99)), min(length, 99))
-		upload.Replaces = etag
+		upload.Replaces = present
 		_, err = store.Put(t.Context(), upload)
 		require.ErrorIs(t, err, archive.ErrConflict)
 		stored, _ := server.Object(bucket, aKey)

@@ -34,5 +34,6 @@ func (s *Store) ReadManifest(ctx context.Context, session workflows.Session) (ma
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: the manifest s3://%s/%s is %w: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, ErrInvalidManifest, err)
 	}
+	manifest.retainedUntil = retainedUntil(info.Metadata)
 	return manifest, info.ETag, nil
 }

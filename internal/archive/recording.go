@@ -1,6 +1,10 @@
 package archive
 
-import "io"
+import (
+	"io"
+
+	"github.com/callvault/callvault/workflows"
+)
 
 // Source is a recording to store.
 type Source interface {
@@ -22,12 +26,15 @@ type Upload struct {
 	Length int64
 	// ContentType of the object.
 	ContentType string
-	// Replaces is the ETag of the object that the recording may replace, as
-	// [Store.Find] returns it. Defaults to "": there should be none.
-	Replaces string
+	// Session is whose recording it is, for the tags. Required if there are any.
+	Session workflows.Session
+	// Replaces is the object that the recording may replace, as [Store.Find] returns it.
+	// Defaults to none: there should be no object.
+	Replaces Present
 
-	// overwrite replaces whatever is there. Files of batches are written again.
-	overwrite bool
+	// isFile is true for a file of a batch, which is no recording; overwrite replaces
+	// whatever is there.
+	isFile, overwrite bool
 
 	// Buffer holds one part at a time of a recording whose length is not known; its size
 	// is that of the parts. Required if Length is -1.

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +37,16 @@ type Config struct {
 	// the standard AWS chain: environment, shared file, web identity, container
 	// and instance role.
 	Credentials *credentials.Credentials
+	// KeyTemplate makes the folders of sessions, after the prefix. Defaults to
+	// [DefaultTemplate].
+	KeyTemplate Template
+	// Options are how the store keeps what is written. Defaults to what the bucket says.
+	Options Options
+	// PathStyle is where the bucket's name is in an address. Defaults to [AutoStyle].
+	PathStyle PathStyle
+	// CACertificates are those, in PEM, that are trusted in addition to the system's.
+	// They are not used with a Transport. Defaults to none.
+	CACertificates []byte
 	// Transport carries the requests. Defaults to one of its own for each archive.
 	Transport http.RoundTripper
 	// MultipartFrom is the length in bytes from which a recording is uploaded in parts,
@@ -48,14 +57,17 @@ type Config struct {
 
 // Store is the archive. It is safe for concurrent use.
 type Store struct {
-	client        *minio.Client
-	core          minio.Core
-	http          *http.Client
-	bucket        string
-	region        string
-	prefix        string
-	multipartFrom int64
-	health        health
+	client  *minio.Client
+	core    minio.Core
+	http    *http.Client
+	config  Config
+	bucket  string
+	region  string
+	prefix  string
+	options Options
+	health  health
+	// unfit is what a probe has found that blocks; nil if nothing.
+	unfit atomic.Pointer[Lack]
 
 	// compositeOnly is set once the store has refused the checksum of a whole object
 	// for an upload in parts.
@@ -64,44 +76,28 @@ type Store struct {
 
 // Open returns the archive of config. It sends no request.
 func Open(config Config) (*Store, error) {
-	if config.Credentials == nil {
-		config.Credentials = credentials.NewChainCredentials([]credentials.Provider{
-			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
-		})
-	}
-	secure := config.Endpoint.Scheme == "https"
-	if config.Transport == nil {
-		transport, err := newTransport(secure)
-		if err != nil {
-			return nil, err
-		}
-		config.Transport = transport
-	}
-	client, err := minio.New(config.Endpoint.Host, &minio.Options{
-		Creds:     config.Credentials,
-		Secure:    secure,
-		Region:    config.Region,
-		Transport: config.Transport,
-		// The checksum of a stream is known only at its end.
-		TrailingHeaders: true,
-		// Temporal retries.
-		MaxRetries: 1,
-	})
+	config, err := config.complete()
 	if err != nil {
-		return nil, fmt.Errorf("S3_ENDPOINT: %w", err)
+		return nil, err
+	}
+	client, err := config.client()
+	if err != nil {
+		return nil, err
 	}
 	return &Store{
 		client: client, core: minio.Core{Client: client}, http: newClient(config.Transport),
-		bucket: config.Bucket, region: config.Region, prefix: config.Prefix,
-		multipartFrom: cmp.Or(config.MultipartFrom, DefaultMultipartFrom),
+		config: config, bucket: config.Bucket, region: config.Region, prefix: config.Prefix, options: config.Options,
 	}, nil
 }
 
 // Bucket returns the name of the archive's bucket.
 func (s *Store) Bucket() string { return s.bucket }
 
-// Folder returns the common prefix of a session's objects, see [Folder].
-func (s *Store) Folder(session workflows.Session) (string, error) { return Folder(s.prefix, session) }
+// Folder returns the common prefix of a session's objects, ending with a slash, by the
+// archive's template. It fails if the session is not valid.
+func (s *Store) Folder(session workflows.Session) (string, error) {
+	return s.config.KeyTemplate.folder(s.prefix, session)
+}
 
 // ManifestKey returns the key of a session's manifest.
 func (s *Store) ManifestKey(session workflows.Session) (string, error) {

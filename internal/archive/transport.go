@@ -18,8 +18,9 @@ const (
 )
 
 // newTransport returns the transport of an archive.
-func newTransport(secure bool) (*http.Transport, error) {
-	transport, err := minio.DefaultTransport(secure)
+func newTransport() (*http.Transport, error) {
+	// The service that temporary keys come from has https even if the store has not.
+	transport, err := minio.DefaultTransport(true)
 	if err != nil {
 		return nil, err
 	}

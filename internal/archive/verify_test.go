@@ -51,7 +51,7 @@ func TestVerifyComparesSizeAndDigests(t *testing.T) {
 func TestObjectWithoutAChecksumIsVerifiedByItsSize(t *testing.T) {
 	content := contentOf(100)
 	store, server := openStore(t)
-	server.HideChecksums = true
+	server.Lacks = map[s3test.Feature]bool{s3test.ReturnedChecksum: true}
 	server.Set(bucket, aKey, objectOf(content))
 	requireVerified(t, store.Verify(t.Context(), aKey, archive.Object{Bytes: 100, SHA256: digestOf(nil)}), "")
 	requireVerified(t, store.Verify(t.Context(), aKey, archive.Object{Bytes: 99, SHA256: digestOf(content)}), "has 100 bytes, not 99")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/callvault/callvault/workflows"
 )
@@ -99,6 +100,9 @@ func (s *Store) resolve(ctx context.Context, key string, m, present *Manifest, e
 // putManifest writes a copy of m on the condition that the session's manifest is
 // previous with that ETag, or that there is none if previous is nil.
 func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manifest, etag string) (*Manifest, error) {
+	if err := s.fit(); err != nil {
+		return nil, err
+	}
 	written := *m
 	written.Previous = previous
 	body, err := written.encode()
@@ -106,11 +110,14 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 		return nil, err
 	}
 	options := fileOptions("application/json")
+	labels := Labels{Session: m.Session, Outcome: m.Outcome}
 	if previous == nil {
 		options.SetMatchETagExcept("*")
 	} else {
 		options.SetMatchETag(etag)
+		labels.RetainedUntil = previous.retainedUntil
 	}
+	s.options.applyToManifest(&options, time.Now(), labels)
 	if _, err := s.client.PutObject(ctx, s.bucket, key, bytes.NewReader(body), int64(len(body)), options); err != nil {
 		return nil, s.storeError(opWrite, key, err)
 	}

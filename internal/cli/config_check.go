@@ -37,7 +37,7 @@ func newConfigCheck() *cobra.Command {
 		Short: "Validate the configuration and print what is in use",
 		Long: "Validate the configuration of a worker, as CALLVAULT_CONFIG or the variables\nsay it, and print what is in use, defaults included. A secret is printed as\n" +
 			"where it comes from. What is printed as text is a configuration file.\n\n" +
-			"It reads the secrets and connects to nothing. Exit codes: 0 valid, 2 not\nvalid, with all errors.",
+			"It reads the secrets and connects to nothing. What is valid but easily\nregretted is a warning on stderr. Exit codes: 0 valid, 2 not valid, with all\nerrors.",
 		Example: "  " + exampleConfigCheck(),
 		Args:    program.NoArguments,
 	}
@@ -46,6 +46,11 @@ func newConfigCheck() *cobra.Command {
 		checked, err := config.FromEnvironment()
 		if err := errors.Join(err, temporalclient.CheckEnvironment()); err != nil {
 			return program.Usage(err)
+		}
+		for _, warning := range checked.Warnings() {
+			if _, err := fmt.Fprintf(command.ErrOrStderr(), "warning: %s\n", warning); err != nil {
+				return err
+			}
 		}
 		stdout := command.OutOrStdout()
 		if *output == formatJSON {

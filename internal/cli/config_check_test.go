@@ -86,6 +86,20 @@ func TestConfigCheckPrintsWhatIsInUse(t *testing.T) {
 	require.Equal(t, got, run(t.Context(), "config", "check"), "what it prints is a configuration file")
 }
 
+func TestConfigCheckWarnsOfAChangedKeyTemplate(t *testing.T) {
+	noConfiguration(t)
+	t.Setenv("CALLVAULT_CONFIG", accounts(t, strings.Replace(twoAccounts, "archive: {", `archive: {keyTemplate: "{yyyy}/{bot}/{session}", `, 1)))
+	t.Setenv("GLOBEX_SECRET", "canary-variable")
+	t.Setenv("GLOBEX_KEY_ID", "canary-id")
+	for _, output := range []string{"text", "json"} {
+		got := run(t.Context(), "config", "check", "--output", output)
+		require.Equal(t, program.ExitDone, got.code, got.stderr)
+		require.Contains(t, got.stdout, "{yyyy}/{bot}/{session}")
+		require.True(t, strings.HasPrefix(got.stderr, "warning: accounts[1].archive.keyTemplate (line 9): sessions that were archived under another template are not found"), got.stderr)
+		require.Equal(t, 1, strings.Count(got.stderr, "\n"))
+	}
+}
+
 func TestConfigCheckReadsVariables(t *testing.T) {
 	noConfiguration(t)
 	for name, value := range map[string]string{

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/s3utils"
-
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/workflows"
@@ -16,23 +14,16 @@ import (
 
 // Bounds of an account.
 const (
-	maxBots        = 500
-	maxHosts       = 100
-	maxPrefixBytes = 512
-	day            = 24 * time.Hour
-	minRetention   = day           // The bounds of what the vendor's console
-	maxRetention   = 7 * 366 * day // accepts: a day and seven years.
+	maxBots      = 500
+	maxHosts     = 100
+	day          = 24 * time.Hour
+	minRetention = day           // The bounds of what the vendor's console
+	maxRetention = 7 * 366 * day // accepts: a day and seven years.
 
 	minMaxRecording = 1 << 20
 )
 
-var (
-	namePattern   = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$`)
-	regionPattern = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
-
-	// prefixPattern: each folder begins with a letter or digit, so none is "." or "..".
-	prefixPattern = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z._-]*/)*([0-9A-Za-z][0-9A-Za-z._-]*)?$`)
-)
+var namePattern = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$`)
 
 // settings validates an account.
 func (p *problems) settings(w *written) account.Settings {
@@ -48,15 +39,7 @@ func (p *problems) settings(w *written) account.Settings {
 		MaxRecordingBytes: p.size(w.get("maxRecordingSize"), minMaxRecording, archive.MaxObjectBytes),
 
 		AskWhenReady: p.askWhenReady(w.get("askWhenReady")),
-		Archive: archive.Config{
-			Endpoint:    p.endpoint(w.get("archive.endpoint")),
-			Bucket:      p.bucket(w.get("archive.bucket")),
-			Region:      p.region(w.get("archive.region")),
-			Prefix:      p.prefix(w.get("archive.prefix")),
-			Credentials: p.archiveKeys(w),
-
-			MultipartFrom: p.size(w.get("archive.multipartFrom"), archive.MinMultipartFrom, archive.MaxMultipartFrom),
-		},
+		Archive:      p.archive(w),
 	}
 }
 
@@ -155,27 +138,6 @@ func (p *problems) askWhenReady(s setting) bool {
 		p.add(s.place, "%q is neither auto, which asks the session list if the app has the scope Bot Sessions, nor off", clip(s.text))
 	}
 	return s.text == "auto"
-}
-
-func (p *problems) bucket(s setting) string {
-	if err := s3utils.CheckValidBucketNameStrict(s.text); err != nil {
-		p.add(s.place, "%q is not a valid bucket name (%v): want 3 to 63 lower-case letters, digits, dots and hyphens", clip(s.text), err)
-	}
-	return s.text
-}
-
-func (p *problems) region(s setting) string {
-	if !regionPattern.MatchString(s.text) {
-		p.add(s.place, "%q is not a region: want one such as us-east-1", clip(s.text))
-	}
-	return s.text
-}
-
-func (p *problems) prefix(s setting) string {
-	if s.text != "" && (len(s.text) > maxPrefixBytes || !prefixPattern.MatchString(s.text)) {
-		p.add(s.place, `%q is not a valid prefix: want one such as "calls/": letters, digits, "-", "_" and ".", at most %d bytes, without a leading slash or an empty or dotted folder`, clip(s.text), maxPrefixBytes)
-	}
-	return s.text
 }
 
 // unique reports names and bots that two accounts claim.

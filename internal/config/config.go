@@ -55,8 +55,7 @@ func fromMap(environment map[string]string) (*Config, error) {
 		config.Accounts = append(config.Accounts, p.settings(w))
 	}
 	p.unique(accounts)
-	usesChain := func(settings account.Settings) bool { return settings.Archive.Credentials == nil }
-	if slices.ContainsFunc(config.Accounts, usesChain) {
+	if slices.ContainsFunc(accounts, (*written).usesStandardChain) {
 		p.standardChain(present)
 	}
 	if err := p.err(what); err != nil {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -58,15 +57,11 @@ func (w *written) effective() *yaml.Node {
 	}
 	if w.usesStandardChain() {
 		sections["archive"].Content[0].HeadComment = "Its keys come from the standard AWS chain."
+		if w.has("archive.role") {
+			sections["archive"].Content[0].HeadComment = "The role is taken with keys of the standard AWS chain."
+		}
 	}
 	return sections[""]
-}
-
-func (w *written) usesStandardChain() bool {
-	return !slices.ContainsFunc(keys, func(k key) bool {
-		isReference := k.kind == kindPath || k.kind == kindVariable
-		return isReference && sectionOf(k.name) == "archive" && w.has(k.name)
-	})
 }
 
 // effectiveValue returns nil for what is not in use.

@@ -37,6 +37,12 @@ func TestEffectiveConfigurationHasDefaultsAndNoSecrets(t *testing.T) {
       bucket: recordings
       region: us-east-1
       multipartFrom: 64MiB
+      keyTemplate: '{bot}/{yyyy}/{mm}/{dd}/{session}'
+      encryption: none
+      lock:
+        legalHold: off
+      tags: []
+      pathStyle: auto
 healthAddress: 127.0.0.1:8080
 `, file)
 
@@ -52,7 +58,8 @@ healthAddress: 127.0.0.1:8080
 			"budget": {"scope": "bot", "windows": ["60/1m", "1800/1h"]},
 			"askWhenReady": "auto",
 			"maxRecordingSize": "4GiB",
-			"archive": {"endpoint": "https://s3.amazonaws.com", "bucket": "recordings", "region": "us-east-1", "multipartFrom": "64MiB"}
+			"archive": {"endpoint": "https://s3.amazonaws.com", "bucket": "recordings", "region": "us-east-1", "multipartFrom": "64MiB",
+				"keyTemplate": "{bot}/{yyyy}/{mm}/{dd}/{session}", "encryption": "none", "lock": {"legalHold": "off"}, "tags": [], "pathStyle": "auto"}
 		}],
 		"healthAddress": "127.0.0.1:8080"
 	}`, string(encoded))
@@ -64,6 +71,7 @@ func everything(t testing.TB, folder string) string {
 	write(t, folder, "acme.pem", privatePEM(t))
 	write(t, folder, "platform.jwk", platformJWK(t))
 	write(t, folder, "key", "canary\n")
+	write(t, folder, "ca.pem", certificatePEM(t))
 	write(t, folder, "aws", "[acme]\naws_access_key_id = id\naws_secret_access_key = canary\n")
 	return `
 accounts:
@@ -81,7 +89,22 @@ accounts:
 		retention: 90d
 		maxRecordingSize: 2GiB
 		askWhenReady: off
-		archive: {endpoint: "http://minio:9000", bucket: calls, region: x, prefix: a/b/, multipartFrom: 16MiB, credentialsFile: aws, profile: acme}
+		archive:
+			endpoint: "http://minio:9000"
+			bucket: calls
+			region: x
+			prefix: a/b/
+			multipartFrom: 16MiB
+			keyTemplate: year={yyyy}/{bot}/{session}
+			encryption: SSE-KMS
+			kmsKey: alias/calls
+			lock: {mode: GOVERNANCE, days: 3650, legalHold: on}
+			storageClass: STANDARD_IA
+			tags: [bot, outcome]
+			pathStyle: virtual-host
+			caFile: ca.pem
+			credentialsFile: aws
+			profile: acme
 	- name: "2"
 		bots: [st-3]
 		token: {clientId: cs-2, clientSecretEnv: SECRET}
@@ -172,8 +195,9 @@ func readable(t *testing.T, config *Config) (accounts []account.Settings) {
 func TestAccountsThatUseTheStandardChainSaySo(t *testing.T) {
 	folder := t.TempDir()
 	write(t, folder, "aws", "[default]\naws_access_key_id = a\naws_secret_access_key = canary\n")
+	write(t, folder, "ca.pem", certificatePEM(t))
 	for archive, says := range map[string]bool{
-		"{bucket: calls}": true, "{credentialsFile: aws}": false, "{accessKeyIdEnv: ACME_SECRET, secretAccessKeyEnv: ACME_SECRET}": false,
+		"{bucket: calls}": true, "{caFile: ca.pem}": true, "{credentialsFile: aws}": false, "{accessKeyIdEnv: ACME_SECRET, secretAccessKeyEnv: ACME_SECRET}": false,
 	} {
 		config, err := readFileOf(t, folder, valid+"\t\tarchive: "+archive, "ACME_SECRET", "canary")
 		require.NoError(t, err)

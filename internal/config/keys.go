@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/callvault/callvault/internal/archive"
 )
 
 // kind is what a setting holds.
@@ -59,12 +61,25 @@ var keys = []key{
 	{name: "archive.region", variable: "S3_REGION", standard: []string{"us-east-1"}},
 	{name: "archive.prefix", variable: "S3_PREFIX"},
 	{name: "archive.multipartFrom", variable: "CALLVAULT_MULTIPART_FROM", standard: []string{"64MiB"}},
+	{name: "archive.keyTemplate", variable: "S3_KEY_TEMPLATE", standard: []string{archive.DefaultTemplate}},
+	{name: "archive.encryption", standard: []string{"none"}},
+	{name: "archive.kmsKey"},
+	{name: "archive.lock.mode"},
+	{name: "archive.lock.days"},
+	{name: "archive.lock.legalHold", standard: []string{"off"}},
+	{name: "archive.storageClass", variable: "S3_STORAGE_CLASS"},
+	{name: "archive.tags", kind: kindList},
+	{name: "archive.pathStyle", standard: []string{string(archive.AutoStyle)}},
+	{name: "archive.caFile", variable: "S3_CA_FILE", kind: kindPath},
 	{name: "archive.accessKeyIdFile", kind: kindPath},
 	{name: "archive.accessKeyIdEnv", kind: kindVariable},
 	{name: "archive.secretAccessKeyFile", kind: kindPath},
 	{name: "archive.secretAccessKeyEnv", kind: kindVariable},
 	{name: "archive.credentialsFile", kind: kindPath},
 	{name: "archive.profile"},
+	{name: "archive.role"},
+	{name: "archive.webIdentityTokenFile", kind: kindPath},
+	{name: "archive.stsEndpoint"},
 }
 
 // windowVariables are the short form of budget.windows: each is the number of calls

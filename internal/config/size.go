@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/dustin/go-humanize"
 
@@ -20,12 +21,15 @@ func (p *problems) size(s setting, least, most int64) int64 {
 // parseSize returns a number of bytes, such as "64MiB" or "4000000000", that is neither
 // less than least nor more than most.
 func parseSize(text string, least, most int64) (int64, error) {
-	size, err := humanize.ParseBytes(text)
-	if err != nil || size > uint64(most) || int64(size) < least {
-		return 0, fmt.Errorf("%q is not a size: want one such as %s, from %s to %s", clip(text), humanize.IBytes(uint64(max(least, 64<<20))), humanize.IBytes(uint64(least)), humanize.IBytes(uint64(most)))
+	parsed, err := humanize.ParseBytes(text)
+	size := int64(min(parsed, math.MaxInt64))
+	if err != nil || size > most || size < least {
+		return 0, fmt.Errorf("%q is not a size: want one such as %s, from %s to %s", clip(text), sizeText(max(least, 64<<20)), sizeText(least), sizeText(most))
 	}
-	return int64(size), nil
+	return size, nil
 }
+
+func sizeText(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }
 
 // LimitRecordings sets the most that a recording of any account may have, such as "4GiB".
 func (c *Config) LimitRecordings(size string) error {

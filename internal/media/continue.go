@@ -45,7 +45,7 @@ func (f *Fetcher) Continue(ctx context.Context, rawURL string, from Position) (*
 	}
 	request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from.Offset))
 	request.Header.Set("If-Range", from.ETag)
-	return f.send(request, func(response *http.Response) (*Stream, error) { return from.stream(response) })
+	return f.send(request, from.stream)
 }
 
 // stream returns the rest of the file, if that is what the response has.

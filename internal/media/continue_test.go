@@ -176,7 +176,7 @@ func TestWhatIsNotTheRestOfTheFileIsNotContinued(t *testing.T) {
 		"refused":                         {status(403), media.ErrRefused},
 		"unavailable":                     {status(503), nil},
 		"a redirect to a forbidden host": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://evil.example/?s=canary", 302)
+			http.Redirect(w, r, "https://evil.example/?s=canary", http.StatusFound)
 		}, media.ErrHostRefused},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ var (
 
 // tooLarge returns [ErrTooLarge] with the limit and what can be done.
 func tooLarge(maxBytes int64) error {
-	return fmt.Errorf("%w: it has more than %s: start the worker with a larger --max-recording-size (CALLVAULT_MAX_RECORDING_SIZE) and fetch the session again with --refetch", ErrTooLarge, humanize.IBytes(uint64(maxBytes)))
+	return fmt.Errorf("%w: it has more than %s: start the worker with a larger --max-recording-size (CALLVAULT_MAX_RECORDING_SIZE) and fetch the session again with --refetch", ErrTooLarge, humanize.IBytes(uint64(max(maxBytes, 0))))
 }
 
 // UnavailableError means that the media server is unavailable or busy; the same URL may

@@ -135,7 +135,7 @@ func prepareArchives(ctx context.Context, accounts []*account.Account, logger *s
 	return nil
 }
 
-// prepareArchive creates the bucket of an account.
+// prepareArchive creates the bucket of an account, and finds out what its store lacks.
 func prepareArchive(ctx context.Context, a *account.Account, logger *slog.Logger) error {
 	if err := a.Store.CheckCredentials(); err != nil {
 		return err
@@ -145,8 +145,27 @@ func prepareArchive(ctx context.Context, a *account.Account, logger *slog.Logger
 		logger.Warn("the bucket could not be checked or created; fetches will be blocked if it cannot be written either", "account", a.Name, "error", err)
 	case err != nil:
 		return fmt.Errorf("the archive at %s cannot be reached: %w: check S3_ENDPOINT, or the account's archive.endpoint", a.Archive.Endpoint, err)
+	default:
+		return probeArchive(ctx, a, logger)
 	}
 	return nil
+}
+
+// probeArchive says what the store of an account lacks. It fails if nothing is archived in
+// the store because of that.
+func probeArchive(ctx context.Context, a *account.Account, logger *slog.Logger) error {
+	lacks, err := a.Store.Probe(ctx)
+	if err != nil {
+		logger.Warn("it could not be found out whether the store does all that callvault relies on", "account", a.Name, "error", err)
+	}
+	var blocking []error
+	for _, lack := range lacks {
+		logger.Warn(lack.Text, "account", a.Name, "endpoint", a.Archive.Endpoint.String(), "bucket", a.Store.Bucket())
+		if lack.Blocks {
+			blocking = append(blocking, errors.New(lack.Text))
+		}
+	}
+	return errors.Join(blocking...)
 }
 
 // startInOrder starts the queues of the work and then those of the call slots. The

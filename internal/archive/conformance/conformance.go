@@ -34,6 +34,7 @@ type Target struct {
 
 // Run runs the suite.
 func Run(t *testing.T, target Target) {
+	t.Run("a probe finds nothing that blocks", target.passesProbe)
 	t.Run("a recording is stored in one request", target.storesWhole)
 	t.Run("a recording is stored in parts", target.storesParts)
 	t.Run("an upload is continued", target.continues)
@@ -92,9 +93,9 @@ func put(t *testing.T, store *archive.Store, key string, source *source, length 
 func (target Target) archived(t *testing.T, session workflows.Session, runID string) *archive.Manifest {
 	t.Helper()
 	key := target.keyOf(session)
-	etag, err := target.Store.Find(t.Context(), key)
+	present, err := target.Store.Find(t.Context(), key)
 	require.NoError(t, err)
-	object, err := put(t, target.Store, key, newSource(1000), 1000, func(u *archive.Upload) { u.Replaces = etag })
+	object, err := put(t, target.Store, key, newSource(1000), 1000, func(u *archive.Upload) { u.Replaces = present })
 	require.NoError(t, err)
 	m := manifestOf(session, "archived", runID)
 	m.Files = []archive.File{{Key: key, Bytes: object.Bytes, SHA256: object.SHA256}}
@@ -247,10 +248,10 @@ func (target Target) replacesLeftovers(t *testing.T) {
 	source := newSource(1000)
 	_, err = put(t, target.Store, key, source, 1000)
 	require.ErrorIs(t, err, archive.ErrConflict, "nothing is overwritten unseen")
-	etag, err := target.Store.Find(t.Context(), key)
+	present, err := target.Store.Find(t.Context(), key)
 	require.NoError(t, err)
 	source = newSource(1000)
-	object, err := put(t, target.Store, key, source, 1000, func(u *archive.Upload) { u.Replaces = etag })
+	object, err := put(t, target.Store, key, source, 1000, func(u *archive.Upload) { u.Replaces = present })
 	require.NoError(t, err)
 	target.requireStored(t, key, source.content, object)
 }

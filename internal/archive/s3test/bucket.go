@@ -14,6 +14,8 @@ type bucket struct {
 	// objects are the versions of each object, the oldest first.
 	objects    map[string][]*Object
 	versioning string
+	// locked: it has Object Lock, and so versions.
+	locked bool
 }
 
 const (

@@ -31,18 +31,24 @@ type part struct {
 	checksum, crc64 string
 }
 
-func (s *Server) createUpload(request *Request) *reply {
+func (s *Server) createUpload(b *bucket, request *Request) *reply {
+	if s.Lacks[Multipart] {
+		return refuse(http.StatusNotImplemented, "NotImplemented", "there are no multipart uploads")
+	}
+	if refused := b.refusedLock(request); refused != nil {
+		return refused
+	}
 	s.lastID++
 	u := &upload{
 		id: "upload-" + strconv.Itoa(s.lastID), bucket: request.Bucket, key: request.Key, parts: make(map[int]*part),
-		object:    Object{ContentType: request.Header.Get("Content-Type"), Metadata: metadataOf(request.Header)},
+		object:    Object{ContentType: request.Header.Get("Content-Type"), Metadata: metadataOf(request.Header), Kept: keptOf(request.Header)},
 		algorithm: request.Header.Get("X-Amz-Checksum-Algorithm"),
 	}
 	kind := request.Header.Get("X-Amz-Checksum-Type")
 	switch {
 	case request.Header.Get("If-None-Match") != "" || request.Header.Get("If-Match") != "":
 		return refuse(http.StatusNotImplemented, "NotImplemented", "a condition is for the end of an upload")
-	case u.algorithm == "CRC64NVME" && !s.NoCRC64 && kind == "FULL_OBJECT", u.algorithm == "SHA256" && kind != "FULL_OBJECT":
+	case u.algorithm == "CRC64NVME" && !s.Lacks[WholeChecksumOfParts] && kind == "FULL_OBJECT", u.algorithm == "SHA256" && kind != "FULL_OBJECT":
 	case u.algorithm == "" && s.AcceptUnchecked:
 	default:
 		return refuse(http.StatusBadRequest, "InvalidRequest", "the upload has no checksum that is known")
@@ -58,11 +64,14 @@ func (s *Server) changeUpload(b *bucket, request *Request, body *body) *reply {
 	}
 	switch request.Operation {
 	case UploadPart:
-		return u.put(request, body, s.HideChecksums)
+		return u.put(request, body, s.Lacks[ReturnedChecksum])
 	case CompleteMultipartUpload:
 		return s.complete(b, u, request, body)
 	case ListParts:
-		return u.list(request, s.HideChecksums)
+		if s.Lacks[ListedParts] {
+			return refuse(http.StatusNotImplemented, "NotImplemented", "parts are not listed")
+		}
+		return u.list(request, s.Lacks[ReturnedChecksum])
 	default:
 		delete(s.uploads, u.id)
 		return &reply{status: http.StatusNoContent}
@@ -143,7 +152,7 @@ func (s *Server) complete(b *bucket, u *upload, request *Request, body *body) *r
 		sum := sha256.Sum256(p.body)
 		sums = append(sums, sum[:]...)
 	}
-	if refused := unmet(request.Header, b.latest(u.key)); refused != nil {
+	if refused := s.unmet(request, b.latest(u.key)); refused != nil {
 		return refused
 	}
 	all := sha256.Sum256(sums)
@@ -162,7 +171,7 @@ func (s *Server) complete(b *bucket, u *upload, request *Request, body *body) *r
 	delete(s.uploads, u.id)
 	s.store(b, u.key, &object)
 	elements := []string{element("Bucket", u.bucket), element("Key", u.key), element("ETag", `"`+object.ETag+`"`)}
-	if !s.HideChecksums {
+	if !s.Lacks[ReturnedChecksum] {
 		elements = append(elements, element("ChecksumSHA256", object.Checksum), element("ChecksumCRC64NVME", object.CRC64))
 	}
 	completed := xmlReply("CompleteMultipartUploadResult", elements...)

@@ -23,6 +23,9 @@ type Object struct {
 	// parts appended for a multipart upload. CRC64 is the CRC64NVME of the whole, of an
 	// upload in parts that had it.
 	Checksum, CRC64 string
+	// Kept are what a write asked the store to do with the object: the headers of
+	// keptHeaders, by canonical names.
+	Kept map[string]string
 	// VersionID is empty in a bucket that never had versions.
 	VersionID string
 	// Deleted says that it is a delete marker.
@@ -56,20 +59,29 @@ func (s *Server) putObject(b *bucket, request *Request, body *body) *reply {
 	if body.checksum == "" && !s.AcceptUnchecked {
 		return refuse(http.StatusBadRequest, "InvalidRequest", "the body has no SHA-256")
 	}
-	if refused := unmet(request.Header, b.latest(request.Key)); refused != nil {
+	if refused := b.refusedLock(request); refused != nil {
+		return refused
+	}
+	if refused := s.unmet(request, b.latest(request.Key)); refused != nil {
 		return refused
 	}
 	object := &Object{
-		Body: body.bytes, ContentType: request.Header.Get("Content-Type"), Metadata: metadataOf(request.Header),
+		Body: body.bytes, ContentType: request.Header.Get("Content-Type"), Metadata: metadataOf(request.Header), Kept: keptOf(request.Header),
 		ETag: etagOf(body.bytes), Checksum: body.checksum,
 	}
 	s.store(b, request.Key, object)
-	return &reply{status: http.StatusOK, header: object.header(!s.HideChecksums)}
+	return &reply{status: http.StatusOK, header: object.header(!s.Lacks[ReturnedChecksum])}
 }
 
 // unmet returns the refusal if a write's condition does not hold.
-func unmet(header http.Header, present *Object) *reply {
-	match, noneMatch := header.Get("If-Match"), header.Get("If-None-Match")
+func (s *Server) unmet(request *Request, present *Object) *reply {
+	match, noneMatch := request.Header.Get("If-Match"), request.Header.Get("If-None-Match")
+	if s.Lacks[IfMatch] {
+		match = ""
+	}
+	if s.Lacks[IfNoneMatch] || s.Lacks[ConditionalComplete] && request.Operation == CompleteMultipartUpload {
+		noneMatch = ""
+	}
 	switch {
 	case noneMatch != "" && noneMatch != "*":
 		return refuse(http.StatusNotImplemented, "NotImplemented", "If-None-Match other than *")
@@ -101,11 +113,17 @@ func (s *Server) get(b *bucket, request *Request) *reply {
 	if match := request.Header.Get("If-Match"); match != "" && unquoted(match) != object.ETag {
 		return refuse(http.StatusPreconditionFailed, "PreconditionFailed", "a condition does not hold")
 	}
-	header := object.header(request.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" && !s.HideChecksums)
+	header := object.header(request.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" && !s.Lacks[ReturnedChecksum])
 	header.Set("Content-Type", object.ContentType)
 	header.Set("Last-Modified", object.modified.UTC().Format(http.TimeFormat))
 	for name, value := range object.Metadata {
 		header.Set(metadataPrefix+name, value)
+	}
+	for name, value := range object.Kept {
+		if name == taggingHeader { // A GET tells only how many there are.
+			name, value = "X-Amz-Tagging-Count", strconv.Itoa(strings.Count(value, "&")+1)
+		}
+		header.Set(name, value)
 	}
 	whole := &reply{status: http.StatusOK, header: header, body: object.Body}
 	if wanted := request.Header.Get("Range"); wanted != "" && !s.IgnoreRange {
@@ -173,7 +191,7 @@ func (s *Server) copyObject(to *bucket, request *Request) *reply {
 	if from == to && key == request.Key && !replace {
 		return refuse(http.StatusBadRequest, "InvalidRequest", "an object is copied onto itself without a change")
 	}
-	if refused := unmet(request.Header, to.latest(request.Key)); refused != nil {
+	if refused := s.unmet(request, to.latest(request.Key)); refused != nil {
 		return refused
 	}
 	replaced := &Object{

@@ -123,7 +123,7 @@ func (s *Server) do(r *http.Request, request *Request, body *body) *reply {
 	case DeleteObject:
 		return s.deleteObject(bucket, request)
 	case CreateMultipartUpload:
-		return s.createUpload(request)
+		return s.createUpload(bucket, request)
 	case UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListParts:
 		return s.changeUpload(bucket, request, body)
 	default:

@@ -26,12 +26,9 @@ type Server struct {
 	// IgnoreRange sends the whole object, whatever part is asked for. Set it before the
 	// first request. Defaults to false.
 	IgnoreRange bool
-	// NoCRC64 refuses the checksum CRC64NVME for uploads in parts. Set it before the first
-	// request. Defaults to false.
-	NoCRC64 bool
-	// HideChecksums returns no checksum, neither with an object nor after a write. Set it
-	// before the first request. Defaults to false.
-	HideChecksums bool
+	// Lacks are what the store does not do. Set it before the first request. Defaults to
+	// nothing.
+	Lacks map[Feature]bool
 
 	mu       sync.Mutex
 	buckets  map[string]*bucket
