@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -101,9 +102,10 @@ func (m *multipart) begin(ctx context.Context) error {
 	}
 	id, err := m.create(ctx)
 	if m.algorithm == minio.ChecksumCRC64NVME && isUnknownChecksum(err) {
-		m.store.compositeOnly.Store(true)
 		m.algorithm = minio.ChecksumSHA256
-		id, err = m.create(ctx)
+		if id, err = m.create(ctx); err == nil {
+			m.store.compositeOnly.Store(true)
+		}
 	}
 	if err != nil {
 		return m.store.storeError(opWrite, m.Key, err)
@@ -175,8 +177,8 @@ func (s *Store) etagsOf(ctx context.Context, key string, want Parts) ([]string, 
 	var etags []string
 	for wanted := want.objectParts(nil); len(etags) < len(wanted); {
 		list, err := s.core.ListObjectParts(ctx, s.bucket, key, want.UploadID, len(etags), 1000)
-		if code := minio.ToErrorResponse(err).Code; code == minio.NoSuchUpload || code == minio.NoSuchKey {
-			return nil, fmt.Errorf("%w: the store does not have it any more", ErrUploadGone)
+		if refusal := minio.ToErrorResponse(err); refusal.StatusCode >= 400 && refusal.StatusCode < 500 {
+			return nil, fmt.Errorf("%w: the store does not list its parts (%s)", ErrUploadGone, refusal.Code)
 		}
 		if err != nil {
 			return nil, s.storeError("inspect", key, err)
@@ -231,10 +233,28 @@ func (m *multipart) putPart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.checkSum(header.Get(m.algorithm.Key()), hasher.Sum(nil)); err != nil {
+		return err
+	}
 	m.parts.Sums = append(m.parts.Sums, hasher.Sum(nil))
 	m.parts.Bytes += length
 	m.etags = append(m.etags, header.Get("ETag"))
 	return nil
+}
+
+// checkSum compares the checksum of a part with the one that the store has returned. A
+// store that returns none for the first part ignores that kind: the upload begins again
+// with the other one.
+func (m *multipart) checkSum(returned string, sum []byte) error {
+	switch {
+	case returned == "" && m.algorithm == minio.ChecksumCRC64NVME && len(m.parts.Sums) == 0:
+		m.store.compositeOnly.Store(true)
+		return fmt.Errorf("%w: the store ignores its %s", ErrUploadGone, m.algorithm)
+	case returned != "" && returned != base64.StdEncoding.EncodeToString(sum):
+		return fmt.Errorf("the store returned a different %s of a part: %w", m.algorithm, ErrMismatch)
+	default:
+		return nil
+	}
 }
 
 // object returns what the object is once the upload is complete.
