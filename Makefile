@@ -40,7 +40,10 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . ./...
 
 bench-budget: ## measure the call budget with three workers and a real Temporal server; takes an hour and a half
-	go test ./dev/internal/bench -run '^$$' -bench . -benchtime 1x -timeout 2h
+	go test ./dev/internal/bench -run '^$$' -bench . -skip Transfer -benchtime 1x -timeout 2h
+
+bench-transfer: ## measure what transfers cost, on versitygw and on MINIO=<binary> if it is set; takes 20 minutes and 32 GB of disk
+	go test ./dev/internal/bench -run '^$$' -bench Transfer -benchtime 1x -timeout 1h $(if $(MINIO),-minio $(abspath $(MINIO)))
 
 mutation: ## run mutation tests on the packages that decide, download, store and call; takes an hour
 	@for package in workflows/fetchrecording internal/media internal/audio internal/archive internal/smartassist internal/status; do \
@@ -61,4 +64,4 @@ histories: ## save workflow histories for the replay tests, before a release
 check: ## run what CI runs
 	bash .ci/run
 
-.PHONY: help demo up build test race lint fuzz bench bench-budget mutation soak interop histories check
+.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation soak interop histories check

@@ -36,6 +36,7 @@ var (
 	speed    = flag.Int("speed", 5, "how much faster the vendor's clock is")
 	worker   = flag.String("worker", "", "the worker's binary; it is built if none is named")
 	keepLogs = flag.String("logs", "", "folder in which the workers' output is kept")
+	minioBin = flag.String("minio", "", "MinIO's binary, which the transfers are measured with too")
 )
 
 // The servers that all benchmarks share. Each has its own namespace, bucket and
@@ -47,10 +48,14 @@ var (
 	store *objectstore.Store
 )
 
-// workerBinary is the binary under test.
-var workerBinary string
+// workerBinary is the binary under test, and root the folder of the main module.
+var workerBinary, root string
 
 func TestMain(m *testing.M) {
+	if folder := os.Getenv(gatewayFolder); folder != "" {
+		fmt.Fprintln(os.Stderr, "bench:", serveGateway(folder))
+		os.Exit(1)
+	}
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() == "" {
 		os.Exit(m.Run()) // The other tests need no servers.
@@ -72,10 +77,19 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	// Before the servers start: the store changes the working directory.
+	if root, err = filepath.Abs(filepath.Join("..", "..", "..")); err != nil {
+		return 0, err
+	}
+	if *minioBin != "" {
+		if *minioBin, err = filepath.Abs(*minioBin); err != nil {
+			return 0, err
+		}
+	}
 	if *worker != "" {
 		workerBinary, err = filepath.Abs(*worker)
 	} else {
-		err = build(ctx, folder)
+		workerBinary = filepath.Join(folder, "worker")
+		err = build(ctx, root, "./worker", workerBinary)
 	}
 	if err != nil {
 		return 0, err
@@ -120,17 +134,13 @@ func serverDefaults() map[string]any {
 	}
 }
 
-func build(ctx context.Context, folder string) error {
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	if err != nil {
-		return err
-	}
-	workerBinary = filepath.Join(folder, "worker")
-	command := exec.CommandContext(ctx, "go", "build", "-o", workerBinary, "./worker")
-	command.Dir = root
+// build builds a program of the module in a folder.
+func build(ctx context.Context, module, program, binary string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-o", binary, program)
+	command.Dir = module
 	command.Env = append(os.Environ(), "GOWORK=off")
 	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the worker: %w\n%s", err, output)
+		return fmt.Errorf("build %s: %w\n%s", program, err, output)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// process is a running worker.
+// process is a running worker, or a store.
 type process struct {
 	command *exec.Cmd
 	log     string
@@ -25,14 +25,15 @@ type process struct {
 
 var processes atomic.Int64
 
-func startProcess(b testing.TB, environment []string) *process {
+// startProcess starts a program. It has no more of the environment than that, PATH and HOME.
+func startProcess(b testing.TB, environment []string, program string, arguments ...string) *process {
 	b.Helper()
 	folder := *keepLogs
 	if folder == "" {
 		folder = b.TempDir()
 	}
 	p := &process{
-		command: exec.Command(workerBinary),
+		command: exec.Command(program, arguments...),
 		log:     filepath.Join(folder, fmt.Sprintf("%s-%d.log", strings.ReplaceAll(b.Name(), "/", "-"), processes.Add(1))),
 		ended:   make(chan struct{}),
 	}

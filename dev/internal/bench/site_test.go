@@ -40,6 +40,7 @@ type accountOf struct {
 	bots []string
 
 	askWhenReady string // "auto" if it is empty
+	endpoint     string // of the store; that of the shared one if it is empty
 }
 
 // site is what one benchmark has for itself: a namespace, a bucket, a vendor, workers.
@@ -134,7 +135,7 @@ func (s *site) writeConfig(speed int) {
 		fmt.Fprintf(&text, "    askWhenReady: %s\n", cmp.Or(one.askWhenReady, "auto"))
 		fmt.Fprintf(&text, "    token: {clientId: %s, clientSecretFile: secret}\n", simulator.DefaultClientID)
 		fmt.Fprintf(&text, "    budget: {scope: bot, windows: [%s]}\n", strings.Join(windows, ", "))
-		fmt.Fprintf(&text, "    archive: {endpoint: %s, bucket: %s-%d, region: %s}\n", store.Endpoint(), s.name, i, region)
+		fmt.Fprintf(&text, "    archive: {endpoint: %s, bucket: %s-%d, region: %s}\n", cmp.Or(one.endpoint, store.Endpoint()), s.name, i, region)
 	}
 	s.config = filepath.Join(folder, "callvault.yaml")
 	require.NoError(s.b, os.WriteFile(s.config, []byte(text.String()), 0o600))
@@ -146,7 +147,7 @@ func (s *site) startWorker() *process {
 	return startProcess(s.b, []string{
 		"TEMPORAL_ADDRESS=" + temporal.Address(), "TEMPORAL_NAMESPACE=" + s.name, "CALLVAULT_CONFIG=" + s.config,
 		"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey,
-	})
+	}, workerBinary)
 }
 
 // startWorkers starts workers and waits until they are ready. The first one starts alone,

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ type vendor struct {
 	*simulator.Simulator
 	clock clock
 	url   string
+	pace  atomic.Int64 // bytes that each response has in a second; 0 for as many as it can
 }
 
 // clock is the vendor's.
@@ -71,8 +73,30 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if moved, ok := moveToken(r.Header.Get("auth"), v.clock.at(now).Sub(now)); ok {
 		r.Header.Set("auth", moved)
 	}
+	if pace := v.pace.Load(); pace > 0 {
+		w = &pacedWriter{w, pace, now, 0}
+	}
 	v.Simulator.ServeHTTP(w, r)
 }
+
+// pacedWriter writes no faster than its rate. The simulator's own faults of that kind write
+// at most 20 times a second, and a media server's writes are small.
+type pacedWriter struct {
+	http.ResponseWriter
+	rate    int64 // bytes a second
+	began   time.Time
+	written int64
+}
+
+func (w *pacedWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.written += int64(n)
+	time.Sleep(time.Until(w.began.Add(time.Duration(float64(w.written) / float64(w.rate) * float64(time.Second)))))
+	return n, err
+}
+
+// Unwrap is for the simulator's faults.
+func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // moveToken returns the token with its times moved, if it is one of the workers'.
 func moveToken(token string, by time.Duration) (string, bool) {
