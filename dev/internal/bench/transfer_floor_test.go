@@ -34,13 +34,13 @@ func buildFloor(b *testing.B) string {
 
 // runFloor transfers the sessions' recordings by the floor program, all at once, and returns
 // its CPU time.
-func (s *site) runFloor(binary string, to *ownStore, bucket string, all []workflows.Session) time.Duration {
+func (s *site) runFloor(binary string, to *ownStore, bucket string, all []workflows.Session, flags ...string) time.Duration {
 	s.b.Helper()
 	var list strings.Builder
 	for i, session := range all {
 		fmt.Fprintf(&list, "%s %d.wav\n", s.mediaURL(session), i)
 	}
-	command := exec.CommandContext(s.ctx, binary, "-endpoint", to.endpoint, "-region", region, "-bucket", bucket)
+	command := exec.CommandContext(s.ctx, binary, append(flags, "-endpoint", to.endpoint, "-region", region, "-bucket", bucket)...)
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey}
 	command.Stdin = strings.NewReader(list.String())
 	output, err := command.CombinedOutput()

@@ -49,28 +49,35 @@ func transferCost(b *testing.B, kind storeKind, shape files, floor string) {
 	idleWorker, idleStore := watchIdle(b, worker), watchIdle(b, to.process)
 
 	gigabytes := float64(shape.count) * float64(shape.bytes) / gigabyte
+	recordings := func() []workflows.Session {
+		return s.addRecordings(bot, shape.count, simulator.File{Size: shape.bytes})
+	}
+	// measure adds what a transfer costs in a round. It returns the CPU time of the program.
+	measure := func(of *transferred, idleProgram idling, transfer func() time.Duration) {
+		before, began := to.usage(b).cpu, time.Now()
+		used := transfer()
+		took := time.Since(began)
+		of.program = append(of.program, idleProgram.less(used, took).Seconds()/gigabytes)
+		of.store = append(of.store, idleStore.less(to.usage(b).cpu-before, took).Seconds()/gigabytes)
+	}
+	byWorker := func(work func()) func() time.Duration {
+		return func() time.Duration {
+			before := worker.usage(b).cpu
+			work()
+			return worker.usage(b).cpu - before
+		}
+	}
 	var figures costs
 	for range *rounds {
 		figures.hash = append(figures.hash, hashCost(b).Seconds())
-
-		before, began := to.usage(b).cpu, time.Now()
-		used := s.runFloor(floor, to, floorBucket, s.addRecordings(bot, shape.count, simulator.File{Size: shape.bytes}))
-		figures.floor = append(figures.floor, used.Seconds()/gigabytes)
-		figures.storeOfFloor = append(figures.storeOfFloor, idleStore.less(to.usage(b).cpu-before, time.Since(began)).Seconds()/gigabytes)
+		all := recordings()
+		measure(&figures.floor, 0, func() time.Duration { return s.runFloor(floor, to, floorBucket, all) })
+		measure(&figures.floorSHA256, 0, func() time.Duration { return s.runFloor(floor, to, floorBucket, all, "-sha256") })
 		to.empty(b, floorBucket)
-
-		all := s.addRecordings(bot, shape.count, simulator.File{Size: shape.bytes})
-		before, began = to.usage(b).cpu, time.Now()
-		used = worker.usage(b).cpu
-		s.transferAll(all)
-		used, took := worker.usage(b).cpu-used, time.Since(began)
-		figures.worker = append(figures.worker, idleWorker.less(used, took).Seconds()/gigabytes)
-		figures.store = append(figures.store, idleStore.less(to.usage(b).cpu-before, took).Seconds()/gigabytes)
+		all = recordings()
+		measure(&figures.worker, idleWorker, byWorker(func() { s.transferAll(all) }))
 		to.empty(b, s.bucket())
-
-		used, began = worker.usage(b).cpu, time.Now()
-		s.archiveAll(shape.count)
-		figures.fetches = append(figures.fetches, idleWorker.less(worker.usage(b).cpu-used, time.Since(began)).Seconds()/gigabytes)
+		measure(&figures.fetches, idleWorker, byWorker(func() { s.archiveAll(shape.count) }))
 	}
 	figures.report(b)
 	b.ReportMetric(0, "ns/op")
@@ -92,30 +99,36 @@ func (i idling) less(cpu, wall time.Duration) time.Duration {
 	return cpu - time.Duration(float64(i)*float64(wall))
 }
 
-// costs are CPU seconds a gigabyte, one of each round.
+// transferred are the CPU seconds a gigabyte of a program and of the store, one of each round.
+type transferred struct{ program, store []float64 }
+
+// costs are what the programs cost.
 type costs struct {
-	hash, floor, storeOfFloor, worker, store []float64
+	hash                       []float64 // CPU seconds a gigabyte
+	floor, floorSHA256, worker transferred
 
 	// fetches are those of as many fetches of recordings without a size worth mentioning.
-	fetches []float64
+	fetches transferred
 }
 
 func (c costs) report(b *testing.B) {
 	b.Helper()
-	transfers := make([]float64, len(c.worker))
+	transfers := make([]float64, len(c.hash))
 	for i := range transfers {
-		transfers[i] = c.worker[i] - c.fetches[i]
-		b.Logf("CPU seconds a GB: hash %.2f, floor %.2f, worker %.2f of which fetches without bytes %.2f; store for the floor %.2f, for the worker %.2f",
-			c.hash[i], c.floor[i], c.worker[i], c.fetches[i], c.storeOfFloor[i], c.store[i])
+		transfers[i] = c.worker.program[i] - c.fetches.program[i]
+		b.Logf("CPU seconds a GB: SHA-256 %.2f, floor %.2f, with SHA-256 %.2f, worker %.2f of which fetches without bytes %.2f; store %.2f, %.2f and %.2f", c.hash[i],
+			c.floor.program[i], c.floorSHA256.program[i], c.worker.program[i], c.fetches.program[i], c.floor.store[i], c.floorSHA256.store[i], c.worker.store[i])
 	}
 	report(b, "SHA-256, CPU s a GB", bench.Percentile(c.hash, .5), "")
-	report(b, "floor, CPU s a GB", bench.Percentile(c.floor, .5), "")
-	report(b, "worker, CPU s a GB", bench.Percentile(c.worker, .5), "")
-	report(b, "SHA-256/floor", medianRatio(c.hash, c.floor), "")
-	report(b, "worker/floor", medianRatio(c.worker, c.floor), "")
-	report(b, "worker without its fetches/floor", medianRatio(transfers, c.floor), "<= 1.5")
-	report(b, "store, CPU s a GB", bench.Percentile(c.store, .5), "")
-	report(b, "store/store of the floor", medianRatio(c.store, c.storeOfFloor), "<= 1.1")
+	report(b, "floor, CPU s a GB", bench.Percentile(c.floor.program, .5), "")
+	report(b, "worker, CPU s a GB", bench.Percentile(c.worker.program, .5), "")
+	report(b, "SHA-256/floor", medianRatio(c.hash, c.floor.program), "")
+	report(b, "floor with SHA-256/floor", medianRatio(c.floorSHA256.program, c.floor.program), "")
+	report(b, "worker/floor", medianRatio(c.worker.program, c.floor.program), "")
+	report(b, "worker without its fetches/floor", medianRatio(transfers, c.floor.program), "<= 1.5")
+	report(b, "store of the floor, CPU s a GB", bench.Percentile(c.floor.store, .5), "")
+	report(b, "store of the floor with SHA-256/store of the floor", medianRatio(c.floorSHA256.store, c.floor.store), "")
+	report(b, "store of the worker/store of the floor", medianRatio(c.worker.store, c.floor.store), "<= 1.1")
 }
 
 // medianRatio returns the median of the rounds' ratios.

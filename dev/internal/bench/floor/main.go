@@ -1,7 +1,8 @@
 // Command floor is what the worker's transfers are measured against: the least that a Go
 // program needs to stream recordings from a media server into an S3 store. It hashes
 // nothing but the CRC32C that minio-go appends to a body, resumes nothing and checks
-// nothing.
+// nothing. With -sha256 it appends that in place of the CRC32C: the least that a program
+// with a SHA-256 needs.
 //
 // Its standard input has a line for each recording: the media URL, a space and the key.
 // All are transferred at once. It needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
@@ -28,14 +29,19 @@ func main() {
 	endpoint := flag.String("endpoint", "", "the store's URL")
 	region := flag.String("region", "", "the bucket's region")
 	bucket := flag.String("bucket", "", "the bucket, which exists")
+	withSHA256 := flag.Bool("sha256", false, "append a SHA-256 in place of a CRC32C")
 	flag.Parse()
-	if err := run(context.Background(), os.Stdin, *endpoint, *region, *bucket); err != nil {
+	checksum := minio.ChecksumCRC32C
+	if *withSHA256 {
+		checksum = minio.ChecksumSHA256
+	}
+	if err := run(context.Background(), os.Stdin, *endpoint, *region, *bucket, checksum); err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, list io.Reader, endpoint, region, bucket string) error {
+func run(ctx context.Context, list io.Reader, endpoint, region, bucket string, checksum minio.ChecksumType) error {
 	address, err := url.Parse(endpoint)
 	if err != nil {
 		return fmt.Errorf("-endpoint: %w", err)
@@ -54,7 +60,7 @@ func run(ctx context.Context, list io.Reader, endpoint, region, bucket string) e
 	for lines.Scan() {
 		mediaURL, key, _ := strings.Cut(lines.Text(), " ")
 		all.Go(func() {
-			if err := transfer(ctx, store, bucket, mediaURL, key); err != nil {
+			if err := transfer(ctx, store, bucket, mediaURL, key, checksum); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				failed = append(failed, fmt.Errorf("%s: %w", key, err))
@@ -65,7 +71,7 @@ func run(ctx context.Context, list io.Reader, endpoint, region, bucket string) e
 	return errors.Join(append(failed, lines.Err())...)
 }
 
-func transfer(ctx context.Context, store *minio.Client, bucket, mediaURL, key string) error {
+func transfer(ctx context.Context, store *minio.Client, bucket, mediaURL, key string, checksum minio.ChecksumType) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, mediaURL, nil)
 	if err != nil {
 		return err
@@ -79,7 +85,7 @@ func transfer(ctx context.Context, store *minio.Client, bucket, mediaURL, key st
 		return fmt.Errorf("the media server returned %s", response.Status)
 	}
 	_, err = store.PutObject(ctx, bucket, key, response.Body, response.ContentLength, minio.PutObjectOptions{
-		ContentType: "audio/wav", Checksum: minio.ChecksumCRC32C, DisableContentSha256: true, DisableMultipart: true,
+		ContentType: "audio/wav", Checksum: checksum, DisableContentSha256: true, DisableMultipart: true,
 	})
 	return err
 }
