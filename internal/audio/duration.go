@@ -6,7 +6,6 @@ import "time"
 // nothing if the header does not say enough. If it states no length of the
 // data, or more than there is, the bytes found are counted.
 func (h Header) duration(length uint64) string {
-	const longest = 30 * 24 * time.Hour // longer ones are not believed
 	data, stated := h.data, h.dataStated
 	if h.dataAt > 0 {
 		if found := length - min(length, h.dataAt); !stated || data > found {
