@@ -73,22 +73,28 @@ func (r *bitReader) unary() uint32 {
 // rice reads numbers in the Rice code with a parameter of at most 30: the quotient in
 // unary, the remainder in binary, the sign in the lowest bit.
 func (r *bitReader) rice(out []int32, parameter int) {
+	cache, cached := r.cache, r.cached
 	for i := range out {
-		if r.cached < 32 {
+		if cached < 32 {
+			r.cache, r.cached = cache, cached
 			r.fill()
+			cache, cached = r.cache, r.cached
 		}
 		var folded uint32
-		if zeros := bits.LeadingZeros64(r.cache); zeros+1+parameter <= r.cached {
-			r.cache <<= zeros + 1
-			folded = uint32(zeros)<<parameter | uint32(r.cache>>(64-parameter)) //nolint:gosec // at most 63, and 30 bits
-			r.cache <<= parameter
-			r.cached -= zeros + 1 + parameter
+		if zeros := bits.LeadingZeros64(cache); zeros+1+parameter <= cached {
+			cache = cache << (zeros & 63) << 1
+			folded = uint32(zeros)<<(parameter&31) | uint32(cache>>1>>((63-parameter)&63)) //nolint:gosec // at most 63, and 30 bits
+			cache <<= parameter & 63
+			cached -= zeros + 1 + parameter
 		} else {
+			r.cache, r.cached = cache, cached
 			folded = r.unary() << parameter
 			folded |= r.bits(parameter)
+			cache, cached = r.cache, r.cached
 		}
 		out[i] = int32(folded>>1) ^ -int32(folded&1)
 	}
+	r.cache, r.cached = cache, cached
 }
 
 // align passes over the rest of a byte and returns where the next one is.

@@ -53,11 +53,11 @@ const (
 type DecodingFinding string
 
 // The ends. DecodingComplete is the regular one. A file was cut if it ends within
-// a frame, or with fewer samples than the header states and without their MD5. No
-// decoding was done if it is switched off, if another process read the
-// beginning of the file, or if the format is one that is not decoded here: over 24 bits, over
-// 131,072 samples in a frame, a change of the channels or of the bits, or far more samples
-// than the length of the file warrants.
+// a frame, or with fewer samples than the header states and without their MD5.
+// Decoding was not done, or not to the end, if it is switched off, if another
+// process read the beginning of the file, or if the file has what is not decoded
+// here: more than 24 bits, more than 131,072 samples in a frame, other channels or
+// bits than stated, or far more samples than its length warrants.
 const (
 	DecodingComplete DecodingFinding = "complete"
 	DecodingCut      DecodingFinding = "cut"

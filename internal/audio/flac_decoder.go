@@ -29,8 +29,8 @@ type flacDecoder struct {
 // bounds the memory.
 const maxFrameBytes = 1 << 19
 
-// Limits of the time that decoding takes, in units of about a nanosecond: so much
-// for each byte, and about a second for each file. A few bytes can stand for a
+// Limits of the time that decoding takes, in units of a nanosecond or two: so much
+// for each byte, and two or three seconds for each file. A few bytes can stand for a
 // frame of silence, so a small hostile file could take minutes.
 const (
 	workForByte = 64

@@ -153,6 +153,22 @@ func TestFLACBreaksOffWhereverItIsCut(t *testing.T) {
 	require.Nil(t, inspect(t, content[:41]))
 }
 
+func TestFLACThatStatesNeitherLengthNorMD5BreaksOffInAFrame(t *testing.T) {
+	content := streamInfoBlock(4096, 8000, 2, 16, 0, zeros(16)) + frameOf("\xff\xf8\xc0\x10\x00", 2, 3)
+	require.Equal(t, audio.DecodingComplete, inspect(t, content).FLACDecoding)
+	for cut := len(content) - 1; cut > 42; cut-- {
+		require.Equal(t, audio.DecodingCut, inspect(t, content[:cut]).FLACDecoding, "cut to %d bytes", cut)
+	}
+	require.Equal(t, audio.DecodingComplete, inspect(t, content[:42]).FLACDecoding, "no frame at all")
+}
+
+func TestFLACFramesMayBeLongerThanItStates(t *testing.T) {
+	const maxBlockAt = 10
+	_, content := encoded(rand.New(rand.NewPCG(31, 0)), 8, 24, 20_000)
+	require.Equal(t, inspect(t, content), inspect(t, edited(content, maxBlockAt, be(16, 2))))
+	require.Equal(t, audio.MD5Matches, inspect(t, content).FLACMD5)
+}
+
 func TestFLACWithAWrongBitFails(t *testing.T) {
 	_, content := encoded(rand.New(rand.NewPCG(13, 0)), 2, 16, 800)
 	for at := 42; at < len(content); at++ {

@@ -171,7 +171,7 @@ func (w *wavStream) valid() bool {
 	return true
 }
 
-// code marks a restored stream as one that is not decoded any more.
+// code leaves out the decoder: a restored stream is not decoded any more.
 func (s *flacStream) code(c *stateCodec) {
 	known := s.stage == flacBlock || s.stage == flacFrames
 	c.flag(&known)
