@@ -253,6 +253,14 @@ func TestFLACThatIsNotDecoded(t *testing.T) {
 	}
 }
 
+func TestTheByteIsNamedFromWhichFLACCannotBeDecoded(t *testing.T) {
+	frame := frameOf("\xff\xf8\xc0\x10\x00", 2, 3)
+	metadata := edited(streamInfoBlock(4096, 8000, 2, 16, 0, zeros(16)), 4, "\x00") + "\x81" + be(5, 3) + zeros(5)
+	findings := inspect(t, metadata+frame+frame+"no frame")
+	require.Equal(t, int64(42+9+2*len(frame)), findings.FLACFailsAtByte)
+	require.Equal(t, []string{"the FLAC file cannot be decoded from byte 79 on"}, findings.Remarks(0))
+}
+
 // A frame of silence has a few bytes, whatever its length: a small file could
 // otherwise take minutes.
 func TestFLACOfFarTooManySamplesIsNotDecodedToItsEnd(t *testing.T) {
