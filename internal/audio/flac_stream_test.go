@@ -240,7 +240,7 @@ func TestFLACThatIsNotDecoded(t *testing.T) {
 		"reserved bits":          {info(2, 16) + frameOf("\xff\xf8\xc0\x16\x00", 2, 3), audio.DecodingFailed},
 		"a reserved bit":         {info(2, 16) + frameOf("\xff\xf8\xc0\x11\x00", 2, 3), audio.DecodingFailed},
 		"a bad number":           {info(2, 16) + frameOf("\xff\xf8\xc0\x10\x80", 2, 3), audio.DecodingFailed},
-		"the longest bad number": {info(2, 16) + frameOf("\xff\xf8\xc0\x10\xff", 2, 3), audio.DecodingFailed},
+		"the longest bad number": {info(2, 16) + frameOf("\xff\xf8\xc0\x10\xff\x80\x80\x80\x80\x80\x80\x80", 2, 3), audio.DecodingFailed},
 		"a number that breaks":   {info(2, 16) + frameOf("\xff\xf8\xc0\x10\xc2\x00", 2, 3), audio.DecodingFailed},
 		"no frame":               {info(2, 16) + strings.Repeat("no frame", 3), audio.DecodingFailed},
 		"no second frame":        {info(2, 16) + stereo + "n", audio.DecodingFailed},
