@@ -253,6 +253,14 @@ func TestFLACThatIsNotDecoded(t *testing.T) {
 	}
 }
 
+func TestFLACHeaderHasItsOwnChecksum(t *testing.T) {
+	frame := []byte(frameOf("\xff\xf8\xc0\x10\x00", 2, 3))
+	frame[5] ^= 1
+	body := frame[:len(frame)-2]
+	content := streamInfoBlock(4096, 8000, 2, 16, 0, zeros(16)) + string(body) + be(crc(body, 0x8005, 16), 2)
+	require.Equal(t, audio.DecodingFailed, inspect(t, content).FLACDecoding)
+}
+
 func TestTheByteIsNamedFromWhichFLACCannotBeDecoded(t *testing.T) {
 	frame := frameOf("\xff\xf8\xc0\x10\x00", 2, 3)
 	metadata := edited(streamInfoBlock(4096, 8000, 2, 16, 0, zeros(16)), 4, "\x00") + "\x81" + be(5, 3) + zeros(5)
