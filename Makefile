@@ -55,6 +55,9 @@ mutation: ## run mutation tests on the packages that decide, download, store and
 soak: ## run sessions with media faults while their workers are killed, and print the calls
 	go test ./dev/e2e -run '^$$' -bench Soak -benchtime 300x -timeout 30m
 
+stores: ## run the archive's suite on versitygw, MinIO and SeaweedFS and compare docs/stores.md; the first run builds them
+	go run ./dev/stores
+
 interop: ## check tokens against the npm packages jsonwebtoken and jose, both ways; needs node and npm
 	go run ./dev/interop
 
@@ -64,4 +67,4 @@ histories: ## save workflow histories for the replay tests, before a release
 check: ## run what CI runs
 	bash .ci/run
 
-.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation soak interop histories check
+.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation soak stores interop histories check

@@ -32,6 +32,9 @@ type Options struct {
 	// Port is the preferred port, 1 to 65535, or [ports.Any]. If it is in use,
 	// another free port is used. Defaults to 9000.
 	Port int
+	// Domain also serves each bucket below this host name, without a port in it. Defaults to
+	// none: the bucket is the path's first segment only.
+	Domain string
 }
 
 // withDefaults returns a copy with every field set. All paths are absolute because

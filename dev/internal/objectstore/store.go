@@ -179,6 +179,7 @@ func gatewayConfig(o Options, address string, extra ...s3api.Option) *embedgw.Co
 		MaxRequests:       maxRequests,
 		MultipartMaxParts: maxParts,
 		KeepAlive:         true,
+		VirtualDomain:     o.Domain,
 		Quiet:             true,
 		S3Options:         extra,
 	}
