@@ -79,7 +79,11 @@ func run(ctx context.Context, names []string, radosgw string, update bool) error
 			continue
 		}
 		if !update {
-			failed = errors.Join(failed, table.differences(one.title, seen))
+			differ := table.differences(one.title, seen)
+			if differ == nil {
+				fmt.Printf("as %s says\n", document)
+			}
+			failed = errors.Join(failed, differ)
 		}
 		table.set(one.title, seen)
 	}

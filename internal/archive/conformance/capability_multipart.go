@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 var multipart = []trial{
 	{"Part's trailing SHA-256: verified", (*prober).verifiesPart},
+	{"… of an upload that was created without `x-amz-checksum-algorithm`", (*prober).verifiesPartOfPlainUpload},
 	{"… in UploadPart's answer", (*prober).answersPartChecksum},
 	{"Composite SHA-256 in CompleteMultipartUpload's answer", (*prober).answersComposite},
 	{"Composite SHA-256 in HEAD", (*prober).headsComposite},
@@ -29,6 +31,7 @@ var multipart = []trial{
 	{"Abort leaves nothing", (*prober).abortsWholly},
 	{"Abort of an upload that is gone", (*prober).abortsAgain},
 	{"Part for an upload that is gone", (*prober).uploadsToAborted},
+	{"Part that is under way when its upload is aborted", (*prober).abortsUnderPart},
 	{"ListMultipartUploads by the exact key", (*prober).listsUploadsByKey},
 	{"ListMultipartUploads by a folder", (*prober).listsUploadsByFolder},
 	{"ListMultipartUploads of the bucket", (*prober).listsUploadsOfBucket},
@@ -127,7 +130,14 @@ func composite(contents ...[]byte) string {
 func twoParts() [][]byte { return [][]byte{pattern(5*mebibyte, 1), pattern(1000, 2)} }
 
 func (p *prober) verifiesPart(ctx context.Context) string {
-	u := p.initiate(ctx, upload{key: p.newKey()}, "X-Amz-Checksum-Algorithm", "SHA256")
+	return p.verifiesPartOf(ctx, p.initiate(ctx, upload{key: p.newKey()}, "X-Amz-Checksum-Algorithm", "SHA256"))
+}
+
+func (p *prober) verifiesPartOfPlainUpload(ctx context.Context) string {
+	return p.verifiesPartOf(ctx, p.initiate(ctx, upload{key: p.newKey()}))
+}
+
+func (p *prober) verifiesPartOf(ctx context.Context, u upload) string {
 	content := pattern(1000, 1)
 	if right := p.sendPart(ctx, u, 1, content, trailerSHA256, base64SHA256(content)); !right.ok() {
 		return "no: the right one answers " + right.String()
@@ -338,6 +348,30 @@ func (p *prober) uploadsToAborted(ctx context.Context) string {
 	p.need("AbortMultipartUpload", p.abort(ctx, u))
 	content := pattern(10, 2)
 	return p.sendPart(ctx, u, 2, content, trailerSHA256, base64SHA256(content)).String()
+}
+
+// abortsUnderPart aborts an upload between the halves of a part, and again after it.
+func (p *prober) abortsUnderPart(ctx context.Context) string {
+	u := p.initiate(ctx, upload{key: p.newKey()}, "X-Amz-Checksum-Algorithm", "SHA256")
+	content := pattern(2*mebibyte, 1)
+	m := message{
+		method: http.MethodPut, key: u.key, query: values("partNumber", "1", "uploadId", u.id), body: content,
+		header:   headers("X-Amz-Trailer", trailerSHA256),
+		trailers: []string{trailerSHA256 + ":" + base64SHA256(content)},
+	}
+	body := chunkedBody(m)
+	c := p.open(ctx, m, int64(len(body)))
+	defer c.Close()
+	_, _ = c.Write(body[:mebibyte]) // The answer tells.
+	time.Sleep(p.Silence / 4)       // The store has to read it before the abort.
+	aborted := p.abort(ctx, u)
+	_, _ = c.Write(body[mebibyte:])
+	late, _ := c.next(requestTimeout)
+	left := ""
+	if listed, r := p.parts(ctx, u); r.ok() {
+		left = fmt.Sprintf(", and ListParts has %d", len(listed))
+	}
+	return fmt.Sprintf("abort answers %s, the part %s%s", aborted, late, left)
 }
 
 // lists reports whether ListMultipartUploads with this prefix has the upload.
