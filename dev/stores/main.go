@@ -115,8 +115,6 @@ func choose(names []string, radosgw string) ([]store, error) {
 
 // runOn starts a store, runs the suite on it and ends it.
 func runOn(ctx context.Context, one store, suite, folder string) ([]capability, error) {
-	ctx, cancel := context.WithTimeout(ctx, runTime)
-	defer cancel()
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -126,6 +124,8 @@ func runOn(ctx context.Context, one store, suite, folder string) ([]capability, 
 		return nil, err
 	}
 	defer running.stop()
+	ctx, cancel := context.WithTimeout(ctx, runTime) // Not for the build of its program.
+	defer cancel()
 	if err := awaitReady(ctx, running); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, running.lastOutput())
 	}
