@@ -52,7 +52,7 @@ var ErrExists = errors.New("the object exists already")
 // WriteFile streams a file of a batch into the object key, and replaces what is there.
 // length is in bytes, or -1 if it is not known; then one part of 8 MiB is kept in memory.
 func (s *Store) WriteFile(ctx context.Context, key, contentType string, body io.Reader, length int64) error {
-	return s.writeFile(ctx, key, body, length, fileOptions(contentType), true)
+	return s.writeFile(ctx, key, contentType, body, length, true)
 }
 
 // CreateFile is [Store.WriteFile] for an object that must not exist: it returns
@@ -65,37 +65,23 @@ func (s *Store) CreateFile(ctx context.Context, key, contentType string, body io
 	case !isNotFound(err):
 		return s.storeError("inspect", key, s.reasonFor(ctx, err))
 	}
-	options := fileOptions(contentType)
-	options.SetMatchETagExcept("*")
-	err = s.writeFile(ctx, key, body, length, options, false)
+	err = s.writeFile(ctx, key, contentType, body, length, false)
 	if errors.Is(err, ErrConflict) {
 		return fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrExists)
 	}
 	return err
 }
 
-func fileOptions(contentType string) minio.PutObjectOptions {
-	return minio.PutObjectOptions{ContentType: contentType, Checksum: minio.ChecksumSHA256, DisableContentSha256: true, DisableMultipart: true}
-}
-
-func (s *Store) writeFile(ctx context.Context, key string, body io.Reader, length int64, options minio.PutObjectOptions, overwrite bool) error {
+func (s *Store) writeFile(ctx context.Context, key, contentType string, body io.Reader, length int64, overwrite bool) error {
+	upload := Upload{
+		Key: key, Source: &hashed{body, sha256.New()}, Length: length, ContentType: contentType,
+		isFile: true, overwrite: overwrite,
+	}
 	if length < 0 {
-		_, err := s.Put(ctx, Upload{
-			Key: key, Source: &hashed{body, sha256.New()}, Length: -1, ContentType: options.ContentType,
-			Buffer: make([]byte, minPartBytes), isFile: true, overwrite: overwrite,
-		})
-		return err
+		upload.Buffer = make([]byte, minPartBytes)
 	}
-	s.options.applyToFile(&options)
-	source := &uploadReader{source: body}
-	if _, inMemory := body.(io.Seeker); !inMemory { // Those are sent again if a request fails.
-		body = source
-	}
-	_, err := s.client.PutObject(ctx, s.bucket, key, body, length, options)
-	if _, failed := source.state(); err != nil && failed != nil {
-		return failed // It tells nothing of the store.
-	}
-	return s.storeError(opWrite, key, err)
+	_, err := s.Put(ctx, upload)
+	return err
 }
 
 // hashed is a file of a batch as a source.

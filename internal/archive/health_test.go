@@ -85,8 +85,9 @@ func TestFileWhoseSourceFailsTellsNothingOfTheStore(t *testing.T) {
 		_, found := server.Object(bucket, planKey)
 		require.False(t, found)
 	}
-	server.Add(s3test.Rule{Operation: s3test.PutObject, Status: 503, Code: "SlowDown"})
-	requireUnavailable(t, store.WriteFile(t.Context(), planKey, text, iotest.HalfReader(strings.NewReader("whole")), 5))
+	// Of another key, since the server may still be at the requests above.
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Key: planKey + "2", Status: 503, Code: "SlowDown"})
+	requireUnavailable(t, store.WriteFile(t.Context(), planKey+"2", text, iotest.HalfReader(strings.NewReader("whole")), 5))
 	require.True(t, store.IsFailing(), "the store's own failure does")
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -172,9 +173,9 @@ func (p *probe) compareTemplates(record probeRecord) {
 // the object if there is none.
 func (p *probe) create(ctx context.Context) error {
 	existed := p.etag != ""
-	err := p.put(ctx, p.store.client, p.nonce(), absent)
+	err := p.put(ctx, p.nonce(), absent)
 	if err == nil && !existed {
-		err = p.put(ctx, p.store.client, p.nonce(), absent)
+		err = p.put(ctx, p.nonce(), absent)
 	}
 	if isRefusal(err) {
 		return p.createAlways(ctx)
@@ -184,7 +185,7 @@ func (p *probe) create(ctx context.Context) error {
 
 // createAlways finds out whether it was the condition that the store refuses.
 func (p *probe) createAlways(ctx context.Context) error {
-	err := p.put(ctx, p.store.client, p.nonce(), always)
+	err := p.put(ctx, p.nonce(), always)
 	switch {
 	case err == nil:
 		p.lack(refusesNoneMatch)
@@ -199,20 +200,13 @@ func (p *probe) createAlways(ctx context.Context) error {
 
 // match finds out whether a PUT with If-Match is refused if the object is another one.
 func (p *probe) match(ctx context.Context) error {
-	err := p.put(ctx, p.store.client, p.nonce(), func(options *minio.PutObjectOptions) { options.SetMatchETag("0123456789abcdef0123456789abcdef") })
+	err := p.put(ctx, p.nonce(), func(options *minio.PutObjectOptions) { options.SetMatchETag("0123456789abcdef0123456789abcdef") })
 	return p.expectConflict(err, ignoresMatch, refusesMatch)
 }
 
-// damage finds out whether a PUT is refused that does not arrive as it was sent.
+// damage finds out whether a PUT is refused whose checksum is not that of what arrives.
 func (p *probe) damage(ctx context.Context) error {
-	body := p.nonce()
-	config := p.store.config
-	config.Transport = &damaging{next: config.Transport, sent: body}
-	client, err := config.client()
-	if err != nil {
-		return err
-	}
-	err = p.put(ctx, client, body, always)
+	err := p.putAs(ctx, p.nonce(), p.nonce(), always)
 	switch {
 	case err == nil:
 		p.lack(unverified)
@@ -296,7 +290,7 @@ func (p *probe) record(ctx context.Context) error {
 		return fmt.Errorf("encode what was found: %w", err)
 	}
 	before := p.etag
-	err = p.put(ctx, p.store.client, body, func(options *minio.PutObjectOptions) { options.SetMatchETag(before) })
+	err = p.put(ctx, body, func(options *minio.PutObjectOptions) { options.SetMatchETag(before) })
 	if err == nil || !isConflict(minio.ToErrorResponse(err)) && !isRefusal(err) {
 		return p.failed(err)
 	}
@@ -329,14 +323,22 @@ func always(*minio.PutObjectOptions)         {}
 
 // put writes the object as recordings are written, but without a lock: it could not be
 // removed for years.
-func (p *probe) put(ctx context.Context, client *minio.Client, body []byte, condition func(*minio.PutObjectOptions)) error {
-	options := fileOptions("application/json")
-	options.DisableMultipart = true
+func (p *probe) put(ctx context.Context, body []byte, condition func(*minio.PutObjectOptions)) error {
+	return p.putAs(ctx, body, body, condition)
+}
+
+// putAs writes body with the checksum of another one.
+func (p *probe) putAs(ctx context.Context, body, summed []byte, condition func(*minio.PutObjectOptions)) error {
+	options := minio.PutObjectOptions{ContentType: "application/json"}
 	p.store.options.encrypt(&options)
 	condition(&options)
-	info, err := client.PutObject(ctx, p.store.bucket, p.key, bytes.NewReader(body), int64(len(body)), options)
+	sum := sha256.Sum256(summed)
+	header, err := p.store.send(ctx, signedPut{
+		key: p.key, header: options.Header(), body: bytes.NewReader(body), length: int64(len(body)),
+		algorithm: minio.ChecksumSHA256, sum: func() ([]byte, error) { return sum[:], nil },
+	})
 	if err == nil {
-		p.etag = info.ETag
+		p.etag = strings.Trim(header.Get("ETag"), `"`)
 	}
 	return err
 }
@@ -365,28 +367,4 @@ func isRefusal(err error) bool {
 		return response.Code != "ExpiredToken" && response.Code != "InvalidToken" && response.Code != "AuthorizationHeaderMalformed" && response.Code != "RequestTimeout"
 	}
 	return false
-}
-
-// damaging changes a body on its way.
-type damaging struct {
-	next http.RoundTripper
-	sent []byte
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (d *damaging) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Body == nil {
-		return d.next.RoundTrip(request)
-	}
-	body, err := io.ReadAll(request.Body)
-	if err != nil {
-		return nil, err
-	}
-	if err := request.Body.Close(); err != nil {
-		return nil, err
-	}
-	damaged := bytes.ToUpper(d.sent)
-	changed := request.Clone(request.Context())
-	changed.Body = io.NopCloser(bytes.NewReader(bytes.Replace(body, d.sent, damaged, 1)))
-	return d.next.RoundTrip(changed)
 }

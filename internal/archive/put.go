@@ -70,12 +70,15 @@ func (s *Store) putWhole(ctx context.Context, u Upload, body *uploadReader) (Obj
 // lookTimeout bounds the look for an object whose response was lost.
 const lookTimeout = 30 * time.Second
 
-// afterLostResponse looks whether the store has an object of which it has all the bytes,
-// although its response did not say so: they must not be fetched again then. Otherwise it
-// returns err.
+// afterLostResponse looks whether the store has an object with all the bytes that were
+// sent, although its response did not say so: they must not be fetched again then. After a
+// lost response stores answer a repeated request in several ways, for example that the
+// object exists. Otherwise it returns err.
 func (s *Store) afterLostResponse(ctx context.Context, key string, want Object, err error) (Object, error) {
 	failed := s.storeError(opWrite, key, err)
-	if status := minio.ToErrorResponse(err).StatusCode; status > 0 && status < http.StatusInternalServerError {
+	switch status := minio.ToErrorResponse(err).StatusCode; {
+	case status == http.StatusNotFound, status == http.StatusConflict, status == http.StatusPreconditionFailed:
+	case status >= 300 && status < 500:
 		return Object{}, failed
 	}
 	looking, cancel := context.WithTimeout(ctx, lookTimeout)

@@ -283,7 +283,11 @@ func (m *multipart) complete(ctx context.Context) (Object, error) {
 	m.setCondition(&options)
 	completed, err := m.store.core.CompleteMultipartUpload(ctx, m.store.bucket, m.Key, m.parts.UploadID, parts, options)
 	if err != nil {
-		return m.store.afterLostResponse(ctx, m.Key, object, err)
+		stored, err := m.store.afterLostResponse(ctx, m.Key, object, err)
+		if err == nil {
+			_ = m.store.abort(ctx, m.Key, m.parts.UploadID) // It is left if another attempt's was completed.
+		}
+		return stored, err
 	}
 	returned := completed.ChecksumCRC64NVME
 	if m.algorithm == minio.ChecksumSHA256 {

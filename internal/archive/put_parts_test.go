@@ -124,6 +124,9 @@ func TestUploadThatIsNotAsItWasIsNotContinued(t *testing.T) {
 		"it is gone": func(server *s3test.Server, parts *archive.Parts) {
 			require.NoError(t, openParts(t, server).Abort(t.Context(), aKey, parts.UploadID))
 		},
+		"it may not be looked at": func(server *s3test.Server, _ *archive.Parts) {
+			server.Add(s3test.Rule{Operation: s3test.ListParts, Status: http.StatusForbidden, Code: "AccessDenied"})
+		},
 		"another checksum":    func(_ *s3test.Server, parts *archive.Parts) { parts.Sums[1] = bytes.Repeat([]byte{1}, 8) },
 		"another part length": func(_ *s3test.Server, parts *archive.Parts) { parts.PartBytes++ },
 		"more parts": func(_ *s3test.Server, parts *archive.Parts) {

@@ -267,11 +267,24 @@ func TestLostWriteIsAFailure(t *testing.T) {
 	}
 }
 
-// A refusal says that nothing was written: what is there is another's.
+// An earlier attempt may have written it. It is the same recording.
+func TestSameObjectIsNoConflict(t *testing.T) {
+	for _, length := range []int64{100, -1} {
+		store, server := openStore(t)
+		first, err := put(t, store, contentOf(100), length)
+		require.NoError(t, err)
+		again, err := put(t, store, contentOf(100), length)
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+		require.Len(t, server.Versions(bucket, aKey), 1)
+		require.Empty(t, server.Uploads())
+	}
+}
+
 func TestRefusedWriteIsNotLookedFor(t *testing.T) {
 	store, server := openStore(t)
-	server.Set(bucket, aKey, objectOf(contentOf(100)))
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Status: http.StatusForbidden, Code: "AccessDenied"})
 	_, err := put(t, store, contentOf(100), 100)
-	require.ErrorIs(t, err, archive.ErrConflict)
+	require.ErrorIs(t, err, archive.ErrBlocked)
 	require.Empty(t, sent(server, s3test.HeadObject))
 }

@@ -3,11 +3,13 @@ package archive
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/callvault/callvault/workflows"
+	"github.com/minio/minio-go/v7"
 )
 
 const outcomeArchived = string(workflows.OutcomeArchived)
@@ -109,7 +111,7 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 	if err != nil {
 		return nil, err
 	}
-	options := fileOptions("application/json")
+	options := minio.PutObjectOptions{ContentType: "application/json"}
 	labels := Labels{Session: m.Session, Outcome: m.Outcome}
 	if previous == nil {
 		options.SetMatchETagExcept("*")
@@ -118,7 +120,12 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 		labels.RetainedUntil = previous.retainedUntil
 	}
 	s.options.applyToManifest(&options, time.Now(), labels)
-	if _, err := s.client.PutObject(ctx, s.bucket, key, bytes.NewReader(body), int64(len(body)), options); err != nil {
+	sum := sha256.Sum256(body)
+	_, err = s.send(ctx, signedPut{
+		key: key, header: options.Header(), body: bytes.NewReader(body), length: int64(len(body)),
+		algorithm: minio.ChecksumSHA256, sum: func() ([]byte, error) { return sum[:], nil },
+	})
+	if err != nil {
 		return nil, s.storeError(opWrite, key, err)
 	}
 	s.health.stored()
