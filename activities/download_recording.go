@@ -178,7 +178,11 @@ func (d *download) record(stream *media.Stream, object archive.Object) {
 	d.recording.Bytes, d.recording.SHA256 = object.Bytes, object.SHA256
 	d.recording.StoreChecksum = checksumFrom(object.Checksum)
 	d.recording.ContentType, d.recording.Format = stream.Format.ContentType, stream.Format.Name
-	d.recording.DeclaredContentType, d.recording.Remarks = stream.DeclaredContentType, stream.Remarks()
+	d.recording.DeclaredContentType = stream.DeclaredContentType
+	found := stream.Findings()
+	d.recording.Audio = findingsFrom(found)
+	// How long the call lasted is not known here.
+	d.recording.Remarks = append(stream.Remarks(), found.Remarks(0)...)
 }
 
 // open opens the rest of the file, if an earlier attempt has stored its beginning, or else

@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
@@ -124,9 +125,42 @@ func TestRecordingIsStoredUnderTheDocumentedKey(t *testing.T) {
 			fmt.Sprintf("declared %[1]d bytes as audio/wav, found %[1]d bytes of flac", len(object.Body)),
 			"the media server declared audio/wav, the file is flac", "the header states a duration of 1s",
 		},
+		Audio: &workflows.AudioFindings{
+			Encoding: "flac", Channels: 1, SampleRate: 8000, DurationSeconds: 1, Silence: got.Audio.Silence, FLACMD5: "match", FLACDecoding: "complete",
+		},
 	}, got)
 	require.Empty(t, object.Metadata)
 	require.Zero(t, u.Counts().CredentialsAtMedia)
+}
+
+// A leg without a sound may be a wrong recording: whoever reads the manifest is told.
+func TestSilentLegIsARemark(t *testing.T) {
+	content := stereo(8000, func(i int) (left, right int16) { return int16(i%100 + 1), 0 })
+	media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeFile(w, content, true) }))
+	a, _ := openAccount(t, media)
+	got, err := download{account: a}.fetch(t, fileAt(t, media.String()))
+	require.NoError(t, err)
+	require.Equal(t, &workflows.AudioFindings{Encoding: "pcm_s16le", Channels: 2, SampleRate: 8000, DurationSeconds: 1, Silence: []float64{0, 1}}, got.Audio)
+	require.Contains(t, got.Remarks, "channel 2 of 2 is digital silence")
+}
+
+// stereo returns a WAV file of 8 kHz with these samples.
+func stereo(samples int, at func(i int) (left, right int16)) string {
+	data := make([]byte, 0, 4*samples)
+	for i := range samples {
+		left, right := at(i)
+		data = binary.LittleEndian.AppendUint16(data, uint16(left))
+		data = binary.LittleEndian.AppendUint16(data, uint16(right))
+	}
+	head := []byte("RIFF")
+	head = binary.LittleEndian.AppendUint32(head, uint32(36+len(data)))
+	head = append(head, "WAVEfmt "...)
+	for _, field := range []uint32{16, 1 | 2<<16, 8000, 32_000, 4 | 16<<16} {
+		head = binary.LittleEndian.AppendUint32(head, field)
+	}
+	head = append(head, "data"...)
+	head = binary.LittleEndian.AppendUint32(head, uint32(len(data)))
+	return string(head) + string(data)
 }
 
 func TestMediaServerFaultsAreMappedToFailureKinds(t *testing.T) {

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/audio"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
@@ -44,6 +45,7 @@ func recordingsFrom(store *archive.Store, m *archive.Manifest) []workflows.Recor
 			Format:              file.Format,
 			CallTime:            m.CallTime,
 			Source:              file.Source,
+			Audio:               findingsFrom(file.Audio),
 			Remarks:             file.Remarks,
 			NoLongerListed:      file.NoLongerListed,
 		})
@@ -69,6 +71,7 @@ func manifestFrom(input fetchrecording.WriteManifestInput) (*archive.Manifest, e
 			DeclaredContentType: recording.DeclaredContentType,
 			Format:              recording.Format,
 			Source:              recording.Source,
+			Audio:               findingsOf(recording),
 			Remarks:             recording.Remarks,
 			NoLongerListed:      recording.NoLongerListed,
 		})
@@ -94,4 +97,27 @@ func checksumFrom(checksum *archive.Checksum) *workflows.StoreChecksum {
 
 func checksumOf(recording workflows.Recording) *archive.Checksum {
 	return (*archive.Checksum)(recording.StoreChecksum)
+}
+
+func findingsFrom(found *audio.Findings) *workflows.AudioFindings {
+	if found == nil {
+		return nil
+	}
+	return &workflows.AudioFindings{
+		Encoding: found.Encoding, Channels: found.Channels, SampleRate: found.SampleRate,
+		DurationSeconds: found.DurationSeconds, Silence: found.Silence,
+		FLACMD5: string(found.FLACMD5), FLACDecoding: string(found.FLACDecoding), FLACFailsAtByte: found.FLACFailsAtByte,
+	}
+}
+
+func findingsOf(recording workflows.Recording) *audio.Findings {
+	found := recording.Audio
+	if found == nil {
+		return nil
+	}
+	return &audio.Findings{
+		Encoding: found.Encoding, Channels: found.Channels, SampleRate: found.SampleRate,
+		DurationSeconds: found.DurationSeconds, Silence: found.Silence,
+		FLACMD5: audio.MD5Finding(found.FLACMD5), FLACDecoding: audio.DecodingFinding(found.FLACDecoding), FLACFailsAtByte: found.FLACFailsAtByte,
+	}
 }

@@ -110,6 +110,10 @@ type Recording struct {
 	// it plays. Each has at most 200 bytes.
 	Remarks []string `json:"remarks,omitempty"`
 
+	// Audio is what was found in the sound while it passed; nil for a format that is not
+	// looked into.
+	Audio *AudioFindings `json:"audio,omitempty"`
+
 	// NoLongerListed reports that the vendor's last list of the call's files does
 	// not have this one, which was archived before.
 	NoLongerListed bool `json:"noLongerListed,omitempty"`
@@ -124,4 +128,25 @@ type StoreChecksum struct {
 	Value string `json:"value"`
 	// PartBytes is the length of each part but the last.
 	PartBytes int64 `json:"partBytes"`
+}
+
+// AudioFindings are facts on the sound of a recording: they tell a recording from a
+// silent or a broken one. docs/archive.md says what is looked into.
+type AudioFindings struct {
+	// Encoding of the samples, such as "pcm_s16le", "pcm_mulaw" or "flac".
+	Encoding string `json:"encoding"`
+	Channels int    `json:"channels"`
+	// SampleRate in Hz; 0 if the header states none that exists.
+	SampleRate int `json:"sampleRate,omitempty"`
+	// DurationSeconds is how long the samples last that came; 0 if that is not known.
+	DurationSeconds float64 `json:"durationSeconds"`
+	// Silence is the share of digital silence, 0 to 1, in each channel.
+	Silence []float64 `json:"silence,omitempty"`
+	// FLACMD5 says whether the samples of FLAC have the MD5 that its header states:
+	// "match", "mismatch", "not stated" or "not checked".
+	FLACMD5 string `json:"flacMd5,omitempty"`
+	// FLACDecoding says how the decoding of FLAC ended: "complete", "cut", "failed", at
+	// FLACFailsAtByte, or "not done".
+	FLACDecoding    string `json:"flacDecoding,omitempty"`
+	FLACFailsAtByte int64  `json:"flacFailsAtByte,omitempty"`
 }

@@ -46,6 +46,10 @@ type Settings struct {
 	// media.DefaultMaxBytes.
 	MaxRecordingBytes int64
 
+	// SkipFLACDecoding leaves FLAC undecoded: its silence and its MD5 are not looked into.
+	// Defaults to false.
+	SkipFLACDecoding bool
+
 	// AskWhenReady has batches ask the vendor's session list first whether a recent call
 	// is over, if the app has the scope Bot Sessions: asking for its recording too early
 	// wastes a call. Defaults to false.
@@ -96,6 +100,7 @@ func Open(settings Settings) (*Account, error) {
 	settings.MaxRecordingBytes = cmp.Or(settings.MaxRecordingBytes, media.DefaultMaxBytes)
 	fetcher := media.NewFetcher(media.NewHostPolicy(settings.API, settings.MediaHosts))
 	fetcher.MaxBytes = settings.MaxRecordingBytes
+	fetcher.Inspection.DecodeFLAC = !settings.SkipFLACDecoding
 	return &Account{
 		Settings: settings,
 		Client:   smartassist.NewClient(smartassist.Config{BaseURL: settings.API}),

@@ -9,6 +9,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/callvault/callvault/internal/audio"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 )
@@ -70,6 +71,8 @@ type File struct {
 	// parts; of another one it keeps the SHA-256.
 	StoreChecksum *Checksum `json:"storeChecksum,omitempty"`
 
+	// Audio is what was found in the sound of the file.
+	Audio *audio.Findings `json:"audio,omitempty"`
 	// Remarks say what an auditor should know of the file.
 	Remarks []string `json:"remarks,omitempty"`
 	// NoLongerListed reports that the vendor's last list of the call's files does

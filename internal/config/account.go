@@ -36,6 +36,7 @@ func (p *problems) settings(w *written) account.Settings {
 		Budget:      account.Budget{Scope: p.scope(w.get("budget.scope")), Windows: p.windows(w.get("budget.windows"))},
 		Retention:   p.retention(w.get("retention")),
 
+		SkipFLACDecoding:  !p.isOn(w.get("decodeFlac")),
 		MaxRecordingBytes: p.size(w.get("maxRecordingSize"), minMaxRecording, archive.MaxObjectBytes),
 
 		AskWhenReady: p.askWhenReady(w.get("askWhenReady")),
@@ -138,6 +139,13 @@ func (p *problems) askWhenReady(s setting) bool {
 		p.add(s.place, "%q is neither auto, which asks the session list if the app has the scope Bot Sessions, nor off", clip(s.text))
 	}
 	return s.text == "auto"
+}
+
+func (p *problems) isOn(s setting) bool {
+	if s.text != "on" && s.text != "off" {
+		p.add(s.place, "%q is neither on nor off", clip(s.text))
+	}
+	return s.text == "on"
 }
 
 // unique reports names and bots that two accounts claim.

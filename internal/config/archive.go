@@ -76,7 +76,7 @@ func (p *problems) archiveOptions(w *written) archive.Options {
 		KMSKey:       w.get("archive.kmsKey").text,
 		LockMode:     archive.LockMode(w.get("archive.lock.mode").text),
 		LockDays:     p.lockDays(w.get("archive.lock.days")),
-		LegalHold:    p.legalHold(w.get("archive.lock.legalHold")),
+		LegalHold:    p.isOn(w.get("archive.lock.legalHold")),
 		StorageClass: w.get("archive.storageClass").text,
 	}
 	if encryption := w.get("archive.encryption").text; encryption != "none" {
@@ -103,13 +103,6 @@ func (p *problems) lockDays(s setting) int {
 		return -1
 	}
 	return days
-}
-
-func (p *problems) legalHold(s setting) bool {
-	if s.text != "on" && s.text != "off" {
-		p.add(s.place, "%q is neither on, which holds each recording and manifest until somebody lifts it, nor off", clip(s.text))
-	}
-	return s.text == "on"
 }
 
 func (p *problems) pathStyle(s setting) archive.PathStyle {

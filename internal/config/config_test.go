@@ -82,7 +82,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"SMARTASSIST_ENCRYPTION_KEY_ALGORITHM", "RSA1_5",
 		"SMARTASSIST_CONTENT_ENCRYPTION", "A128GCM",
 		"SMARTASSIST_BUDGET_SCOPE", "account",
-		"SMARTASSIST_RETENTION", "90d", "CALLVAULT_MAX_RECORDING_SIZE", "1 GB", "CALLVAULT_MULTIPART_FROM", "8MiB",
+		"SMARTASSIST_RETENTION", "90d", "CALLVAULT_MAX_RECORDING_SIZE", "1 GB", "CALLVAULT_DECODE_FLAC", "off", "CALLVAULT_MULTIPART_FROM", "8MiB",
 		"SMARTASSIST_URL", "https://eu-platform.kore.ai/",
 		"SMARTASSIST_BOT_ID", " st-1 , st-2,,st-3, ",
 		"SMARTASSIST_CALLS_PER_MINUTE", "600",
@@ -118,6 +118,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		Archive:      archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/", MultipartFrom: 8 << 20},
 
 		MaxRecordingBytes: 1_000_000_000,
+		SkipFLACDecoding:  true,
 	}, got)
 }
 
@@ -203,6 +204,7 @@ func TestErrorNamesVariableValueAndRemedy(t *testing.T) {
 		{"SMARTASSIST_BUDGET_SCOPE", "Bot", []string{`"Bot"`, "want bot"}},
 		{"SMARTASSIST_RETENTION", "90", []string{`"90"`, `"90d"`, "from 1 day to 7 years"}},
 		{"SMARTASSIST_RETENTION", "0d", []string{`"0d"`}},
+		{"CALLVAULT_DECODE_FLAC", "yes", []string{`"yes" is neither on nor off`}},
 		{"CALLVAULT_MAX_RECORDING_SIZE", "huge", []string{`"huge" is not a size: want one such as 64 MiB, from 1.0 MiB to 5.0 TiB`}},
 		{"CALLVAULT_MAX_RECORDING_SIZE", "1023KiB", []string{`"1023KiB"`}},
 		{"CALLVAULT_MAX_RECORDING_SIZE", "6TiB", []string{`"6TiB"`}},

@@ -31,6 +31,7 @@ func TestEffectiveConfigurationHasDefaultsAndNoSecrets(t *testing.T) {
       windows: [60/1m, 1800/1h]
     askWhenReady: auto
     maxRecordingSize: 4GiB
+    decodeFlac: on
     archive:
       # Its keys come from the standard AWS chain.
       endpoint: https://s3.amazonaws.com
@@ -58,6 +59,7 @@ healthAddress: 127.0.0.1:8080
 			"budget": {"scope": "bot", "windows": ["60/1m", "1800/1h"]},
 			"askWhenReady": "auto",
 			"maxRecordingSize": "4GiB",
+			"decodeFlac": "on",
 			"archive": {"endpoint": "https://s3.amazonaws.com", "bucket": "recordings", "region": "us-east-1", "multipartFrom": "64MiB",
 				"keyTemplate": "{bot}/{yyyy}/{mm}/{dd}/{session}", "encryption": "none", "lock": {"legalHold": "off"}, "tags": [], "pathStyle": "auto"}
 		}],
@@ -88,6 +90,7 @@ accounts:
 		budget: {scope: account, windows: [60/1m, 7/90s]}
 		retention: 90d
 		maxRecordingSize: 2GiB
+		decodeFlac: off
 		askWhenReady: off
 		archive:
 			endpoint: "http://minio:9000"

@@ -56,6 +56,7 @@ var keys = []key{
 	{name: "retention", variable: "SMARTASSIST_RETENTION"},
 	{name: "askWhenReady", variable: "SMARTASSIST_ASK_WHEN_READY", standard: []string{"auto"}},
 	{name: "maxRecordingSize", variable: "CALLVAULT_MAX_RECORDING_SIZE", standard: []string{"4GiB"}},
+	{name: "decodeFlac", variable: "CALLVAULT_DECODE_FLAC", standard: []string{"on"}},
 	{name: "archive.endpoint", variable: "S3_ENDPOINT", standard: []string{"https://s3.amazonaws.com"}},
 	{name: "archive.bucket", variable: "S3_BUCKET", standard: []string{"recordings"}},
 	{name: "archive.region", variable: "S3_REGION", standard: []string{"us-east-1"}},

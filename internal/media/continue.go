@@ -33,6 +33,9 @@ func (f *Fetcher) Continue(ctx context.Context, rawURL string, from Position) (*
 	}
 	if from.Offset == from.Length {
 		stream, err := from.newStream(ctx, http.NoBody, from.Length)
+		if err == nil {
+			err = stream.restoreInspector(from.Inspector, f.Inspection)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +48,13 @@ func (f *Fetcher) Continue(ctx context.Context, rawURL string, from Position) (*
 	}
 	request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from.Offset))
 	request.Header.Set("If-Range", from.ETag)
-	return f.send(request, from.stream)
+	return f.send(request, func(response *http.Response) (*Stream, error) {
+		stream, err := from.stream(response)
+		if err == nil {
+			err = stream.restoreInspector(from.Inspector, f.Inspection)
+		}
+		return stream, err
+	})
 }
 
 // stream returns the rest of the file, if that is what the response has.

@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"maps"
@@ -42,8 +43,23 @@ func interrupted(t *testing.T, fetcher *media.Fetcher, rawURL string) media.Posi
 	return position
 }
 
+// telephony returns a WAV file with 16-bit samples, half of which are silence.
+func telephony(size int) []byte {
+	content := make([]byte, size)
+	copy(content, wav(size)[:16])
+	for i, field := range []uint32{16, 1 | 1<<16, 8000, 16_000, 2 | 16<<16} {
+		binary.LittleEndian.PutUint32(content[16+4*i:], field)
+	}
+	copy(content[36:], "data")
+	binary.LittleEndian.PutUint32(content[40:], uint32(size-44))
+	for i := 44; i < size; i += 4 {
+		content[i] = byte(i) | 1
+	}
+	return content
+}
+
 func TestDownloadIsContinuedByteForByte(t *testing.T) {
-	content := wav(300_000)
+	content := telephony(300_000)
 	var asked []http.Header
 	address, fetcher := local(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.Header.Clone())
@@ -68,6 +84,8 @@ func TestDownloadIsContinuedByteForByte(t *testing.T) {
 	require.EqualValues(t, len(content), stream.Length)
 	require.Equal(t, whole.stream.Remarks(), stream.Remarks(), "those of the whole file")
 	require.Equal(t, whole.stream.Format, stream.Format)
+	require.NotNil(t, whole.stream.Findings())
+	require.Equal(t, whole.stream.Findings(), stream.Findings(), "the sound was looked into by both")
 	require.Equal(t, "audio/x-wav", stream.DeclaredContentType)
 	require.Len(t, asked, 1)
 	require.Equal(t, fmt.Sprintf("bytes=%d-", restOffset), asked[0].Get("Range"))
@@ -213,15 +231,16 @@ func TestPositionThatIsNotValidIsNotContinued(t *testing.T) {
 	})
 	valid := interrupted(t, fetcher, address)
 	for name, change := range map[string]func(*media.Position){
-		"the beginning":       func(p *media.Position) { p.Offset = 0 },
-		"before it":           func(p *media.Position) { p.Offset = -1 },
-		"behind the end":      func(p *media.Position) { p.Offset = p.Length + 1 },
-		"no ETag":             func(p *media.Position) { p.ETag = "" },
-		"no first bytes":      func(p *media.Position) { p.Head = nil },
-		"no digest":           func(p *media.Position) { p.Hash = nil },
-		"another digest":      func(p *media.Position) { p.Hash = []byte("forged") },
-		"the end, no digest":  func(p *media.Position) { p.Offset, p.Hash = p.Length, nil },
-		"another file length": func(p *media.Position) { p.Length-- },
+		"the beginning":         func(p *media.Position) { p.Offset = 0 },
+		"before it":             func(p *media.Position) { p.Offset = -1 },
+		"behind the end":        func(p *media.Position) { p.Offset = p.Length + 1 },
+		"no ETag":               func(p *media.Position) { p.ETag = "" },
+		"no first bytes":        func(p *media.Position) { p.Head = nil },
+		"no digest":             func(p *media.Position) { p.Hash = nil },
+		"no state of the sound": func(p *media.Position) { p.Inspector = nil },
+		"another digest":        func(p *media.Position) { p.Hash = []byte("forged") },
+		"the end, no digest":    func(p *media.Position) { p.Offset, p.Hash = p.Length, nil },
+		"another file length":   func(p *media.Position) { p.Length-- },
 	} {
 		position := valid
 		change(&position)

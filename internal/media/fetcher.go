@@ -32,6 +32,10 @@ type Fetcher struct {
 	// set before the first download. Defaults to [DefaultMaxBytes].
 	MaxBytes int64
 
+	// Inspection says how far the sound is looked into. It is set before the first
+	// download. Defaults to decoding FLAC.
+	Inspection audio.Options
+
 	hosts  *HostPolicy
 	client *http.Client
 }
@@ -49,8 +53,9 @@ func NewFetcher(policy *HostPolicy) *Fetcher {
 
 func newFetcher(policy *HostPolicy, transport transportChoice) *Fetcher {
 	return &Fetcher{
-		MaxBytes: DefaultMaxBytes,
-		hosts:    policy,
+		MaxBytes:   DefaultMaxBytes,
+		Inspection: audio.Options{DecodeFLAC: true},
+		hosts:      policy,
 		client: &http.Client{
 			Transport: transport,
 			CheckRedirect: func(request *http.Request, via []*http.Request) error {
@@ -77,7 +82,11 @@ func (f *Fetcher) Open(ctx context.Context, rawURL string) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.send(request, newStream)
+	stream, err := f.send(request, newStream)
+	if err == nil {
+		stream.inspector = audio.NewInspector(f.Inspection)
+	}
+	return stream, err
 }
 
 // send sends a request and returns the stream that accept makes of its response.

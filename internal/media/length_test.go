@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/callvault/callvault/internal/audio"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,7 +19,7 @@ func TestBodyOfAnotherLengthIsNotWhole(t *testing.T) {
 		body := io.NopCloser(bytes.NewReader(make([]byte, 5000)))
 		stream, err := newStream(&http.Response{StatusCode: http.StatusOK, ContentLength: stated, Body: body, Request: request})
 		require.NoError(t, err)
-		stream.maxBytes = DefaultMaxBytes
+		stream.maxBytes, stream.inspector = DefaultMaxBytes, audio.NewInspector(audio.Options{})
 		require.True(t, stream.Proved())
 		_, err = io.Copy(io.Discard, stream)
 		require.ErrorIs(t, err, ErrInvalid)

@@ -7,6 +7,8 @@ import (
 	"hash"
 	"net/http"
 	"strings"
+
+	"github.com/callvault/callvault/internal/audio"
 )
 
 // Position is how far a download has come: enough for another process to continue it.
@@ -23,6 +25,8 @@ type Position struct {
 
 	// Hash is the state of the SHA-256 over the bytes before Offset.
 	Hash []byte `json:"hash"`
+	// Inspector is what is known of the sound of these bytes.
+	Inspector []byte `json:"inspector"`
 
 	// What the first response said of the file, for its remarks.
 	Head                []byte   `json:"head"`
@@ -38,11 +42,12 @@ func (s *Stream) Position() (Position, bool) {
 		return Position{}, false
 	}
 	state, err := s.hash.(encoding.BinaryMarshaler).MarshalBinary()
+	inspected, inspectErr := s.inspector.MarshalBinary()
 	return Position{
 		Offset: s.BytesRead(), Length: s.Length,
 		ETag: s.validator.etag, Modified: s.validator.modified,
-		Hash: state, Head: s.head, DeclaredContentType: s.DeclaredContentType, Codings: s.codings,
-	}, err == nil
+		Hash: state, Inspector: inspected, Head: s.head, DeclaredContentType: s.DeclaredContentType, Codings: s.codings,
+	}, err == nil && inspectErr == nil
 }
 
 // restoreHash returns a SHA-256 that continues from a state.
@@ -52,6 +57,15 @@ func restoreHash(state []byte) (hash.Hash, error) {
 		return nil, fmt.Errorf("%w: the state of its SHA-256 is not valid", ErrNotContinued)
 	}
 	return restored, nil
+}
+
+// restoreInspector continues to look into the sound from a state.
+func (s *Stream) restoreInspector(state []byte, options audio.Options) error {
+	s.inspector = audio.NewInspector(options)
+	if err := s.inspector.UnmarshalBinary(state); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotContinued, err)
+	}
+	return nil
 }
 
 // validator identifies the version of a file.

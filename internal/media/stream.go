@@ -37,6 +37,7 @@ type Stream struct {
 	head      []byte
 	maxBytes  int64
 	hash      hash.Hash
+	inspector *audio.Inspector
 	read      atomic.Int64
 	whole     atomic.Bool
 }
@@ -72,6 +73,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	}
 	n, err := s.source.Read(p)
 	s.hash.Write(p[:n])
+	_, _ = s.inspector.Write(p[:n]) // It never fails.
 	read := s.read.Add(int64(n))
 	if read > s.maxBytes {
 		return 0, tooLarge(s.maxBytes)
@@ -120,6 +122,15 @@ func (s *Stream) Whole() bool { return s.whole.Load() }
 
 // SHA256 returns the hex digest of the bytes, once the stream is [Stream.Whole].
 func (s *Stream) SHA256() string { return hex.EncodeToString(s.hash.Sum(nil)) }
+
+// Findings returns what is known of the sound, once the stream is [Stream.Whole]; nil
+// before, and if nothing is known. No byte can be read afterwards.
+func (s *Stream) Findings() *audio.Findings {
+	if !s.Whole() {
+		return nil
+	}
+	return s.inspector.Findings()
+}
 
 // Close ends the download.
 func (s *Stream) Close() error { return s.body.Close() }

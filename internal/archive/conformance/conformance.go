@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -177,7 +178,7 @@ func (target Target) refusesOtherParts(t *testing.T) {
 	} {
 		first := newSource(size)
 		first.failAt, first.fail = 20<<20, broken
-		key := target.key() + name
+		key := target.key() + strings.ReplaceAll(name, " ", "-")
 		var last archive.Parts
 		_, err := put(t, target.inParts(t), key, first, size, func(u *archive.Upload) {
 			u.Uploaded = func(parts archive.Parts) { last = parts }
