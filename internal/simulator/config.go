@@ -102,7 +102,7 @@ type Config struct {
 	OrgID string
 	// DisableRange makes media ignore Range and not advertise it. Defaults to false.
 	DisableRange bool
-	// DisableETag omits ETag and Last-Modified from media responses. Defaults to false.
+	// DisableETag omits ETag and Last-Modified from media responses, whatever File.Validator says. Defaults to false.
 	DisableETag bool
 	// StallLimit ends a stalled response, by the wall clock, when neither the client nor Close did. Defaults to 10m.
 	StallLimit time.Duration

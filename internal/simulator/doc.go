@@ -42,8 +42,8 @@
 //   - A media URL that is wrong, expired or of a step with URLsRefused returns 403, a signed one for a file that no longer
 //     exists 404. A file that stays refused (403) or deleted (404, 410) is a Fault with a negative Times.
 //   - Media is WAV with a true header. HeaderLies has recordings whose headers lie or that have another format.
-//   - Media responses carry Content-Length, Last-Modified, an ETag and honour Range; Range, and ETag with Last-Modified,
-//     can be switched off.
+//   - Media responses carry Content-Length, Last-Modified, an ETag and honour Range and If-Range; Range, and ETag with
+//     Last-Modified, can be switched off, and a file may have a weak ETag or Last-Modified alone. See File.Validator.
 //
 // # Undocumented behaviour of the session list
 //

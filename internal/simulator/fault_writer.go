@@ -17,8 +17,8 @@ func (s *Simulator) serveFault(w http.ResponseWriter, r *http.Request, fault Fau
 		panic(http.ErrAbortHandler)
 	}
 	switch fault.Kind {
-	case None, Short, Long:
-		normal(w)
+	case None, Short, Long, IgnoreRange, WrongStart, WrongTotal, WrongLength, Unsatisfiable, IgnoreIfRange, Change, HiddenChange:
+		normal(w) // serveMedia makes them
 	case Respond:
 		if fault.RetryAfter != "" {
 			w.Header().Set("Retry-After", fault.RetryAfter)
@@ -113,7 +113,7 @@ func (f *faultWriter) WriteHeader(status int) {
 	switch f.fault.Kind {
 	case Cut, Reset, Stall:
 		f.limit = within
-	case Gzip:
+	case Gzip, GzipRange:
 		f.Header().Del("Content-Length")
 		f.Header().Set("Content-Encoding", "gzip")
 		f.zip = gzip.NewWriter(f.ResponseWriter)
@@ -220,7 +220,7 @@ func (f *faultWriter) flush() {
 // finish ends a response that was passed on, and triggers the fault if the body did not.
 func (f *faultWriter) finish() {
 	switch f.fault.Kind {
-	case Gzip:
+	case Gzip, GzipRange:
 		if f.zip != nil {
 			_ = f.zip.Close() // a client that disconnected is not a server error
 		}

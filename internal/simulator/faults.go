@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -10,7 +11,7 @@ import (
 type FaultKind string
 
 // The kinds of faults. All work for an API call (Step.Fault; SetOutage takes fewer) and for a media request (File.Faults),
-// except Short and Long, which are only for media.
+// except Short, Long, and those of ranges and of content that changes, which are only for media.
 const (
 	// None is the normal response; use it between two faults, or with Delay for a late response.
 	None FaultKind = "none"
@@ -54,6 +55,36 @@ const (
 	Long FaultKind = "long"
 )
 
+// The faults of a range. One of them waits for a request whose Range the server would honour, which has the fault; requests
+// before it get normal responses. All that they send is true of the file's bytes, or says that it is not.
+const (
+	// IgnoreRange is status 200 with the whole file.
+	IgnoreRange FaultKind = "ignore-range"
+	// WrongStart is status 206 with a range that begins Bytes (default 1,000) before the requested one, or after it if there
+	// are not as many before it. Content-Range says so.
+	WrongStart FaultKind = "wrong-start"
+	// WrongTotal is the requested range, with a Content-Range that says that the file has Bytes (default 1,000) more.
+	WrongTotal FaultKind = "wrong-total"
+	// WrongLength is a body that is Bytes (default 1,000) shorter than its Content-Range says. Content-Length is that of the
+	// body.
+	WrongLength FaultKind = "wrong-length"
+	// Unsatisfiable is status 416, as for a range beyond the end.
+	Unsatisfiable FaultKind = "unsatisfiable"
+	// GzipRange is the requested range, compressed, with Content-Encoding, whether the client requested it or not.
+	GzipRange FaultKind = "gzip-range"
+	// IgnoreIfRange changes the file as Change does, and sends the requested range of the new content, although If-Range names
+	// the old one. The ETag is the new one.
+	IgnoreIfRange FaultKind = "ignore-if-range"
+)
+
+// The faults of content that changes from a request on. SHA256 follows the change.
+const (
+	// Change gives the file other content, Bytes (default 0) longer, with a new ETag and Last-Modified.
+	Change FaultKind = "change"
+	// HiddenChange does so without a new ETag or Last-Modified. If Bytes is 0, no client can tell.
+	HiddenChange FaultKind = "hidden-change"
+)
+
 // Fault is an injected fault. Which fields are used depends on Kind; the others are ignored.
 type Fault struct {
 	Kind FaultKind
@@ -73,7 +104,8 @@ type Fault struct {
 	// After is how many bytes of the body are sent before Cut, Reset, Stall, Chunked and CloseDelimited act. With a value
 	// beyond the body they act before its last byte, so that the fault always occurs. Defaults to 0.
 	After int64
-	// Bytes is the size of Huge, Short and Long. Defaults to the size described at the kind.
+	// Bytes is the size of Huge, Short, Long and of the faults of ranges and of changes. Defaults to the size described at the
+	// kind.
 	Bytes int64
 	// BytesPerSecond of Slow. Defaults to 1024.
 	BytesPerSecond int
@@ -107,12 +139,14 @@ func (f Fault) withDefaults(where string) (Fault, error) {
 	defaults := map[FaultKind]func(){
 		None: func() {}, HTML: func() {}, JSON: func() {}, Empty: func() {}, Cut: func() {}, Reset: func() {}, Stall: func() {},
 		Gzip: func() {}, Chunked: func() {}, CloseDelimited: func() {},
+		IgnoreRange: func() {}, Unsatisfiable: func() {}, GzipRange: func() {}, IgnoreIfRange: func() {}, Change: func() {}, HiddenChange: func() {},
 		Respond:  func() { defaultInt(&f.Status, http.StatusInternalServerError) },
 		Redirect: func() { defaultInt(&f.Status, http.StatusFound) },
 		Slow:     func() { defaultInt(&f.BytesPerSecond, 1024) },
 		Huge:     func() { defaultInt64(&f.Bytes, 64<<20) },
-		Short:    func() { defaultInt64(&f.Bytes, 1000) },
-		Long:     func() { defaultInt64(&f.Bytes, 1000) },
+	}
+	for _, kind := range []FaultKind{Short, Long, WrongStart, WrongTotal, WrongLength} {
+		defaults[kind] = func() { defaultInt64(&f.Bytes, 1000) }
 	}
 	fill, known := defaults[f.Kind]
 	if !known {
@@ -132,18 +166,22 @@ func (f Fault) withDefaults(where string) (Fault, error) {
 
 // forAPI refuses the kinds that do not apply to an API call.
 func (f Fault) forAPI(where string) error {
-	if f.Kind == Short || f.Kind == Long {
+	if f.isOnlyForMedia() {
 		return fmt.Errorf("simulator: %s has the kind %q, which applies only to media: use File.Faults", where, f.Kind)
 	}
 	return nil
 }
 
+func (f Fault) isOnlyForMedia() bool {
+	return f.Kind == Short || f.Kind == Long || f.needsRange() || f.changes()
+}
+
 // forOutage refuses the kinds that need a normal response, and makes Reset and Stall act before the first byte.
 func (f Fault) forOutage() (Fault, error) {
-	switch f.Kind {
-	case Reset, Stall:
+	switch {
+	case f.Kind == Reset || f.Kind == Stall:
 		f.After = -1
-	case None, Cut, Slow, Gzip, Chunked, CloseDelimited, Short, Long:
+	case f.isOnlyForMedia() || slices.Contains([]FaultKind{None, Cut, Slow, Gzip, Chunked, CloseDelimited}, f.Kind):
 		return f, fmt.Errorf("simulator: the outage has the kind %q, which needs a normal response: use Step.Fault or File.Faults", f.Kind)
 	}
 	return f.withDefaults("the outage")

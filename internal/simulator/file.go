@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,12 +48,28 @@ type File struct {
 	Seed uint64
 	// Raw, when not nil, is the exact content of the file, and Format, Duration, Size, Channels and Seed are ignored.
 	Raw []byte
+	// Validator is what media responses tell one content of the file from another by. Defaults to StrongETag.
+	Validator Validator
 	// ContentType of the media response. Defaults to "audio/wav", or "audio/flac" if the name ends in .flac.
 	ContentType string
 	// Faults apply to successive GETs of the media URL, each for as many as its Times; after the last one responses are
 	// normal. Defaults to none.
 	Faults []Fault
 }
+
+// Validator is what a media response tells one content of a file from another by. With Config.DisableETag there is none.
+type Validator string
+
+const (
+	// StrongETag is an ETag that If-Range may name, and Last-Modified.
+	StrongETag Validator = "strong-etag"
+	// WeakETag is an ETag that If-Range must not name (W/"…"), and Last-Modified.
+	WeakETag Validator = "weak-etag"
+	// LastModified is that header alone.
+	LastModified Validator = "last-modified"
+	// NoValidator is neither header.
+	NoValidator Validator = "no-validator"
+)
 
 // fileState is a file within a session.
 type fileState struct {
@@ -72,7 +90,11 @@ func newFileState(st *sessionState, index int, config *Config) (*fileState, erro
 	if f.Seed == 0 {
 		f.Seed = binary.BigEndian.Uint64(identity[8:]) | 1
 	}
-	if err := f.prepareAudio(fmt.Sprintf("session %s, file %d", key.sessionID, index)); err != nil {
+	where := fmt.Sprintf("session %s, file %d", key.sessionID, index)
+	if err := f.prepareAudio(where); err != nil {
+		return nil, err
+	}
+	if err := f.prepareFaults(where, config); err != nil {
 		return nil, err
 	}
 	f.path = mediaPath(config, key.botID, st.begin, uuid5(identity[:16]), extension(f.Name))
@@ -90,13 +112,6 @@ func (f *fileState) prepareAudio(where string) error {
 		f.ContentType = "audio/wav"
 		if extension(f.Name) == "flac" {
 			f.ContentType = "audio/flac"
-		}
-	}
-	f.Faults = append([]Fault(nil), f.Faults...)
-	for i, fault := range f.Faults {
-		var err error
-		if f.Faults[i], err = fault.withDefaults(fmt.Sprintf("%s, fault %d", where, i)); err != nil {
-			return err
 		}
 	}
 	switch {
@@ -118,6 +133,30 @@ func (f *fileState) prepareAudio(where string) error {
 	return nil
 }
 
+func (f *fileState) prepareFaults(where string, config *Config) error {
+	if f.Validator == "" {
+		f.Validator = StrongETag
+	}
+	if !slices.Contains([]Validator{StrongETag, WeakETag, LastModified, NoValidator}, f.Validator) {
+		return fmt.Errorf("simulator: %s has the validator %q, which does not exist: use one of the Validator constants", where, f.Validator)
+	}
+	f.Faults = append([]Fault(nil), f.Faults...)
+	for i, fault := range f.Faults {
+		where := fmt.Sprintf("%s, fault %d", where, i)
+		var err error
+		if f.Faults[i], err = fault.withDefaults(where); err != nil {
+			return err
+		}
+		switch {
+		case fault.needsRange() && config.DisableRange:
+			return fmt.Errorf("simulator: %s has the kind %q, which waits for a Range that is honoured: unset Config.DisableRange", where, fault.Kind)
+		case fault.changes() && fault.Bytes > 0 && f.Raw == nil && f.Format == FLAC:
+			return fmt.Errorf("simulator: %s makes FLAC longer: set Bytes to 0, or use another format", where)
+		}
+	}
+	return nil
+}
+
 // frames is the length in samples of each channel.
 func (f *fileState) frames() int64 { return f.dataBytes() / int64(2*f.Channels) }
 
@@ -125,13 +164,17 @@ func (f *fileState) frames() int64 { return f.dataBytes() / int64(2*f.Channels) 
 func (f *fileState) dataBytes() int64 {
 	frame := int64(2 * f.Channels)
 	if f.Size > 0 {
-		header := int64(wavHeaderBytes)
-		if f.Format == RF64 {
-			header = rf64HeaderBytes
-		}
-		return max(0, f.Size-header) / frame * frame
+		return max(0, f.Size-f.headerBytes()) / frame * frame
 	}
 	return int64(f.Duration/time.Microsecond) * sampleRate / 1_000_000 * frame
+}
+
+// headerBytes is the length of what comes before the PCM data.
+func (f *fileState) headerBytes() int64 {
+	if f.Format == RF64 {
+		return rf64HeaderBytes
+	}
+	return wavHeaderBytes
 }
 
 // entityTag changes when the bytes do.
@@ -142,12 +185,18 @@ func (f *fileState) entityTag() string {
 	return `"` + hex.EncodeToString(h.Sum(nil)[:16]) + `"`
 }
 
-// nextFault returns the fault for a GET, and counts it. The caller holds the simulator's mutex.
-func (f *fileState) nextFault() Fault {
+// nextFault returns the fault for a GET, counts it, and makes the change that it is. The caller holds the simulator's mutex.
+func (f *fileState) nextFault(r *http.Request, noValidators bool) Fault {
 	if f.fault >= len(f.Faults) {
 		return Fault{Kind: None}
 	}
 	fault := f.Faults[f.fault]
+	if fault.needsRange() && !f.honours(r, fault, noValidators) {
+		return Fault{Kind: None}
+	}
+	if fault.changes() {
+		f.change(fault)
+	}
 	f.hits++
 	if fault.Times > 0 && f.hits >= fault.Times {
 		f.fault, f.hits = f.fault+1, 0

@@ -36,8 +36,9 @@ type Call struct {
 	SessionIDs []string
 	// FileName is the name of the file of a media request.
 	FileName string
-	// Range is the request's Range header.
-	Range string
+	// Range and IfRange are these headers of the request.
+	Range   string
+	IfRange string
 	// Token is a fingerprint of the auth header, empty without one: calls with the same fingerprint used the same token.
 	Token string
 	// Credential reports whether a media request had an auth or Authorization header, which must never happen.
@@ -50,7 +51,7 @@ type Call struct {
 	RecordingStatus string
 	// HTTPStatus is the status of the response; 0 if none began.
 	HTTPStatus int
-	// Bytes is how much of the body was written.
+	// Bytes is how much of the body was written. The client may have received less of a response that was cut.
 	Bytes int64
 	// Done reports whether the request has ended, successfully or not.
 	Done bool
@@ -82,8 +83,9 @@ type Counts struct {
 	Other int
 	// InFlight is requests that have not ended.
 	InFlight int
-	// Bytes is the total size of all bodies written.
-	Bytes int64
+	// Bytes is the total size of all bodies written, MediaBytes that of media requests.
+	Bytes      int64
+	MediaBytes int64
 }
 
 // SessionCounts are the totals of one session.
@@ -189,6 +191,9 @@ func (l *ledger) finish(c *Call, httpStatus int, bytes int64) {
 		c.HTTPStatus, c.Bytes, c.Done = httpStatus, bytes, true
 		l.counts.InFlight--
 		l.counts.Bytes += bytes
+		if c.Kind == KindMedia {
+			l.counts.MediaBytes += bytes
+		}
 	})
 }
 

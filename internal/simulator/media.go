@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // sound is the content of a file of any size, not held in memory as a whole.
@@ -21,7 +20,7 @@ func (s *Simulator) serveMedia(w http.ResponseWriter, r *http.Request, call *Cal
 		s.refuseMedia(w, call, reason, http.StatusForbidden, msgMediaRefused)
 		return
 	}
-	file, fault := s.findFile(path, r.Method)
+	file, fault := s.findFile(path, r)
 	if file == nil {
 		s.refuseMedia(w, call, ReasonNoFile, http.StatusNotFound, "File not found")
 		return
@@ -37,8 +36,8 @@ func (s *Simulator) refuseMedia(w http.ResponseWriter, call *Call, reason Reason
 	(&refusal{reason: reason, httpStatus: status, code: status, msg: msg}).write(w)
 }
 
-// findFile returns the file of a path and the fault for the request. Only a GET consumes a fault.
-func (s *Simulator) findFile(path, method string) (*fileState, Fault) {
+// findFile returns a copy of the file of a path and the fault for the request. Only a GET consumes a fault.
+func (s *Simulator) findFile(path string, r *http.Request) (*fileState, Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	file := s.files[path]
@@ -46,10 +45,12 @@ func (s *Simulator) findFile(path, method string) (*fileState, Fault) {
 		return nil, Fault{}
 	}
 	s.sessions[file.session].counts.MediaRequests++
-	if method != http.MethodGet {
-		return file, Fault{Kind: None}
+	fault := Fault{Kind: None}
+	if r.Method == http.MethodGet {
+		fault = file.nextFault(r, s.config.DisableETag)
 	}
-	return file, file.nextFault()
+	current := *file // a change by another request must not reach a response that has begun
+	return &current, fault
 }
 
 // sendFile sends the normal response: the whole file, or the requested range.
@@ -61,17 +62,23 @@ func (s *Simulator) sendFile(w http.ResponseWriter, r *http.Request, file *fileS
 	}
 	content = changeLength(content, fault)
 	w.Header().Set("Content-Type", file.ContentType)
-	var modified time.Time // zero sends no Last-Modified
-	if !s.config.DisableETag {
-		modified = file.modified
-		w.Header().Set("ETag", file.etag)
+	etag, modified := file.validators(s.config.DisableETag)
+	if etag != "" {
+		w.Header().Set("ETag", etag)
 	}
-	if s.config.DisableRange || fault.Kind == Gzip {
+	if s.config.DisableRange || fault.Kind == Gzip || fault.Kind == IgnoreRange {
 		if !modified.IsZero() {
 			w.Header().Set("Last-Modified", modified.UTC().Format(http.TimeFormat))
 		}
 		sendWhole(w, r, content)
 		return
+	}
+	if fault.needsRange() && sendWrongRange(w, r, content, fault) {
+		return
+	}
+	if fault.Kind == IgnoreIfRange {
+		r = r.Clone(r.Context())
+		r.Header.Del("If-Range")
 	}
 	http.ServeContent(w, r, "", modified, io.NewSectionReader(content, 0, content.Size()))
 }

@@ -88,7 +88,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Simulator) newCall(r *http.Request, to route) Call {
 	call := Call{
-		At: s.now(), Kind: to.kind, Method: clip(r.Method), Path: clip(r.URL.EscapedPath()), BotID: clip(to.botID), Range: clip(r.Header.Get("Range")),
+		At: s.now(), Kind: to.kind, Method: clip(r.Method), Path: clip(r.URL.EscapedPath()), BotID: clip(to.botID), Range: clip(r.Header.Get("Range")), IfRange: clip(r.Header.Get("If-Range")),
 	}
 	if auth := r.Header.Get("auth"); auth != "" {
 		sum := sha256.Sum256([]byte(auth))
