@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,7 @@ func (f Fault) changes() bool {
 // change gives the file other content, of which the beginning stays, so that it has the same format. The caller holds the
 // simulator's mutex.
 func (f *fileState) change(fault Fault) {
+	f.past = append(f.past, *f)
 	if f.Raw != nil {
 		f.Raw = changed(f.Raw, fault.Bytes)
 	} else {
@@ -53,33 +55,43 @@ func (f *fileState) validators(none bool) (etag string, modified time.Time) {
 	return f.etag, f.modified
 }
 
-// SHA256 returns the digest of each file of a session as the media server has it now, in lower-case hex and in the order of
-// Session.Files; nil for an unknown session. A Short or Long that stays for good is the file's content; other faults do not
-// count.
-func (s *Simulator) SHA256(botID, sessionID string) ([]string, error) {
+// SHA256 returns the digests of each file of a session, in lower-case hex and in the order of Session.Files: of each content
+// that the file has had, the present one last; none for an unknown session. A Short or Long that stays for good is
+// the file's content; other faults do not count.
+func (s *Simulator) SHA256(botID, sessionID string) ([][]string, error) {
 	s.mu.Lock()
-	var files []fileState
+	var files [][]fileState
 	if st := s.sessions[sessionKey{botID, sessionID}]; st != nil {
 		for _, f := range st.files {
-			files = append(files, *f)
+			files = append(files, append(slices.Clone(f.past), *f))
 		}
 	}
 	s.mu.Unlock()
 
-	var digests []string
-	for i := range files {
-		content, err := s.sounds.open(&files[i])
-		if err != nil {
-			return nil, fmt.Errorf("simulator: session %s, file %d cannot be generated: %w", sessionID, i, err)
+	digests := make([][]string, len(files))
+	for i, contents := range files {
+		for j := range contents {
+			digest, err := s.digest(&contents[j])
+			if err != nil {
+				return nil, fmt.Errorf("simulator: the SHA-256 of session %s, file %d: %w", sessionID, i, err)
+			}
+			digests[i] = append(digests[i], digest)
 		}
-		content = changeLength(content, files[i].lastingFault())
-		hash := sha256.New()
-		if _, err := io.Copy(hash, io.NewSectionReader(content, 0, content.Size())); err != nil {
-			return nil, fmt.Errorf("simulator: session %s, file %d cannot be read: %w", sessionID, i, err)
-		}
-		digests = append(digests, hex.EncodeToString(hash.Sum(nil)))
 	}
 	return digests, nil
+}
+
+func (s *Simulator) digest(f *fileState) (string, error) {
+	content, err := s.sounds.open(f)
+	if err != nil {
+		return "", err
+	}
+	content = changeLength(content, f.lastingFault())
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(content, 0, content.Size())); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // lastingFault returns the fault that all requests have from now on.

@@ -78,8 +78,9 @@ type fileState struct {
 	path     string // of the media URL, without scheme, host and query
 	etag     string
 	modified time.Time
-	fault    int // index of the fault for the next GET
-	hits     int // how many GETs had it
+	fault    int         // index of the fault for the next GET
+	hits     int         // how many GETs had it
+	past     []fileState // the contents before the present one, oldest first
 }
 
 func newFileState(st *sessionState, index int, config *Config) (*fileState, error) {
@@ -191,7 +192,7 @@ func (f *fileState) nextFault(r *http.Request, noValidators bool) Fault {
 		return Fault{Kind: None}
 	}
 	fault := f.Faults[f.fault]
-	if fault.needsRange() && !f.honours(r, fault, noValidators) {
+	if fault.needsRange() && !f.honours(r, noValidators) {
 		return Fault{Kind: None}
 	}
 	if fault.changes() {

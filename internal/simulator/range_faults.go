@@ -18,13 +18,13 @@ func (f Fault) needsRange() bool {
 }
 
 // honours reports whether the server would send the range that a request asks for, were there no fault: it is one range, and
-// If-Range, which IgnoreIfRange ignores, names the present content. The caller holds the simulator's mutex.
-func (f *fileState) honours(r *http.Request, fault Fault, noValidators bool) bool {
+// If-Range names the present content. The caller holds the simulator's mutex.
+func (f *fileState) honours(r *http.Request, noValidators bool) bool {
 	if _, ok := readRange(r.Header.Get("Range")); !ok {
 		return false
 	}
 	condition := r.Header.Get("If-Range")
-	if condition == "" || fault.Kind == IgnoreIfRange {
+	if condition == "" {
 		return true
 	}
 	etag, modified := f.validators(noValidators)
