@@ -12,21 +12,22 @@ import (
 // The plan of the transfers: which files there are and what happens to their downloads.
 // All of it ends after a while, so that every recording can be archived; and none of it
 // sends wrong bytes that no client could tell from right ones: a chunked body that ends too
-// early (Chunked with After), or another content of the same size, ETag and Last-Modified
-// while a download is resumed (HiddenChange of a large file).
+// early (Chunked with After), or another content under the same ETag and Last-Modified, of
+// the same size or of one that was not told, while a download is resumed (HiddenChange of a
+// large file).
 
 const (
 	// smallest and largest are the sizes of most files, in bytes; every largeEvery-th file is
 	// between leastLarge and mostLarge, and every longEvery-th session has a second file.
 	smallest, largest     = 1_000, 300_000
-	leastLarge, mostLarge = 5_000_000, 20_000_000
-	largeEvery, longEvery = 20, 25
+	leastLarge, mostLarge = 10_000_000, 20_000_000
+	largeEvery, longEvery = 12, 25
 
 	// mostFaults is how many faults a file has at most, beside one of a kind that comes in turn.
 	mostFaults = 3
 
-	// partBytes is the size of the first part of a large file, before which nothing can be resumed.
-	partBytes = 5 << 20
+	// partBytes is the size of a large file's first part, before which nothing can be continued.
+	partBytes = 8 << 20
 )
 
 // plannedFiles returns the files of the i-th session.
@@ -45,17 +46,21 @@ func plannedFile(random *rand.Rand, i int, prefix string) simulator.File {
 	if large {
 		size = leastLarge + random.IntN(mostLarge-leastLarge)
 	}
-	file := recording(name, size)
+	var file simulator.File
 	switch {
 	case large:
 		file = simulator.File{Name: name, Size: int64(size), Format: simulator.RF64, Channels: 1 + random.IntN(2), Seed: 1 + 2*random.Uint64N(1<<40)}
 	case random.IntN(20) == 0:
 		file = simulator.File{Name: name, Format: simulator.FLAC, Duration: time.Second + time.Duration(random.Int64N(int64(4*time.Second)))}
 		size = smallest // at least
+	default:
+		file = recording(name, size)
 	}
-	file.Validator = []simulator.Validator{
-		simulator.StrongETag, simulator.StrongETag, simulator.StrongETag, simulator.WeakETag, simulator.LastModified, simulator.NoValidator,
-	}[random.IntN(6)]
+	file.Validator = simulator.StrongETag
+	if !large || i/largeEvery%4 == 3 { // The others can be continued.
+		validators := []simulator.Validator{simulator.StrongETag, simulator.WeakETag, simulator.LastModified, simulator.NoValidator}
+		file.Validator = validators[random.IntN(len(validators))]
+	}
 
 	kinds := faultKinds()
 	file.Faults = append(file.Faults, plannedFault(random, kinds[i%len(kinds)], size, large))
@@ -72,7 +77,7 @@ func plannedFile(random *rand.Rand, i int, prefix string) simulator.File {
 		}
 	}
 	if large {
-		file.Faults = interrupted(random, file.Faults, size)
+		file.Faults = interrupted(random, withoutUntold(file.Faults), size, rangeKinds[i/largeEvery%len(rangeKinds)])
 	}
 	if last, ok := lastingFault(random, file); ok {
 		file.Faults = append(file.Faults, last)
@@ -149,18 +154,24 @@ func withoutEqualEnds(faults []simulator.Fault) []simulator.Fault {
 	})
 }
 
+// withoutUntold leaves out hidden changes of a large file if its size may not have been told
+// before: then nothing tells that the rest of it is another file's.
+func withoutUntold(faults []simulator.Fault) []simulator.Fault {
+	untold := slices.ContainsFunc(faults, func(fault simulator.Fault) bool { return fault.Kind == simulator.Chunked })
+	return slices.DeleteFunc(faults, func(fault simulator.Fault) bool { return untold && fault.Kind == simulator.HiddenChange })
+}
+
 // interrupted returns the faults with interruptions of a large file after its first part,
-// and faults of the Range by which it is resumed.
-func interrupted(random *rand.Rand, faults []simulator.Fault, size int) []simulator.Fault {
-	for range 2 {
-		after := min(int64(partBytes)+random.Int64N(int64(size)), int64(size)-1)
-		pair := []simulator.Fault{
-			{Kind: []simulator.FaultKind{simulator.Cut, simulator.Slow}[random.IntN(2)], After: after, BytesPerSecond: max(size/6, 10_000)},
-			plannedFault(random, rangeKinds[random.IntN(len(rangeKinds))], size, true),
-		}
-		faults = slices.Insert(faults, random.IntN(len(faults)+1), pair...)
+// each with a fault of the Range by which the download is continued: first the given one.
+func interrupted(random *rand.Rand, faults []simulator.Fault, size int, first simulator.FaultKind) []simulator.Fault {
+	interruption := func(kind, ofRange simulator.FaultKind) []simulator.Fault {
+		after := partBytes + random.Int64N(int64(size)-partBytes)
+		return []simulator.Fault{{Kind: kind, After: after, BytesPerSecond: size / 6}, plannedFault(random, ofRange, size, true)}
 	}
-	return faults
+	kinds := []simulator.FaultKind{simulator.Cut, simulator.Reset, simulator.Slow}
+	second := interruption(kinds[random.IntN(len(kinds))], rangeKinds[random.IntN(len(rangeKinds))])
+	faults = slices.Insert(faults, random.IntN(len(faults)+1), second...)
+	return append(interruption(simulator.Cut, first), faults...)
 }
 
 // lastingFault returns, for some files, a fault of all requests after the others: no length

@@ -135,7 +135,7 @@ func TestSHA256IsOfEachFileInOrder(t *testing.T) {
 // A response that has begun is of one content, whatever later requests change.
 func TestChangeDoesNotReachAResponseThatHasBegun(t *testing.T) {
 	h := newHarness(t, Config{})
-	faults := []Fault{{Kind: Slow, BytesPerSecond: 200_000}}
+	faults := []Fault{{Kind: Slow, BytesPerSecond: 1 << 20, Delay: time.Second / 2}}
 	for range 20 {
 		faults = append(faults, Fault{Kind: Change})
 	}
