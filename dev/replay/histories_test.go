@@ -32,6 +32,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -87,6 +88,9 @@ func states() []state {
 			{Status: simulator.StatusPartialUploadFailed, Calls: 1}, {Status: simulator.StatusSuccess}}, Files: files}},
 		{name: "archived_after_a_refused_url", session: simulator.Session{Script: success,
 			Files: []simulator.File{{Name: "caller.wav"}, {Name: "agent.wav", Faults: []simulator.Fault{{Kind: simulator.Respond, Status: http.StatusForbidden}}}}}},
+		{name: "larger_than_the_limit", session: simulator.Session{Script: success, Files: []simulator.File{{Name: "caller.wav", Size: maxRecording + 1}}}},
+		{name: "continued_after_a_cut", session: simulator.Session{Script: success, Files: []simulator.File{{Name: "caller.wav", Size: 20 << 20,
+			Faults: []simulator.Fault{{Kind: simulator.Cut, After: 17 << 20}}}}}},
 		{name: "unavailable", session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusMediaUnavailable}}}},
 		{name: "gave_up", session: simulator.Session{Script: sleeping}, policy: workflows.FetchPolicy{PartialMaxRetries: new(2)}},
 		{name: "few_events_from_json", fromJSON: true, session: simulator.Session{Script: success, Files: files[:1]}},
@@ -225,6 +229,23 @@ func billed(history *historypb.History) []string {
 	return lines
 }
 
+// downloads returns the inputs of the downloads in a history.
+func downloads(history *historypb.History) []fetchrecording.DownloadRecordingInput {
+	var inputs []fetchrecording.DownloadRecordingInput
+	for _, event := range history.GetEvents() {
+		scheduled := event.GetActivityTaskScheduledEventAttributes()
+		if scheduled.GetActivityType().GetName() != fetchrecording.DownloadRecording {
+			continue
+		}
+		var input fetchrecording.DownloadRecordingInput
+		if err := converter.GetDefaultDataConverter().FromPayloads(scheduled.GetInput(), &input); err != nil {
+			panic(err) // The workflow has encoded it.
+		}
+		inputs = append(inputs, input)
+	}
+	return inputs
+}
+
 func TestTodaysHistoriesReplay(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -245,6 +266,14 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 			case "few_events_from_json":
 				require.Contains(t, billed(history), "MarkerRecorded Version", "its version is in its history")
 				require.Contains(t, billed(history), "MarkerRecorded LocalActivity")
+			case "larger_than_the_limit":
+				require.Len(t, downloads(history), 1, "it will be as large the next time")
+			case "continued_after_a_cut":
+				all := downloads(history)
+				require.Len(t, all, 2)
+				require.Empty(t, all[0].Resume)
+				require.True(t, all[1].Again)
+				require.NotEmpty(t, all[1].Resume)
 			case "manifest_after_the_download":
 				require.Contains(t, billed(history), "ActivityTaskScheduled WriteManifest on callvault-archive/dev")
 			case "woken_by_check_now":
@@ -287,6 +316,9 @@ var repository = func() string {
 	return path
 }()
 
+// maxRecording is the most that the workers accept of a recording, in bytes.
+const maxRecording = 32 << 20
+
 // callsPerMinute is the vendor's limit.
 const callsPerMinute = 3000
 
@@ -309,6 +341,8 @@ func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	settings, err := s.Settings()
 	require.NoError(t, err)
 	settings.Accounts[0].AskWhenReady = true
+	settings.Accounts[0].MaxRecordingBytes = maxRecording
+	settings.Accounts[0].Archive.MultipartFrom = archive.MinMultipartFrom
 	run(ctx, t, worker.Options{Client: c, Settings: settings, Logger: logger})
 	return s, c
 }

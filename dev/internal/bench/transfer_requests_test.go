@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/callvault/callvault/dev/internal/countingproxy"
 	"github.com/stretchr/testify/require"
 )
 
@@ -13,19 +14,19 @@ import (
 func BenchmarkTransferRequests(b *testing.B) {
 	for _, kind := range storeKinds() {
 		b.Run(kind.name, func(b *testing.B) {
-			proxy := startProxy(b, kind.start(b).endpoint)
-			s := newUnlimitedSite(b, accountOf{name: "bench", bots: []string{bot}, endpoint: proxy.url})
+			proxy := countingproxy.Start(b, kind.start(b).endpoint)
+			s := newUnlimitedSite(b, accountOf{name: "bench", bots: []string{bot}, endpoint: proxy.URL})
 			s.startWorkers(1)
 			s.archiveAll(1) // The first one also prepares what the others use.
-			proxy.taken()
+			proxy.Taken()
 			s.archiveAll(1)
-			requests := proxy.taken()
+			requests := proxy.Taken()
 			require.NotEmpty(b, requests)
 			b.Log("requests: ", requests)
 			count := func(counted func(operation string) bool) float64 {
 				return float64(len(slices.DeleteFunc(slices.Clone(requests), func(operation string) bool { return !counted(operation) })))
 			}
-			report(b, "PUT, POST, COPY and LIST", count(expensive), "<= 2")
+			report(b, "PUT, POST, COPY and LIST", count(countingproxy.IsExpensive), "<= 2")
 			report(b, "GET and HEAD", count(func(operation string) bool { return operation == http.MethodGet || operation == http.MethodHead }), "<= 2")
 			report(b, "requests", float64(len(requests)), "")
 			b.ReportMetric(0, "ns/op")

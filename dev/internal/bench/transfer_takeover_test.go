@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/dev/internal/countingproxy"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -32,15 +33,15 @@ func BenchmarkTransferTakeover(b *testing.B) {
 
 func takeover(b *testing.B, kind storeKind, pace int64) {
 	b.Helper()
-	proxy := startProxy(b, kind.start(b).endpoint)
-	s := newUnlimitedSite(b, accountOf{name: "bench", bots: []string{bot}, endpoint: proxy.url})
+	proxy := countingproxy.Start(b, kind.start(b).endpoint)
+	s := newUnlimitedSite(b, accountOf{name: "bench", bots: []string{bot}, endpoint: proxy.URL})
 	first := s.startWorkers(1)[0]
 	s.archiveAll(1) // The first one starts what the others use.
 	s.vendor.pace.Store(pace)
-	put := proxy.put.Load()
+	put := proxy.Put.Load()
 	session := s.addRecordings(bot, 1, simulator.File{Size: gigabyte})[0]
 	fetching := s.start(session, "")
-	require.Eventually(b, func() bool { return proxy.put.Load()-put >= gigabyte/2 }, halfTimeout, time.Millisecond, "%s", first.output())
+	require.Eventually(b, func() bool { return proxy.Put.Load()-put >= gigabyte/2 }, halfTimeout, time.Millisecond, "%s", first.output())
 	first.kill()
 	began := time.Now()
 	s.startWorker()
@@ -49,7 +50,7 @@ func takeover(b *testing.B, kind storeKind, pace int64) {
 	require.EqualValues(b, gigabyte, result.Recordings[0].Bytes)
 
 	report(b, "fetched twice, share of the file", float64(s.mediaBytes(session)-gigabyte)/gigabyte, "<= 0.05")
-	report(b, "put to the store, share of the file", float64(proxy.put.Load()-put)/gigabyte, "")
+	report(b, "put to the store, share of the file", float64(proxy.Put.Load()-put)/gigabyte, "")
 	report(b, "seconds from the kill to the end", took.Seconds(), "")
 	b.ReportMetric(0, "ns/op")
 }

@@ -1,4 +1,5 @@
-package bench_test
+// Package countingproxy counts the requests of a store's clients, for tests and benchmarks.
+package countingproxy
 
 import (
 	"io"
@@ -15,21 +16,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// countingProxy stands between a worker and a store. It passes everything on as it is, the
+// Proxy stands between a worker and a store. It passes everything on as it is, the
 // Host too, which the signatures cover.
-type countingProxy struct {
-	url string
-	put atomic.Int64 // bytes of the bodies of PUT requests, as far as they were read
+type Proxy struct {
+	// URL is its address, on loopback.
+	URL string
+	// Put is the bytes of the bodies of PUT requests, as far as they were read.
+	Put atomic.Int64
 
 	mu       sync.Mutex
 	requests []string
 }
 
-func startProxy(b *testing.B, endpoint string) *countingProxy {
-	b.Helper()
+// Start starts a proxy for the store at an endpoint. It stops when the test ends.
+func Start(t testing.TB, endpoint string) *Proxy {
+	t.Helper()
 	target, err := url.Parse(endpoint)
-	require.NoError(b, err)
-	p := &countingProxy{}
+	require.NoError(t, err)
+	p := &Proxy{}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true
 	server := httptest.NewServer(&httputil.ReverseProxy{
@@ -41,26 +45,26 @@ func startProxy(b *testing.B, endpoint string) *countingProxy {
 		},
 		ErrorLog: log.New(io.Discard, "", 0), // A killed worker is no fault of the proxy.
 	})
-	b.Cleanup(func() {
+	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
 		transport.CloseIdleConnections()
 	})
-	p.url = server.URL
+	p.URL = server.URL
 	return p
 }
 
-func (p *countingProxy) count(r *http.Request) {
+func (p *Proxy) count(r *http.Request) {
 	if r.Method == http.MethodPut && r.Body != nil {
-		r.Body = &countedBody{r.Body, &p.put}
+		r.Body = &countedBody{r.Body, &p.Put}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests = append(p.requests, operation(r))
 }
 
-// taken returns the requests since the last call, and forgets them.
-func (p *countingProxy) taken() []string {
+// Taken returns the requests since the last call, and forgets them.
+func (p *Proxy) Taken() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	requests := p.requests
@@ -82,9 +86,9 @@ func operation(r *http.Request) string {
 	return r.Method
 }
 
-// expensive reports whether S3 bills an operation as one of the expensive class. A DELETE
+// IsExpensive reports whether S3 bills an operation as one of the expensive class. A DELETE
 // costs nothing.
-func expensive(operation string) bool {
+func IsExpensive(operation string) bool {
 	switch operation {
 	case http.MethodPut, http.MethodPost, "COPY", "LIST":
 		return true
