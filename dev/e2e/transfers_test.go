@@ -42,8 +42,8 @@ const (
 	// lost only when its heartbeat is missed, after half a minute, or after two minutes if it
 	// was a slot.
 	transferWorkers = 3
-	transferKill    = 3 * time.Second
-	lastKill        = 2 * time.Minute
+	transferKill    = 4 * time.Second
+	lastKill        = 80 * time.Second
 
 	// transferTimeout bounds the whole test, also on a busy machine.
 	transferTimeout = 9 * time.Minute
