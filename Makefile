@@ -55,6 +55,9 @@ mutation: ## run mutation tests on the packages that decide, download, store and
 soak: ## run sessions with media faults while their workers are killed, and print the calls
 	go test ./dev/e2e -run '^$$' -bench Soak -benchtime 300x -timeout 30m
 
+transfers: ## archive 500 sessions with every media fault while workers are killed, in under five minutes
+	go test ./dev/e2e -run TestTransfersSurviveFaultsAndKills -transfers 500 -v
+
 stores: ## run the archive's suite on versitygw, MinIO and SeaweedFS and compare docs/stores.md; the first run builds them
 	go run ./dev/stores
 
@@ -67,4 +70,4 @@ histories: ## save workflow histories for the replay tests, before a release
 check: ## run what CI runs
 	bash .ci/run
 
-.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation soak stores interop histories check
+.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation soak transfers stores interop histories check

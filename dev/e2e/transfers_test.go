@@ -26,13 +26,15 @@ import (
 
 var (
 	transferSeed  = flag.Uint64("seed", 0, "the seed of the transfers with faults; 0 for a new one")
-	transferCount = flag.Int("transfers", transferSessions, "how many sessions are archived while faults occur and workers are killed")
+	transferCount = flag.Int("transfers", everydayTransfers, "how many sessions are archived while faults occur and workers are killed")
 	minioBinary   = flag.String("minio", "", "a binary of MinIO, to be the store of the transfers in place of versitygw")
 )
 
 const (
-	// transferSessions is how many sessions make every fault occur.
-	transferSessions = 500
+	// everydayTransfers are those of an ordinary test run, which takes a minute and a half
+	// longer for them. allTransfers are enough for every fault to occur: make transfers.
+	everydayTransfers = 100
+	allTransfers      = 500
 
 	// startsPerSecond spreads the fetches, so that every kill meets some of them.
 	startsPerSecond = 8
@@ -62,6 +64,7 @@ func TestTransfersSurviveFaultsAndKills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes minutes")
 	}
+	t.Parallel()
 	seed := *transferSeed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -104,7 +107,7 @@ func TestTransfersSurviveFaultsAndKills(t *testing.T) {
 	t.Logf("%d sessions, half of them in %s, 95 %% in %s, all in %s, %d kills: %d MB stored, %d MB sent in %d responses, %d of them of a Range; faults: %s",
 		len(transfers), ends[len(ends)/2], ends[len(ends)*95/100], ends[len(ends)-1], kills, stored>>20, counts.MediaBytes>>20, counts.MediaServed, rangedCalls(h.upstream.Calls()), faultsText(counts.Faults))
 	require.Zero(t, counts.CredentialsAtMedia)
-	if *transferCount >= transferSessions {
+	if *transferCount >= allTransfers {
 		for _, kind := range append(faultKinds(), rangeKinds...) {
 			require.Positive(t, counts.Faults[kind], "no %s occurred", kind)
 		}
