@@ -120,5 +120,7 @@ func TestStoreThatFailsIsNoMissingRecord(t *testing.T) {
 	_, err = batchplan.ReadRecord(t.Context(), store, "2026-11")
 	requireUnavailable(err)
 	server.Add(s3test.Rule{Operation: s3test.PutObject, Status: http.StatusServiceUnavailable, Code: "SlowDown"})
-	requireUnavailable(batchplan.WriteRecord(t.Context(), store, aRecord()))
+	another := aRecord() // If the store had the same, it would not matter.
+	another.Request.Priority++
+	requireUnavailable(batchplan.WriteRecord(t.Context(), store, another))
 }

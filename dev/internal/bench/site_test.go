@@ -39,7 +39,8 @@ type accountOf struct {
 	name string
 	bots []string
 
-	askWhenReady string // "auto" if it is empty
+	askWhenReady     string // "auto" if it is empty
+	maxRecordingSize string // "4GiB" if it is empty
 	endpoint     string // of the store; that of the shared one if it is empty
 }
 
@@ -132,7 +133,7 @@ func (s *site) writeConfig(speed int) {
 	text.WriteString("accounts:\n")
 	for i, one := range s.all {
 		fmt.Fprintf(&text, "  - name: %s\n    url: %s\n    bots: [%s]\n", one.name, s.vendor.url, strings.Join(one.bots, ", "))
-		fmt.Fprintf(&text, "    askWhenReady: %s\n", cmp.Or(one.askWhenReady, "auto"))
+		fmt.Fprintf(&text, "    askWhenReady: %s\n    maxRecordingSize: %s\n", cmp.Or(one.askWhenReady, "auto"), cmp.Or(one.maxRecordingSize, "4GiB"))
 		fmt.Fprintf(&text, "    token: {clientId: %s, clientSecretFile: secret}\n", simulator.DefaultClientID)
 		fmt.Fprintf(&text, "    budget: {scope: bot, windows: [%s]}\n", strings.Join(windows, ", "))
 		fmt.Fprintf(&text, "    archive: {endpoint: %s, bucket: %s-%d, region: %s}\n", cmp.Or(one.endpoint, store.Endpoint()), s.name, i, region)
