@@ -186,7 +186,7 @@ func (e *flacEncoder) subframe(samples []int64, depth int) {
 	switch {
 	case kind == 0 && constant:
 		e.out.write(0, 6)
-	case kind <= 1:
+	case kind <= 1, kind == 3 && len(samples) == 1: // No sample is left to be predicted.
 		kind = 1
 		e.out.write(1, 6)
 	case kind == 2:
@@ -249,7 +249,7 @@ func (e *flacEncoder) weights(order int) (weights []int64, shift int) {
 func (e *flacEncoder) residual(samples, weights []int64, shift int) {
 	order := len(weights)
 	partitionOrder := 0
-	for n := e.random.IntN(7); partitionOrder < n && len(samples)>>partitionOrder%2 == 0 && len(samples)>>(partitionOrder+1) >= order; {
+	for n := e.random.IntN(7); partitionOrder < n && len(samples)>>partitionOrder%2 == 0 && len(samples)>>(partitionOrder+1) > order; {
 		partitionOrder++
 	}
 	method := e.random.IntN(2)
