@@ -25,6 +25,15 @@ type DownloadRecording struct {
 
 	// Buffers hold the parts of files whose length is not known. Required.
 	Buffers *archive.Buffers
+
+	// Reporter tells the Temporal server at once which parts are uploaded. Defaults to the
+	// heartbeats of the SDK, which holds them back.
+	Reporter Reporter
+}
+
+// Reporter records a heartbeat of an activity at the Temporal server, as client.Client does.
+type Reporter interface {
+	RecordActivityHeartbeat(ctx context.Context, taskToken []byte, details ...any) error
 }
 
 // Execute archives the file. It is safe to repeat: the key follows from the
@@ -38,6 +47,9 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 	ctx, end := d.begin(ctx)
 	defer end()
 	earlier, err := d.run(ctx)
+	if earlier != nil || err != nil && !d.mayContinue(ctx, err) {
+		d.abandon(ctx)
+	}
 	if err != nil {
 		return nil, d.fail(ctx, expiredOr(err, d.mediaURL))
 	}
@@ -86,6 +98,7 @@ func (a *DownloadRecording) newDownload(ctx context.Context, input fetchrecordin
 	d := &download{
 		transfer: &transfer{
 			fileName: input.File.ObjectName, again: info.Attempt > 1, timing: a.Timing.withDefaults(),
+			reporter: a.Reporter, taskToken: info.TaskToken, most: served.Fetcher.MaxBytes, partsAt: make(chan struct{}, 1),
 			resume: newResume(served.Sealer, info.WorkflowExecution.ID, input.File.Source),
 		},
 		input: input, account: served, store: served.Store, buffers: a.Buffers, mediaURL: mediaURL, key: key, proof: proof,
@@ -123,35 +136,49 @@ func (d *download) isFirst() bool {
 // archive stores the file where the archive has the object replaces, or none. If looks is
 // true, it looks for another fetch's manifest first.
 func (d *download) archive(ctx context.Context, replaces archive.Present, looks bool) (earlier *fetchrecording.DownloadRecordingResult, err error) {
+	earlier, err = d.transferFile(ctx, replaces, looks)
+	if errors.Is(err, archive.ErrUploadGone) {
+		d.beginAgain(ctx, err)
+		return d.transferFile(ctx, replaces, false)
+	}
+	return earlier, err
+}
+
+func (d *download) transferFile(ctx context.Context, replaces archive.Present, looks bool) (earlier *fetchrecording.DownloadRecordingResult, err error) {
 	stream, parts, err := d.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer stream.Close()
+	defer func() { stream.Close() }()
+	var buffer []byte
+	if stream.Length < 0 {
+		var free func()
+		if buffer, free = d.buffers.TryTake(); buffer == nil {
+			// No media server holds a connection open for as long as this may take.
+			stream.Close()
+			if buffer, free, err = d.awaitBuffer(ctx, d.buffers); err != nil {
+				return nil, err
+			}
+			defer free()
+			if stream, parts, err = d.open(ctx); err != nil {
+				return nil, err
+			}
+		} else {
+			defer free()
+		}
+	}
 	if looks {
 		if earlier, err := d.findOther(ctx); earlier != nil || err != nil {
 			return earlier, err
 		}
 	}
-	upload := archive.Upload{
-		Key: d.key, Source: stream, Length: stream.Length, ContentType: stream.Format.ContentType,
+	object, err := d.store.Put(ctx, archive.Upload{
+		Key: d.key, Source: stream, Length: stream.Length, ContentType: stream.Format.ContentType, Buffer: buffer,
 		Session: d.input.Session, Replaces: replaces, Continues: parts,
 		Uploaded: func(parts archive.Parts) { d.uploaded(ctx, stream, parts) },
+		Awaiting: d.atStore.Store,
 		Keep:     func(err error) bool { return d.mayContinue(ctx, err) },
-	}
-	if stream.Length < 0 {
-		var free func()
-		if upload.Buffer, free, err = d.takeBuffer(ctx, d.buffers); err != nil {
-			return nil, err
-		}
-		defer free()
-	}
-	object, err := d.store.Put(ctx, upload)
-	if errors.Is(err, archive.ErrUploadGone) {
-		stream.Close()
-		d.beginAgain(ctx, err)
-		return d.archive(ctx, replaces, false)
-	}
+	})
 	if err == nil {
 		d.record(stream, object)
 	}
@@ -206,8 +233,18 @@ func (d *download) open(ctx context.Context) (*media.Stream, *archive.Parts, err
 // beginAgain gives up what an earlier attempt has stored.
 func (d *download) beginAgain(ctx context.Context, because error) {
 	activity.GetLogger(ctx).Info("The download begins again with the first byte.", "file", d.fileName, "because", because)
+	d.abandon(ctx)
+}
+
+// abandonTimeout bounds the request that removes an upload.
+const abandonTimeout = 10 * time.Second
+
+// abandon removes the upload that nobody will continue.
+func (d *download) abandon(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
+	defer cancel()
 	if err := d.store.Abort(ctx, d.key, d.resume.uploadID()); err != nil {
-		activity.GetLogger(ctx).Info("The unfinished upload was not removed.", "error", err)
+		activity.GetLogger(ctx).Info("An unfinished upload was not removed.", "file", d.fileName, "error", err)
 	}
 	d.resume.forget()
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/archive/s3test"
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
@@ -262,4 +263,59 @@ func TestFilesOfUnknownLengthWaitForMemory(t *testing.T) {
 	_, free, err := buffers.Take(t.Context())
 	require.NoError(t, err, "both have given it back")
 	free()
+}
+
+func TestStoreThatIgnoresOneChecksumGetsTheOther(t *testing.T) {
+	content := largeFile()[:20<<20]
+	for _, isStated := range []bool{false, true} {
+		requests := 0
+		media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			requests++
+			if isStated {
+				w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+			}
+			_, _ = w.Write(content)
+		}))
+		a, store := openAccount(t, media)
+		store.Lacks = map[s3test.Feature]bool{s3test.ReturnedChecksum: true}
+		got, err := download{account: a}.fetch(t, fileAt(t, media.String()))
+		require.NoError(t, err)
+		require.Equal(t, sha(string(content)), got.SHA256)
+		require.Equal(t, "SHA256", got.StoreChecksum.Algorithm)
+		require.Equal(t, map[bool]int{false: 1, true: 2}[isStated], requests)
+		require.Empty(t, store.Uploads())
+	}
+}
+
+// Its length is known once it was read.
+func TestCompleteUploadOfUnknownLengthIsNotDownloadedAgain(t *testing.T) {
+	content := largeFile()[:20<<20]
+	requests := 0
+	media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		w.Header().Set("ETag", `"v1"`)
+		_, _ = w.Write(content)
+	}))
+	a, store := openAccount(t, media)
+	store.Add(s3test.Rule{Operation: s3test.CompleteMultipartUpload, Status: http.StatusServiceUnavailable, Code: "SlowDown"})
+	_, err := download{account: a}.fetch(t, fileAt(t, media.String()))
+	applicationError := requireKind(t, err, failure.ArchiveUnavailable, true, false)
+	var detail fetchrecording.FailureDetail
+	require.NoError(t, applicationError.Details(&detail))
+	got, err := download{account: a, resume: detail.Resume}.fetch(t, fileAt(t, media.String()))
+	require.NoError(t, err)
+	require.Equal(t, sha(string(content)), got.SHA256)
+	require.Equal(t, 1, requests)
+}
+
+func TestUploadIsRemovedIfAnotherFetchHasArchivedTheSession(t *testing.T) {
+	server := &largeServer{cuts: 1, cutAt: 26 << 20}
+	a, store, file := openLarge(t, server)
+	_, err := download{account: a}.fetch(t, file)
+	point := resumeOf(t, err)
+	require.Len(t, store.Uploads(), 1)
+	write(t, a, manifestOf(workflows.OutcomeArchived, fileOf("other.wav", "audio")), "")
+	_, err = download{account: a, again: true, resume: point}.fetch(t, file)
+	requireKind(t, err, failure.AlreadyArchived, false, true)
+	require.Empty(t, store.Uploads())
 }

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -53,7 +54,16 @@ type transfer struct {
 	resume   *resume
 	current  atomic.Pointer[part]
 	paused   atomic.Bool // it waits for memory
-	reported int64       // bytes that the parts had at the last heartbeat for them
+	atStore  atomic.Bool // a part was sent, and the store has not responded
+
+	// reporter and taskToken tell the Temporal server of parts; most is how many bytes the
+	// file may have. partsAt has an element if there are parts to tell of, and reported is
+	// how many bytes they had the last time.
+	reporter  Reporter
+	taskToken []byte
+	most      int64
+	partsAt   chan struct{}
+	reported  int64
 }
 
 // part is one of the downloads that a transfer takes.
@@ -92,6 +102,8 @@ func (t *transfer) begin(ctx context.Context) (context.Context, func()) {
 			case <-handover:
 				cancel(failure.New(failure.HandedOver, "the worker is stopping: another one takes over"))
 				return
+			case <-t.partsAt:
+				t.reportParts(ctx)
 			case <-ticker.C:
 				beat = true
 			}
@@ -130,9 +142,9 @@ func (t *transfer) openWhole(ctx context.Context, fetcher *media.Fetcher, mediaU
 	return again, nil
 }
 
-// takeBuffer waits for the memory for one part, which transfers share. The wait is not
-// the media server's fault.
-func (t *transfer) takeBuffer(ctx context.Context, buffers *archive.Buffers) (buffer []byte, free func(), err error) {
+// awaitBuffer waits for the memory for one part, which transfers share. The wait is nobody's
+// fault.
+func (t *transfer) awaitBuffer(ctx context.Context, buffers *archive.Buffers) (buffer []byte, free func(), err error) {
 	t.paused.Store(true)
 	defer t.paused.Store(false)
 	return buffers.Take(ctx)
@@ -144,7 +156,7 @@ func (t *transfer) moved() media.Moved {
 	moved := media.Moved{Paused: t.paused.Load()}
 	if current := t.current.Load(); current != nil {
 		moved.Bytes = current.before + current.stream.BytesRead()
-		moved.Over = current.last && current.stream.Whole()
+		moved.Over = current.last && current.stream.Whole() || t.atStore.Load()
 	}
 	return moved
 }
@@ -168,14 +180,38 @@ func (t *transfer) uploaded(ctx context.Context, stream *media.Stream, parts arc
 		activity.GetLogger(ctx).Info("The download could not be continued if it failed now.", "error", err)
 		return
 	}
-	if parts.Bytes-t.reported >= max(stream.Length, 0)/reports {
+	if size := max(stream.Length, 0); parts.Bytes-t.reported >= cmp.Or(size, t.most)/reports {
 		t.reported = parts.Bytes
-		activity.RecordHeartbeat(ctx, t.progress())
+		select {
+		case t.partsAt <- struct{}{}:
+		default: // The last ones are not told of yet.
+		}
 	}
 }
 
-// reports is how many heartbeats the parts of a file cost at most, each a billable action.
-const reports = 33
+const (
+	// reports is how many heartbeats the parts of a file cost at most, each a billable
+	// action.
+	reports = 33
+
+	// reportTimeout bounds one of them. It is a hint that may be lost.
+	reportTimeout = 5 * time.Second
+)
+
+// reportParts tells the Temporal server of the parts at once. The SDK would hold the heartbeat
+// back for seconds, or, if it held none back, cancel the transfer when the server does not
+// respond for a second.
+func (t *transfer) reportParts(ctx context.Context) {
+	if t.reporter == nil {
+		activity.RecordHeartbeat(ctx, t.progress())
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	if err := t.reporter.RecordActivityHeartbeat(ctx, t.taskToken, t.progress()); err != nil {
+		activity.GetLogger(ctx).Debug("The parts of a download were not reported.", "error", err)
+	}
+}
 
 // mayContinue reports whether another attempt may continue the upload that err has ended.
 func (t *transfer) mayContinue(ctx context.Context, err error) bool {
@@ -187,7 +223,7 @@ func (t *transfer) mayContinue(ctx context.Context, err error) bool {
 		err = cause
 	}
 	switch failure.KindOf(err) {
-	case failure.MediaInvalid, failure.MediaTooLarge, failure.ArchiveChanged:
+	case failure.MediaInvalid, failure.MediaTooLarge, failure.ArchiveChanged, failure.AlreadyArchived:
 		return false
 	default:
 		return !errors.Is(err, archive.ErrUploadGone)
@@ -201,7 +237,7 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 	switch {
 	case temporal.IsCanceledError(cause):
 		return cause
-	case errors.Is(cause, activity.ErrActivityPaused), errors.Is(cause, activity.ErrActivityReset):
+	case cause != nil && failure.KindOf(cause) == "": // For example, the activity was paused or reset.
 		err = failure.Wrap(failure.HandedOver, cause)
 	case cause != nil:
 		err = cause

@@ -77,8 +77,8 @@ func (s *Store) writeFile(ctx context.Context, key, contentType string, body io.
 		Key: key, Source: &hashed{body, sha256.New()}, Length: length, ContentType: contentType,
 		isFile: true, overwrite: overwrite,
 	}
-	if length < 0 {
-		upload.Buffer = make([]byte, minPartBytes)
+	if length < 0 || length >= s.config.MultipartFrom {
+		upload.Length, upload.Buffer = -1, make([]byte, minPartBytes)
 	}
 	_, err := s.Put(ctx, upload)
 	return err

@@ -21,6 +21,16 @@ func NewBuffers(bytes, total int64) *Buffers {
 	return b
 }
 
+// TryTake returns a buffer that is free, and a function that gives it back; nil if none is.
+func (b *Buffers) TryTake() (buffer []byte, free func()) {
+	select {
+	case buffer = <-b.free:
+		return b.taken(buffer)
+	default:
+		return nil, nil
+	}
+}
+
 // Take returns a buffer, and a function that gives it back. It returns the cause that ended
 // ctx if that comes first.
 func (b *Buffers) Take(ctx context.Context) (buffer []byte, free func(), err error) {
@@ -29,8 +39,13 @@ func (b *Buffers) Take(ctx context.Context) (buffer []byte, free func(), err err
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
+	buffer, free = b.taken(buffer)
+	return buffer, free, nil
+}
+
+func (b *Buffers) taken(buffer []byte) (taken []byte, free func()) {
 	if buffer == nil {
 		buffer = make([]byte, b.bytes)
 	}
-	return buffer, func() { b.free <- buffer }, nil
+	return buffer, func() { b.free <- buffer }
 }

@@ -167,6 +167,9 @@ func (s *Store) Abort(ctx context.Context, key, uploadID string) error {
 }
 
 func (s *Store) abort(ctx context.Context, key, id string) error {
+	if id == "" {
+		return nil // Without an id, some stores delete the object.
+	}
 	err := s.core.AbortMultipartUpload(ctx, s.bucket, key, id)
 	if minio.ToErrorResponse(err).Code == minio.NoSuchUpload {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -177,8 +178,8 @@ func (s *Store) etagsOf(ctx context.Context, key string, want Parts) ([]string, 
 	var etags []string
 	for wanted := want.objectParts(nil); len(etags) < len(wanted); {
 		list, err := s.core.ListObjectParts(ctx, s.bucket, key, want.UploadID, len(etags), 1000)
-		if refusal := minio.ToErrorResponse(err); refusal.StatusCode >= 400 && refusal.StatusCode < 500 {
-			return nil, fmt.Errorf("%w: the store does not list its parts (%s)", ErrUploadGone, refusal.Code)
+		if code := minio.ToErrorResponse(err).Code; isRefusal(err) || code == minio.NoSuchUpload || code == minio.NoSuchKey || code == "AccessDenied" {
+			return nil, fmt.Errorf("%w: the store does not list its parts (%s)", ErrUploadGone, code)
 		}
 		if err != nil {
 			return nil, s.storeError("inspect", key, err)
@@ -210,26 +211,44 @@ func (m *multipart) putPart(ctx context.Context) error {
 	if len(m.parts.Sums) == maxParts {
 		return fmt.Errorf("the recording has more than %d parts of %d bytes", maxParts, m.parts.PartBytes)
 	}
-	length := min(m.parts.PartBytes, m.Length-m.parts.Bytes)
-	var source io.Reader = m.body
-	if m.Length < 0 {
-		n, err := io.ReadFull(m.body, m.Buffer)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return err
-		}
-		if n == 0 && len(m.parts.Sums) > 0 {
-			return nil // The last part was full.
-		}
-		length, source = int64(n), bytes.NewReader(m.Buffer[:n])
+	if m.Length >= 0 {
+		return m.sendPart(ctx, m.body, min(m.parts.PartBytes, m.Length-m.parts.Bytes))
 	}
+	n, err := io.ReadFull(m.body, m.Buffer)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if n == 0 && len(m.parts.Sums) > 0 {
+		return nil // The last part was full.
+	}
+	err = m.sendPart(ctx, bytes.NewReader(m.Buffer[:n]), int64(n))
+	if !errors.Is(err, ErrUploadGone) {
+		return err
+	}
+	// The part is still there, for an upload with the other checksum.
+	if err := m.store.abort(ctx, m.Key, m.parts.UploadID); err != nil {
+		return err
+	}
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	return m.sendPart(ctx, bytes.NewReader(m.Buffer[:n]), int64(n))
+}
+
+// sendPart uploads the next so many bytes of source as the next part.
+func (m *multipart) sendPart(ctx context.Context, source io.Reader, length int64) error {
 	hasher := m.algorithm.Hasher()
 	header, err := m.store.send(ctx, signedPut{
 		key:    m.Key,
 		query:  url.Values{"partNumber": {strconv.Itoa(len(m.parts.Sums) + 1)}, "uploadId": {m.parts.UploadID}},
 		body:   io.TeeReader(source, hasher),
 		length: length, algorithm: m.algorithm,
-		sum: func() ([]byte, error) { return hasher.Sum(nil), nil },
+		sum: func() ([]byte, error) {
+			m.await(true)
+			return hasher.Sum(nil), nil
+		},
 	})
+	m.await(false)
 	if err != nil {
 		return err
 	}
@@ -240,6 +259,13 @@ func (m *multipart) putPart(ctx context.Context) error {
 	m.parts.Bytes += length
 	m.etags = append(m.etags, header.Get("ETag"))
 	return nil
+}
+
+// await says that all bytes of a part were sent, and the store has not responded.
+func (m *multipart) await(awaiting bool) {
+	if m.Awaiting != nil {
+		m.Awaiting(awaiting)
+	}
 }
 
 // checkSum compares the checksum of a part with the one that the store has returned. A
@@ -283,11 +309,15 @@ func (m *multipart) complete(ctx context.Context) (Object, error) {
 	m.setCondition(&options)
 	completed, err := m.store.core.CompleteMultipartUpload(ctx, m.store.bucket, m.Key, m.parts.UploadID, parts, options)
 	if err != nil {
-		stored, err := m.store.afterLostResponse(ctx, m.Key, object, err)
-		if err == nil {
+		stored, failed := m.store.afterLostResponse(ctx, m.Key, object, err)
+		if failed != nil && minio.ToErrorResponse(err).StatusCode == http.StatusConflict {
+			// AWS: another write was under way, and all parts have to be sent again.
+			return Object{}, fmt.Errorf("%w: another write of the object was under way", ErrUploadGone)
+		}
+		if failed == nil {
 			_ = m.store.abort(ctx, m.Key, m.parts.UploadID) // It is left if another attempt's was completed.
 		}
-		return stored, err
+		return stored, failed
 	}
 	returned := completed.ChecksumCRC64NVME
 	if m.algorithm == minio.ChecksumSHA256 {

@@ -210,3 +210,40 @@ func TestPartsAreFewAndNotSmall(t *testing.T) {
 		require.GreaterOrEqual(t, want*10_000, most)
 	}
 }
+
+// A part of a recording of unknown length is still in memory; another one has to be read
+// again.
+func TestStoreThatIgnoresTheChecksumOfTheWholeIsNoticedByTheFirstPart(t *testing.T) {
+	content := contentOf(20 * mebibyte)
+	for _, length := range []int64{-1, int64(len(content))} {
+		server := s3test.New(t, bucket)
+		server.Lacks = map[s3test.Feature]bool{s3test.ReturnedChecksum: true}
+		store := openParts(t, server)
+		object, err := put(t, store, content, length)
+		if length > 0 {
+			require.ErrorIs(t, err, archive.ErrUploadGone)
+			require.Empty(t, server.Uploads())
+			object, err = put(t, store, content, length)
+		}
+		require.NoError(t, err)
+		requireStored(t, server, content, object)
+		require.Equal(t, "SHA256", object.Checksum.Algorithm)
+		for _, request := range server.Requests() {
+			require.False(t, request.Operation == s3test.AbortMultipartUpload && request.Query.Get("uploadId") == "", "some stores delete the object then")
+		}
+	}
+}
+
+func TestAbortWithoutAnIDIsNotSent(t *testing.T) {
+	store, server := openStore(t)
+	require.NoError(t, store.Abort(t.Context(), aKey, ""))
+	require.Empty(t, server.Requests())
+}
+
+func TestUploadThatMetAnotherWriteBeginsAgain(t *testing.T) {
+	server := s3test.New(t, bucket)
+	server.Add(s3test.Rule{Operation: s3test.CompleteMultipartUpload, Status: http.StatusConflict, Code: "ConditionalRequestConflict"})
+	_, err := put(t, openParts(t, server), contentOf(8*mebibyte), 8*mebibyte)
+	require.ErrorIs(t, err, archive.ErrUploadGone)
+	require.Empty(t, server.Uploads())
+}

@@ -44,6 +44,9 @@ type Upload struct {
 	Continues *Parts
 	// Uploaded is called after each part, before Source is read on. Defaults to nothing.
 	Uploaded func(Parts)
+	// Awaiting is called with true when all bytes of a part were sent, and with false when
+	// the store has responded. Defaults to nothing.
+	Awaiting func(bool)
 	// Keep reports whether the parts may be needed after an error. Defaults to never:
 	// they are removed.
 	Keep func(err error) bool

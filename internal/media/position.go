@@ -41,10 +41,14 @@ func (s *Stream) Position() (Position, bool) {
 	if s.validator.etag == "" || !s.Proved() {
 		return Position{}, false
 	}
+	length := s.Length
+	if s.Whole() {
+		length = s.BytesRead()
+	}
 	state, err := s.hash.(encoding.BinaryMarshaler).MarshalBinary()
 	inspected, inspectErr := s.inspector.MarshalBinary()
 	return Position{
-		Offset: s.BytesRead(), Length: s.Length,
+		Offset: s.BytesRead(), Length: length,
 		ETag: s.validator.etag, Modified: s.validator.modified,
 		Hash: state, Inspector: inspected, Head: s.head, DeclaredContentType: s.DeclaredContentType, Codings: s.codings,
 	}, err == nil && inspectErr == nil

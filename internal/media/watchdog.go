@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/callvault/callvault/internal/failure"
 )
 
 const (
@@ -21,15 +23,16 @@ const (
 type Moved struct {
 	// Bytes moved so far.
 	Bytes int64
-	// Over reports whether that was all.
+	// Over reports whether that was all, or the store has to respond before more can move.
 	Over bool
 	// Paused reports whether it waits for memory: no time counts.
 	Paused bool
 }
 
 // Watch cancels ctx, with an *[UnavailableError] as the cause, when a transfer
-// moves no byte for limit, when it moves fewer than 64 bytes per second over five
-// times limit, or when it has not ended twenty times limit after its last byte.
+// moves no byte for limit or when it moves fewer than 64 bytes per second over five
+// times limit; with a failure of the archive, when it has not ended twenty times limit
+// after its last byte.
 // moved returns how far it has come. The returned function stops watching.
 //
 // It is written here because no library checks these three together, and the
@@ -64,7 +67,7 @@ func Watch(ctx context.Context, limit time.Duration, moved func() Moved) (contex
 			}
 			idle := time.Since(since)
 			if over && idle >= endLimits*limit {
-				cancel(&UnavailableError{Text: fmt.Sprintf("the store has not finished %s after the last byte", idle)})
+				cancel(failure.New(failure.ArchiveUnavailable, fmt.Sprintf("the store has not finished %s after the last byte", idle)))
 				return
 			}
 			if !over && idle >= limit {

@@ -65,16 +65,11 @@ const (
 
 // The heartbeat of a transfer.
 const (
-	// HeartbeatInterval is how often a transfer reports its progress to the server, where
-	// each report is billed. A cancelled transfer learns of it then.
-	HeartbeatInterval = 10 * time.Second
+	// HeartbeatInterval is how often a transfer reports its progress to the SDK.
+	HeartbeatInterval = 5 * time.Second
 
-	// TransferThrottle is how long the SDK may hold back the report of a transfer: what
-	// the server does not know when a worker is killed is downloaded twice.
-	TransferThrottle = 100 * time.Millisecond
-
-	// HeartbeatThrottle is how often the SDK passes a heartbeat of another activity on to
-	// the server.
+	// HeartbeatThrottle is how often the SDK passes a heartbeat on to the
+	// server, where each one is billed. A cancelled transfer learns of it then.
 	HeartbeatThrottle = 10 * time.Second
 
 	// HeartbeatTimeout is when a transfer without a heartbeat is presumed dead.

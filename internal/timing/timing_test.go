@@ -21,9 +21,9 @@ func TestTimingsLeaveRoomForEachOther(t *testing.T) {
 		{"the HTTP request ends before its activity times out", timing.CallTimeout, timing.CheckTimeout},
 		{"the store and the budget are asked within the first step", timing.FindStore + timing.AskLane, timing.FindHere},
 		{"the first step ends within its workflow task", timing.FindHere, timing.WorkflowTask},
-		{"no report of a transfer waits for the next one", timing.TransferThrottle, timing.HeartbeatInterval},
-		{"a report of a transfer may be lost", 2*timing.HeartbeatInterval + timing.TransferThrottle, timing.HeartbeatTimeout},
-		{"a transfer hands over before its worker stops waiting", timing.Handover + timing.TransferThrottle, timing.WorkerStop},
+		{"every heartbeat that may reach the server is a new one", timing.HeartbeatInterval, timing.HeartbeatThrottle},
+		{"two heartbeats may be lost", 2*timing.HeartbeatThrottle + timing.HeartbeatInterval, timing.HeartbeatTimeout},
+		{"a transfer hands over before its worker stops waiting", timing.Handover + timing.HeartbeatInterval, timing.WorkerStop},
 		{"the worker stops before its container is killed", timing.SlotStop + timing.WorkerStop, timing.ContainerStop},
 	} {
 		require.Less(t, row.shorter, row.longer, row.why)

@@ -21,7 +21,7 @@ func (s *served) registerOld(fetches sdkworker.Worker) {
 func (q *queues) addOld(s *served, blocks *blockLog) {
 	observed := []interceptor.WorkerInterceptor{blocks}
 	register(q.addActivities(fetchrecording.CheckTaskQueue(""), lightActivities, 1, observed), fetchrecording.CheckStatus, s.check.Execute)
-	register(q.addTransfers(fetchrecording.TransferTaskQueue(""), 1, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	register(q.addActivities(fetchrecording.TransferTaskQueue(""), q.transfers, 1, observed), fetchrecording.DownloadRecording, s.download.Execute)
 	for _, a := range s.accounts.Accounts {
 		for _, botID := range a.BotIDs {
 			register(q.addSlots(fetchrecording.OldSlotTaskQueue(botID), heldCalls), fetchrecording.MintToken, s.mint.Execute)

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"log/slog"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -100,7 +99,7 @@ func newServed(c client.Client, namespace string, accounts *account.Served, call
 		find:     activities.FindArchived{Served: accounts, Lanes: calls},
 		mint:     activities.MintToken{Served: accounts, Slots: calls},
 		check:    activities.CheckStatus{Served: accounts, Slots: calls},
-		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming, Buffers: newBuffers(accounts.Accounts)},
+		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming, Buffers: newBuffers(accounts.Accounts), Reporter: c},
 		write:    activities.WriteManifest{Served: accounts},
 
 		prepareBatch: activities.PrepareBatch{Served: accounts},
@@ -189,7 +188,7 @@ func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	observed := []interceptor.WorkerInterceptor{blocks}
 	register(q.addActivities(fetchrecording.CheckTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.CheckStatus, s.check.Execute)
 	register(q.addActivities(fetchrecording.ArchiveTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.WriteManifest, s.write.Execute)
-	register(q.addTransfers(fetchrecording.TransferTaskQueue(a.Name), busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), q.transfers, busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
 	for _, botID := range a.BotIDs {
 		for _, queue := range []string{fetchrecording.BotTaskQueue(botID), fetchrecording.BackfillTaskQueue(botID)} {
 			first := q.addActivities(queue, lightActivities, 1, observed)
@@ -216,22 +215,13 @@ func (q *queues) add(queue string, options sdkworker.Options) sdkworker.Worker {
 }
 
 func (q *queues) addActivities(queue string, concurrent, pollers int, interceptors []interceptor.WorkerInterceptor) sdkworker.Worker {
-	return q.add(queue, activityOptions(concurrent, pollers, timing.HeartbeatThrottle, interceptors))
-}
-
-// addTransfers adds a queue of downloads.
-func (q *queues) addTransfers(queue string, pollers int, interceptors []interceptor.WorkerInterceptor) sdkworker.Worker {
-	return q.add(queue, activityOptions(q.transfers, pollers, timing.TransferThrottle, interceptors))
-}
-
-func activityOptions(concurrent, pollers int, throttle time.Duration, interceptors []interceptor.WorkerInterceptor) sdkworker.Options {
-	return sdkworker.Options{
+	return q.add(queue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize: concurrent,
 		MaxConcurrentActivityTaskPollers:   pollers,
 		DisableWorkflowWorker:              true,
-		MaxHeartbeatThrottleInterval:       throttle,
+		MaxHeartbeatThrottleInterval:       timing.HeartbeatThrottle,
 		Interceptors:                       interceptors,
-	}
+	})
 }
 
 // held returns how many calls of a queue are held: what the budget takes in a quarter of a

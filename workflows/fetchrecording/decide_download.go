@@ -115,7 +115,14 @@ func (s situation) afterBadDownload(kind failure.Kind, text string, retryAfter t
 func worstOf(errs []error) (worst error) {
 	for _, err := range errs {
 		kind, _, _ := classify(err)
-		if err != nil && (worst == nil || temporal.IsCanceledError(err) || kind.NeedsOperator() && !temporal.IsCanceledError(worst)) {
+		if err == nil {
+			continue
+		}
+		worstKind, _, _ := classify(worst)
+		// A file that is too large decides only when nothing else is open.
+		isLast := kind == failure.MediaTooLarge
+		if worst == nil || !isLast && worstKind == failure.MediaTooLarge ||
+			temporal.IsCanceledError(err) || kind.NeedsOperator() && !temporal.IsCanceledError(worst) {
 			worst = err
 		}
 	}

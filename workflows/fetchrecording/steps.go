@@ -133,7 +133,7 @@ func (f *fetch) download(ctx workflow.Context) next {
 	manifest := f.manifestOfOnlyFile(ctx)
 	type running struct {
 		workflow.Future
-		source string
+		source, objectName string
 	}
 	var downloads []running
 	for i, file := range f.files {
@@ -149,9 +149,9 @@ func (f *fetch) download(ctx workflow.Context) next {
 			DownloadRecording,
 			DownloadRecordingInput{
 				Session: f.input.Session, File: file, Replaces: f.state.Replaces,
-				Waited: f.state.StatusChecks > 1, Again: f.state.DownloadFailed, Resume: f.resumes[file.Source], Manifest: manifest,
+				Waited: f.state.StatusChecks > 1, Again: f.state.DownloadFailed || f.state.DownloadFailures+f.state.TransientFailures > 0, Resume: f.resumes[file.Source].point, Manifest: manifest,
 			},
-		), file.Source})
+		), file.Source, file.ObjectName})
 	}
 	progress := false
 	var written *WriteManifestResult
@@ -161,7 +161,9 @@ func (f *fetch) download(ctx workflow.Context) next {
 		if err := one.Get(ctx, &downloaded); err != nil {
 			errs = append(errs, err)
 			f.state.DownloadFailed = true
-			f.resumes[one.source] = resumeOf(err)
+			if point := resumeOf(err); point != "" { // An older one may still hold: the store is asked.
+				f.resumes[one.source] = leftover{one.objectName, point}
+			}
 			continue
 		}
 		f.state.Done = append(f.state.Done, downloaded.Recording)
@@ -190,7 +192,7 @@ func (f *fetch) manifestOfOnlyFile(ctx workflow.Context) *WriteManifestInput {
 		return nil
 	}
 	input := f.manifestOf(f.newResult(ctx, workflows.OutcomeArchived, ""))
-	input.Unfinished, input.Result.FinishedAt = nil, time.Time{}
+	input.Unfinished, input.Result.FinishedAt = f.notListed(), time.Time{}
 	return &input
 }
 
@@ -208,7 +210,7 @@ func (f *fetch) manifestOf(result *workflows.FetchResult) WriteManifestInput {
 	return WriteManifestInput{
 		Result:     *result,
 		BatchID:    f.input.BatchID,
-		Unfinished: f.unfinished(),
+		Unfinished: append(f.unfinished(), f.notListed()...),
 		Evidence:   f.state.Evidence,
 		Replaces:   f.state.Replaces,
 	}
@@ -222,6 +224,19 @@ func (f *fetch) archivedNames() map[string]string {
 	names := make(map[string]string)
 	for _, file := range slices.Concat(f.state.Done, f.state.Damaged) {
 		names[file.Source] = path.Base(file.Key)
+	}
+	return names
+}
+
+// notListed returns the names of files that the vendor does not list any more, and of
+// which something may be in the archive.
+func (f *fetch) notListed() []string {
+	var names []string
+	for _, source := range workflow.DeterministicKeys(f.resumes) {
+		isListed := slices.ContainsFunc(f.files, func(file RemoteFile) bool { return file.Source == source })
+		if !isListed && !isIn(f.state.Done, source) {
+			names = append(names, f.resumes[source].objectName)
+		}
 	}
 	return names
 }

@@ -81,13 +81,19 @@ type fetch struct {
 	files []RemoteFile
 	// resumes are the points where failed downloads may be continued, by
 	// [RemoteFile.Source]. A further run has none, and downloads the whole file.
-	resumes map[string]SealedText
+	resumes map[string]leftover
 	// result is what the manifest is written from, once there is an outcome.
 	result *workflows.FetchResult
 	// decisions counts the decisions of this run, for the jitter.
 	decisions int
 
 	view
+}
+
+// leftover is what a failed download has left of a file.
+type leftover struct {
+	objectName string
+	point      SealedText
 }
 
 func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
@@ -109,7 +115,7 @@ func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
 		policy:     input.Policy.WithDefaults(),
 		workflowID: info.WorkflowExecution.ID,
 		fewEvents:  fewEvents,
-		resumes:    make(map[string]SealedText),
+		resumes:    make(map[string]leftover),
 		view:       view{phase: workflows.PhaseChecking},
 	}
 	if f.callTime, err = input.CallTime(); err != nil {

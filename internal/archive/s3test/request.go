@@ -124,7 +124,12 @@ func (s *Server) do(r *http.Request, request *Request, body *body) *reply {
 		return s.deleteObject(bucket, request)
 	case CreateMultipartUpload:
 		return s.createUpload(bucket, request)
-	case UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListParts:
+	case AbortMultipartUpload:
+		if request.Query.Get("uploadId") == "" { // As Ceph does.
+			return s.deleteObject(bucket, request)
+		}
+		return s.changeUpload(bucket, request, body)
+	case UploadPart, CompleteMultipartUpload, ListParts:
 		return s.changeUpload(bucket, request, body)
 	default:
 		return refuse(http.StatusNotImplemented, "NotImplemented", r.Method+" is not implemented by this test server")
