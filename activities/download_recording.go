@@ -118,14 +118,22 @@ func (d *download) run(ctx context.Context) (earlier *fetchrecording.DownloadRec
 			return earlier, err
 		}
 	}
-	if err := d.store.CleanUp(ctx, d.key, d.resume.uploadID()); err != nil {
-		return nil, err
-	}
-	replaces, err := d.store.Find(ctx, d.key)
+	replaces, err := d.findLeft(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return d.archive(ctx, replaces, true)
+}
+
+// findLeft returns the object that another attempt has left, and removes its unfinished
+// uploads but the one that is continued.
+func (d *download) findLeft(ctx context.Context) (archive.Present, error) {
+	d.atStore.Store(true)
+	defer d.atStore.Store(false)
+	if err := d.store.CleanUp(ctx, d.key, d.resume.uploadID()); err != nil {
+		return archive.Present{}, err
+	}
+	return d.store.Find(ctx, d.key)
 }
 
 // isFirst reports whether no other attempt may have left anything.
@@ -176,6 +184,7 @@ func (d *download) transferFile(ctx context.Context, replaces archive.Present, l
 		Key: d.key, Source: stream, Length: stream.Length, ContentType: stream.Format.ContentType, Buffer: buffer,
 		Session: d.input.Session, Replaces: replaces, Continues: parts,
 		Uploaded: func(parts archive.Parts) { d.uploaded(ctx, stream, parts) },
+		Sending:  func(n int) { d.sent.Add(int64(n)) },
 		Awaiting: d.atStore.Store,
 		Keep:     func(err error) bool { return d.mayContinue(ctx, err) },
 	})
@@ -189,6 +198,8 @@ func (d *download) transferFile(ctx context.Context, replaces archive.Present, l
 // archived it meanwhile: its objects are not written again. This is done as late as
 // possible.
 func (d *download) findOther(ctx context.Context) (earlier *fetchrecording.DownloadRecordingResult, err error) {
+	d.atStore.Store(true)
+	defer d.atStore.Store(false)
 	manifest, etag, err := d.store.ReadManifest(ctx, d.input.Session)
 	if err != nil || manifest == nil || manifest.Outcome != string(workflows.OutcomeArchived) || etag == d.input.Replaces {
 		return nil, err

@@ -112,19 +112,10 @@ func TestDownloadThatWasCutIsContinuedByTheNext(t *testing.T) {
 func TestDownloadOfAKilledWorkerIsContinuedFromItsHeartbeat(t *testing.T) {
 	server := new(largeServer)
 	a, store, file := openLarge(t, server)
-	var last fetchrecording.DownloadProgress
 	store.Add(s3test.Rule{Operation: s3test.UploadPart, Skip: 3, Status: http.StatusServiceUnavailable, Code: "SlowDown"})
-	var beats sync.Mutex
-	_, err := download{account: a, beat: func(progress fetchrecording.DownloadProgress) {
-		beats.Lock()
-		defer beats.Unlock()
-		last = progress
-	}}.fetch(t, file)
-	requireKind(t, err, failure.ArchiveUnavailable, true, false)
-	beats.Lock()
+	last := failing(t, a, file)
 	require.NotEmpty(t, last.Resume)
 	require.NotContains(t, string(last.Resume), "upload-1", "it is sealed")
-	beats.Unlock()
 
 	got, err := resumed(t, a, file, last, nil)
 	require.NoError(t, err)
@@ -132,6 +123,23 @@ func TestDownloadOfAKilledWorkerIsContinuedFromItsHeartbeat(t *testing.T) {
 	require.Len(t, server.ranges, 2)
 	require.Regexp(t, `^bytes=\d+-$`, server.ranges[1])
 	requireLarge(t, store)
+}
+
+// failing runs an attempt that fails because of the store, and returns the last progress
+// that it reported.
+func failing(t *testing.T, a *account.Served, file fetchrecording.RemoteFile) fetchrecording.DownloadProgress {
+	t.Helper()
+	var beats sync.Mutex
+	var last fetchrecording.DownloadProgress
+	_, err := download{account: a, beat: func(progress fetchrecording.DownloadProgress) {
+		beats.Lock()
+		defer beats.Unlock()
+		last = progress
+	}}.fetch(t, file)
+	requireKind(t, err, failure.ArchiveUnavailable, true, false)
+	beats.Lock()
+	defer beats.Unlock()
+	return last
 }
 
 // resumed runs an attempt after one that reported this progress.
@@ -206,11 +214,8 @@ func TestCompleteUploadIsNotDownloadedAgain(t *testing.T) {
 	server := new(largeServer)
 	a, store, file := openLarge(t, server)
 	store.Add(s3test.Rule{Operation: s3test.CompleteMultipartUpload, Status: http.StatusServiceUnavailable, Code: "SlowDown"})
-	_, err := download{account: a}.fetch(t, file)
-	applicationError := requireKind(t, err, failure.ArchiveUnavailable, true, false)
-	var detail fetchrecording.FailureDetail
-	require.NoError(t, applicationError.Details(&detail))
-	_, err = download{account: a, resume: detail.Resume}.fetch(t, file)
+	last := failing(t, a, file)
+	_, err := resumed(t, a, file, last, nil)
 	require.NoError(t, err)
 	require.Len(t, server.ranges, 1)
 	requireLarge(t, store)
@@ -298,11 +303,8 @@ func TestCompleteUploadOfUnknownLengthIsNotDownloadedAgain(t *testing.T) {
 	}))
 	a, store := openAccount(t, media)
 	store.Add(s3test.Rule{Operation: s3test.CompleteMultipartUpload, Status: http.StatusServiceUnavailable, Code: "SlowDown"})
-	_, err := download{account: a}.fetch(t, fileAt(t, media.String()))
-	applicationError := requireKind(t, err, failure.ArchiveUnavailable, true, false)
-	var detail fetchrecording.FailureDetail
-	require.NoError(t, applicationError.Details(&detail))
-	got, err := download{account: a, resume: detail.Resume}.fetch(t, fileAt(t, media.String()))
+	file := fileAt(t, media.String())
+	got, err := resumed(t, a, file, failing(t, a, file), nil)
 	require.NoError(t, err)
 	require.Equal(t, sha(string(content)), got.SHA256)
 	require.Equal(t, 1, requests)

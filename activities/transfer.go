@@ -53,8 +53,9 @@ type transfer struct {
 	timing   TransferTiming
 	resume   *resume
 	current  atomic.Pointer[part]
-	paused   atomic.Bool // it waits for memory
-	atStore  atomic.Bool // a part was sent, and the store has not responded
+	paused   atomic.Bool  // it waits for memory
+	atStore  atomic.Bool  // it waits for a response of the store
+	sent     atomic.Int64 // bytes of parts that were sent to the store
 
 	// reporter and taskToken tell the Temporal server of parts; most is how many bytes the
 	// file may have. partsAt has an element if there are parts to tell of, and reported is
@@ -150,14 +151,15 @@ func (t *transfer) awaitBuffer(ctx context.Context, buffers *archive.Buffers) (b
 	return buffers.Take(ctx)
 }
 
-// moved is what the stall watchdog needs: the bytes of both downloads, if there
-// are two, and whether the last of them is whole.
+// moved is what the stall watchdog needs: the bytes that were read, of both downloads if
+// there are two, and those that were sent in parts, and whether more of them can move.
 func (t *transfer) moved() media.Moved {
 	moved := media.Moved{Paused: t.paused.Load()}
 	if current := t.current.Load(); current != nil {
-		moved.Bytes = current.before + current.stream.BytesRead()
-		moved.Over = current.last && current.stream.Whole() || t.atStore.Load()
+		moved.Bytes = current.before + current.stream.BytesRead() + t.sent.Load()
+		moved.Over = current.last && current.stream.Whole()
 	}
+	moved.Over = moved.Over || t.atStore.Load()
 	return moved
 }
 
@@ -242,8 +244,14 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 	case cause != nil:
 		err = cause
 	}
-	if !t.mayContinue(ctx, err) {
+	switch {
+	case !t.mayContinue(ctx, err):
 		return activityError(err)
+	case failure.KindOf(err).Retryable():
+		// The next attempt finds it there, and the server shows only short errors.
+		activity.RecordHeartbeat(ctx, t.progress())
+		return activityError(err)
+	default:
+		return activityErrorWith(err, t.resume.sealed())
 	}
-	return activityErrorWith(err, t.resume.sealed())
 }

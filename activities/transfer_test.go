@@ -98,3 +98,17 @@ func TestOnlyAnotherAttemptHasAHeartbeatAtOnce(t *testing.T) {
 		require.Empty(t, beats)
 	}
 }
+
+// A part of unknown length is read at once, and may take minutes to be sent.
+func TestWatchdogSeesWhatIsSentToTheStore(t *testing.T) {
+	transfer := &transfer{resume: new(resume)}
+	transfer.sent.Add(7)
+	require.Equal(t, media.Moved{}, transfer.moved(), "nothing was opened")
+	mediaURL, fetcher := unprovedServer(t, func() {})
+	stream, err := transfer.openWhole(t.Context(), fetcher, mediaURL)
+	require.NoError(t, err)
+	defer stream.Close()
+	require.Equal(t, media.Moved{Bytes: int64(len(unproved)) + 7}, transfer.moved())
+	transfer.atStore.Store(true)
+	require.True(t, transfer.moved().Over, "the store has to respond")
+}

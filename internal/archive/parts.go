@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -36,6 +37,9 @@ type Parts struct {
 	Sums [][]byte `json:"sums"`
 	// Bytes is how many the parts have together.
 	Bytes int64 `json:"bytes"`
+	// RetainUntil is how long the object will be retained, which was said when the upload
+	// began; zero if nothing was said.
+	RetainUntil time.Time `json:"retainUntil,omitzero"`
 }
 
 // partBytesFor returns the length of the parts of a recording of so many bytes.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"net/url"
@@ -111,7 +112,10 @@ func (m *multipart) begin(ctx context.Context) error {
 	if err != nil {
 		return m.store.storeError(opWrite, m.Key, err)
 	}
-	m.parts = Parts{UploadID: id, PartBytes: partBytesFor(m.Length), Algorithm: m.algorithm.String()}
+	m.parts = Parts{
+		UploadID: id, PartBytes: partBytesFor(m.Length), Algorithm: m.algorithm.String(),
+		RetainUntil: m.store.objectOptions(m.Upload).RetainUntilDate,
+	}
 	if m.Length < 0 {
 		m.parts.PartBytes = int64(len(m.Buffer))
 	}
@@ -158,7 +162,12 @@ func (m *multipart) resume(ctx context.Context) (*Object, error) {
 	if !m.parts.isValid() {
 		return nil, fmt.Errorf("%w: its state is not valid", ErrUploadGone)
 	}
+	if m.Replaces.RetainedUntil.After(m.parts.RetainUntil) {
+		return nil, fmt.Errorf("%w: it would be retained for less than the object that it replaces", ErrUploadGone)
+	}
+	m.await(true)
 	m.etags, err = m.store.etagsOf(ctx, m.Key, m.parts)
+	m.await(false)
 	if !errors.Is(err, ErrUploadGone) || m.parts.Bytes != m.Length {
 		return nil, err
 	}
@@ -221,8 +230,8 @@ func (m *multipart) putPart(ctx context.Context) error {
 	if n == 0 && len(m.parts.Sums) > 0 {
 		return nil // The last part was full.
 	}
-	err = m.sendPart(ctx, bytes.NewReader(m.Buffer[:n]), int64(n))
-	if !errors.Is(err, ErrUploadGone) {
+	err = m.sendBuffer(ctx, n)
+	if !errors.Is(err, ErrUploadGone) || len(m.parts.Sums) > 0 {
 		return err
 	}
 	// The part is still there, for an upload with the other checksum.
@@ -232,7 +241,14 @@ func (m *multipart) putPart(ctx context.Context) error {
 	if err := m.begin(ctx); err != nil {
 		return err
 	}
-	return m.sendPart(ctx, bytes.NewReader(m.Buffer[:n]), int64(n))
+	return m.sendBuffer(ctx, n)
+}
+
+// sendBuffer uploads the first n bytes of the buffer as the next part.
+func (m *multipart) sendBuffer(ctx context.Context, n int) error {
+	source := &revocable{source: bytes.NewReader(m.Buffer[:n])}
+	defer source.revoke() // The HTTP client may go on reading, and the buffer is another's then.
+	return m.sendPart(ctx, source, int64(n))
 }
 
 // sendPart uploads the next so many bytes of source as the next part.
@@ -241,7 +257,7 @@ func (m *multipart) sendPart(ctx context.Context, source io.Reader, length int64
 	header, err := m.store.send(ctx, signedPut{
 		key:    m.Key,
 		query:  url.Values{"partNumber": {strconv.Itoa(len(m.parts.Sums) + 1)}, "uploadId": {m.parts.UploadID}},
-		body:   io.TeeReader(source, hasher),
+		body:   &sending{source, hasher, m.Sending},
 		length: length, algorithm: m.algorithm,
 		sum: func() ([]byte, error) {
 			m.await(true)
@@ -249,6 +265,9 @@ func (m *multipart) sendPart(ctx context.Context, source io.Reader, length int64
 		},
 	})
 	m.await(false)
+	if minio.ToErrorResponse(err).Code == minio.NoSuchUpload {
+		return fmt.Errorf("%w: the store does not have it any more", ErrUploadGone)
+	}
 	if err != nil {
 		return err
 	}
@@ -259,6 +278,22 @@ func (m *multipart) sendPart(ctx context.Context, source io.Reader, length int64
 	m.parts.Bytes += length
 	m.etags = append(m.etags, header.Get("ETag"))
 	return nil
+}
+
+// sending passes the bytes of a part on, hashes them and says how many there are.
+type sending struct {
+	source io.Reader
+	hash   hash.Hash
+	moved  func(n int)
+}
+
+func (s *sending) Read(p []byte) (int, error) {
+	n, err := s.source.Read(p)
+	s.hash.Write(p[:n])
+	if s.moved != nil {
+		s.moved(n)
+	}
+	return n, err
 }
 
 // await says that all bytes of a part were sent, and the store has not responded.
@@ -310,9 +345,10 @@ func (m *multipart) complete(ctx context.Context) (Object, error) {
 	completed, err := m.store.core.CompleteMultipartUpload(ctx, m.store.bucket, m.Key, m.parts.UploadID, parts, options)
 	if err != nil {
 		stored, failed := m.store.afterLostResponse(ctx, m.Key, object, err)
-		if failed != nil && minio.ToErrorResponse(err).StatusCode == http.StatusConflict {
-			// AWS: another write was under way, and all parts have to be sent again.
-			return Object{}, fmt.Errorf("%w: another write of the object was under way", ErrUploadGone)
+		if refusal := minio.ToErrorResponse(err); failed != nil && (isRefusal(err) || refusal.StatusCode == http.StatusConflict || refusal.Code == minio.NoSuchUpload) {
+			// It would be refused again. On AWS a conflict means that all parts have to be
+			// sent once more.
+			return Object{}, fmt.Errorf("%w: the store does not complete it (%s)", ErrUploadGone, refusal.Code)
 		}
 		if failed == nil {
 			_ = m.store.abort(ctx, m.Key, m.parts.UploadID) // It is left if another attempt's was completed.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
@@ -240,10 +241,45 @@ func TestAbortWithoutAnIDIsNotSent(t *testing.T) {
 	require.Empty(t, server.Requests())
 }
 
-func TestUploadThatMetAnotherWriteBeginsAgain(t *testing.T) {
+// It would be refused again, however often it is continued.
+func TestUploadThatCannotBeCompletedBeginsAgain(t *testing.T) {
+	for code, status := range map[string]int{"ConditionalRequestConflict": 409, "InvalidPart": 400, "EntityTooSmall": 400, "NoSuchUpload": 404, "NotImplemented": 501} {
+		server := s3test.New(t, bucket)
+		server.Add(s3test.Rule{Operation: s3test.CompleteMultipartUpload, Status: status, Code: code})
+		_, err := put(t, openParts(t, server), contentOf(8*mebibyte), 8*mebibyte)
+		require.ErrorIs(t, err, archive.ErrUploadGone, code)
+		require.Empty(t, server.Uploads())
+	}
+}
+
+// Its parts are still good once the keys are, or the store is.
+func TestUploadIsNotGoneWhileTheStoreRefusesTheRequest(t *testing.T) {
+	content := contentOf(20 * mebibyte)
+	for code, status := range map[string]int{"ExpiredToken": 400, "InvalidAccessKeyId": 403, "RequestTimeTooSkewed": 403, "SlowDown": 503, "TooManyRequests": 429} {
+		server := s3test.New(t, bucket)
+		parts := interrupt(t, server, content, 17*mebibyte)
+		server.Add(s3test.Rule{Operation: s3test.ListParts, Status: status, Code: code})
+		attempt := func() error {
+			upload := uploadOf(restOf(content, parts.Bytes), int64(len(content)))
+			upload.Continues, upload.Keep = &parts, func(error) bool { return true }
+			_, err := openParts(t, server).Put(t.Context(), upload)
+			return err
+		}
+		err := attempt()
+		require.Error(t, err)
+		require.NotErrorIs(t, err, archive.ErrUploadGone, code)
+		require.NoError(t, attempt(), code)
+	}
+}
+
+// What replaces an object is retained at least as long as that one, but the retention was
+// said when the upload began.
+func TestUploadThatWouldBeRetainedForLessIsNotContinued(t *testing.T) {
 	server := s3test.New(t, bucket)
-	server.Add(s3test.Rule{Operation: s3test.CompleteMultipartUpload, Status: http.StatusConflict, Code: "ConditionalRequestConflict"})
-	_, err := put(t, openParts(t, server), contentOf(8*mebibyte), 8*mebibyte)
+	content := contentOf(20 * mebibyte)
+	parts := interrupt(t, server, content, 17*mebibyte)
+	upload := uploadOf(restOf(content, parts.Bytes), int64(len(content)))
+	upload.Continues, upload.Replaces = &parts, archive.Present{ETag: "e", RetainedUntil: time.Now()}
+	_, err := openParts(t, server).Put(t.Context(), upload)
 	require.ErrorIs(t, err, archive.ErrUploadGone)
-	require.Empty(t, server.Uploads())
 }

@@ -44,6 +44,9 @@ type Upload struct {
 	Continues *Parts
 	// Uploaded is called after each part, before Source is read on. Defaults to nothing.
 	Uploaded func(Parts)
+	// Sending is called with how many bytes of a part were sent since the last call.
+	// Defaults to nothing.
+	Sending func(n int)
 	// Awaiting is called with true when all bytes of a part were sent, and with false when
 	// the store has responded. Defaults to nothing.
 	Awaiting func(bool)
