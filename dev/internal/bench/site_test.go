@@ -41,7 +41,7 @@ type accountOf struct {
 
 	askWhenReady     string // "auto" if it is empty
 	maxRecordingSize string // "4GiB" if it is empty
-	endpoint     string // of the store; that of the shared one if it is empty
+	endpoint         string // of the store; that of the shared one if it is empty
 }
 
 // site is what one benchmark has for itself: a namespace, a bucket, a vendor, workers.
