@@ -249,7 +249,8 @@ func (t *transfer) fail(ctx context.Context, err error) error {
 		return activityError(err)
 	case failure.KindOf(err).Retryable():
 		// The next attempt finds it there, and the server shows only short errors.
-		activity.RecordHeartbeat(ctx, t.progress())
+		// The context that the transfer had may be why it ended.
+		activity.RecordHeartbeat(context.WithoutCancel(ctx), t.progress())
 		return activityError(err)
 	default:
 		return activityErrorWith(err, t.resume.sealed())

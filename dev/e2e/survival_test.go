@@ -105,11 +105,20 @@ func TestStoppedWorkerHandsOverALongDownload(t *testing.T) {
 	stopped.signal(syscall.SIGTERM)
 	require.Zero(t, stopped.exitCode(h.ctx), stopped.stderr)
 	require.Less(t, time.Since(signalled), 30*time.Second, "the grace period")
-	require.Empty(t, h.openUploads(), "the worker aborts its upload")
+	require.Len(t, h.openUploads(), 1, "the next worker continues it")
 	barrier.open()
 	h.startWorker()
 	result := h.result(run)
 	h.requireArchived(result, file)
+	require.Empty(t, h.openUploads())
+	var ranges []string
+	for _, call := range h.upstream.Calls() {
+		if call.Kind == simulator.KindMedia {
+			ranges = append(ranges, call.Range)
+		}
+	}
+	require.Len(t, ranges, 2)
+	require.Regexp(t, `^bytes=[1-9]\d*-$`, ranges[1])
 	h.requireOnly(map[string][]simulator.File{sessionID: {file}})
 	require.Equal(t, 1, result.StatusChecks)
 }
