@@ -153,28 +153,12 @@ func (d *download) archive(ctx context.Context, replaces archive.Present, looks 
 }
 
 func (d *download) transferFile(ctx context.Context, replaces archive.Present, looks bool) (earlier *fetchrecording.DownloadRecordingResult, err error) {
-	stream, parts, err := d.open(ctx)
+	stream, parts, buffer, free, err := d.openWithMemory(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { stream.Close() }()
-	var buffer []byte
-	if stream.Length < 0 {
-		var free func()
-		if buffer, free = d.buffers.TryTake(); buffer == nil {
-			// No media server holds a connection open for as long as this may take.
-			stream.Close()
-			if buffer, free, err = d.awaitBuffer(ctx, d.buffers); err != nil {
-				return nil, err
-			}
-			defer free()
-			if stream, parts, err = d.open(ctx); err != nil {
-				return nil, err
-			}
-		} else {
-			defer free()
-		}
-	}
+	defer free()
+	defer stream.Close()
 	if looks {
 		if earlier, err := d.findOther(ctx); earlier != nil || err != nil {
 			return earlier, err
@@ -192,6 +176,28 @@ func (d *download) transferFile(ctx context.Context, replaces archive.Present, l
 		d.record(stream, object)
 	}
 	return nil, err
+}
+
+// openWithMemory opens what is to be stored, with the memory for its parts if its length is
+// not known. free gives that back.
+func (d *download) openWithMemory(ctx context.Context) (stream *media.Stream, parts *archive.Parts, buffer []byte, free func(), err error) {
+	stream, parts, err = d.open(ctx)
+	if err != nil || stream.Length >= 0 {
+		return stream, parts, nil, func() {}, err
+	}
+	if buffer, free = d.buffers.TryTake(); buffer != nil {
+		return stream, parts, buffer, free, nil
+	}
+	// No media server holds a connection open for as long as this may take.
+	stream.Close()
+	if buffer, free, err = d.awaitBuffer(ctx, d.buffers); err != nil {
+		return nil, nil, nil, nil, err
+	}
+	if stream, parts, err = d.open(ctx); err != nil {
+		free()
+		return nil, nil, nil, nil, err
+	}
+	return stream, parts, buffer, free, nil
 }
 
 // findOther looks for another fetch of the session, under another workflow id, that has

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -320,4 +321,33 @@ func TestUploadIsRemovedIfAnotherFetchHasArchivedTheSession(t *testing.T) {
 	_, err = download{account: a, again: true, resume: point}.fetch(t, file)
 	requireKind(t, err, failure.AlreadyArchived, false, true)
 	require.Empty(t, store.Uploads())
+}
+
+// While it waited, the media server became unavailable.
+func TestFileThatCannotBeOpenedAgainGivesItsMemoryBack(t *testing.T) {
+	var requests atomic.Int64
+	media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests.Add(1) > 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write(largeFile()[:64<<10])
+		_ = http.NewResponseController(w).Flush()
+	}))
+	a, _ := openAccount(t, media)
+	buffers := archive.NewBuffers(8<<20, 0)
+	_, free := buffers.TryTake()
+	require.NotNil(t, free)
+	execute := (&activities.DownloadRecording{Served: a, Buffers: buffers}).Execute
+	environment := newEnvironment(execute)
+	go func() {
+		for requests.Load() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		free()
+	}()
+	_, err := environment.ExecuteActivity("under-test", fetchrecording.DownloadRecordingInput{Session: session, File: fileAt(t, media.String())})
+	requireKind(t, err, failure.MediaUnavailable, false, true)
+	_, free = buffers.TryTake()
+	require.NotNil(t, free, "it was given back")
 }
