@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -79,6 +80,12 @@ func TestStarterExitsWithCode2OnInvalidUsage(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.startWorker()
+	h.await("the server lists the worker", func() bool { // It does a moment after the worker is ready.
+		listed, err := h.client.WorkflowService().ListWorkers(h.ctx, &workflowservice.ListWorkersRequest{
+			Namespace: h.name, PageSize: 10, Query: "TaskQueue STARTS_WITH 'callvault-bot/'",
+		})
+		return err == nil && len(listed.GetWorkers()) > 0
+	})
 	tests := []struct {
 		name      string
 		arguments []string
