@@ -326,13 +326,16 @@ func TestUploadIsRemovedIfAnotherFetchHasArchivedTheSession(t *testing.T) {
 // While it waited, the media server became unavailable.
 func TestFileThatCannotBeOpenedAgainGivesItsMemoryBack(t *testing.T) {
 	var requests atomic.Int64
-	media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	closed := make(chan struct{})
+	media := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if requests.Add(1) > 1 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write(largeFile()[:64<<10])
 		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done() // The download waits for memory.
+		close(closed)
 	}))
 	a, _ := openAccount(t, media)
 	buffers := archive.NewBuffers(8<<20, 0)
@@ -341,9 +344,7 @@ func TestFileThatCannotBeOpenedAgainGivesItsMemoryBack(t *testing.T) {
 	execute := (&activities.DownloadRecording{Served: a, Buffers: buffers}).Execute
 	environment := newEnvironment(execute)
 	go func() {
-		for requests.Load() == 0 {
-			time.Sleep(time.Millisecond)
-		}
+		<-closed
 		free()
 	}()
 	_, err := environment.ExecuteActivity("under-test", fetchrecording.DownloadRecordingInput{Session: session, File: fileAt(t, media.String())})
