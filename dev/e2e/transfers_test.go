@@ -62,7 +62,7 @@ const (
 // faults follow from the seed that it prints; the moments of the kills do not.
 func TestTransfersSurviveFaultsAndKills(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes minutes")
+		t.Skip("-short leaves out what takes a minute or more")
 	}
 	t.Parallel()
 	seed := *transferSeed

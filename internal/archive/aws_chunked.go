@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -73,7 +74,7 @@ func (b *awsChunked) Read(p []byte) (int, error) {
 		b.pending = append(b.pending, crlf...)
 		return n, nil
 	}
-	if err == io.EOF { //nolint:errorlint // A reader returns io.EOF itself.
+	if errors.Is(err, io.EOF) {
 		err = fmt.Errorf("the recording ended %d bytes early: %w", b.left, io.ErrUnexpectedEOF)
 	}
 	return n, err

@@ -41,12 +41,11 @@ func (s *Store) putParts(ctx context.Context, u Upload, body *uploadReader) (Obj
 
 func (m *multipart) run(ctx context.Context) (Object, error) {
 	if m.Continues != nil {
-		stored, err := m.resume(ctx)
-		if stored != nil || err != nil {
-			return valueOf(stored), err
+		if stored, isStored, err := m.resume(ctx); isStored || err != nil {
+			return stored, err
 		}
 	} else if err := m.begin(ctx); err != nil {
-		return Object{}, err
+		return Object{}, m.store.storeError(opWrite, m.Key, err)
 	}
 	for {
 		if over, err := m.isOver(); over || err != nil {
@@ -67,13 +66,6 @@ func (m *multipart) run(ctx context.Context) (Object, error) {
 		}
 	}
 	return m.complete(ctx)
-}
-
-func valueOf(object *Object) Object {
-	if object == nil {
-		return Object{}
-	}
-	return *object
 }
 
 // state returns the parts so far. Later ones do not change it.
@@ -102,19 +94,20 @@ func (m *multipart) begin(ctx context.Context) error {
 	if m.store.compositeOnly.Load() {
 		m.algorithm = minio.ChecksumSHA256
 	}
-	id, err := m.create(ctx)
+	options := m.store.objectOptions(m.Upload)
+	id, err := m.create(ctx, options)
 	if m.algorithm == minio.ChecksumCRC64NVME && isUnknownChecksum(err) {
 		m.algorithm = minio.ChecksumSHA256
-		if id, err = m.create(ctx); err == nil {
+		if id, err = m.create(ctx, options); err == nil {
 			m.store.compositeOnly.Store(true)
 		}
 	}
 	if err != nil {
-		return m.store.storeError(opWrite, m.Key, err)
+		return err
 	}
 	m.parts = Parts{
 		UploadID: id, PartBytes: partBytesFor(m.Length), Algorithm: m.algorithm.String(),
-		RetainUntil: m.store.objectOptions(m.Upload).RetainUntilDate,
+		RetainUntil: options.RetainUntilDate,
 	}
 	if m.Length < 0 {
 		m.parts.PartBytes = int64(len(m.Buffer))
@@ -122,8 +115,7 @@ func (m *multipart) begin(ctx context.Context) error {
 	return nil
 }
 
-func (m *multipart) create(ctx context.Context) (id string, err error) {
-	options := m.store.objectOptions(m.Upload)
+func (m *multipart) create(ctx context.Context, options minio.PutObjectOptions) (id string, err error) {
 	options.UserMetadata = map[string]string{
 		"X-Amz-Checksum-Algorithm": m.algorithm.String(),
 		"X-Amz-Checksum-Type":      checksumType(m.algorithm),
@@ -152,33 +144,32 @@ func isUnknownChecksum(err error) bool {
 
 // resume continues the upload with the parts that the store has. If it has the whole
 // object already, because the response to the last request was lost, it returns that.
-func (m *multipart) resume(ctx context.Context) (*Object, error) {
+func (m *multipart) resume(ctx context.Context) (stored Object, isStored bool, err error) {
 	m.parts = *m.Continues
 	m.parts.Sums = slices.Clone(m.parts.Sums)
-	var err error
 	if m.algorithm, err = m.parts.algorithm(); err != nil {
-		return nil, err
+		return Object{}, false, err
 	}
 	if !m.parts.isValid() {
-		return nil, fmt.Errorf("%w: its state is not valid", ErrUploadGone)
+		return Object{}, false, fmt.Errorf("%w: its state is not valid", ErrUploadGone)
 	}
 	if m.Replaces.RetainedUntil.After(m.parts.RetainUntil) {
-		return nil, fmt.Errorf("%w: it would be retained for less than the object that it replaces", ErrUploadGone)
+		return Object{}, false, fmt.Errorf("%w: it would be retained for less than the object that it replaces", ErrUploadGone)
 	}
 	m.await(true)
 	m.etags, err = m.store.etagsOf(ctx, m.Key, m.parts)
 	m.await(false)
 	if !errors.Is(err, ErrUploadGone) || m.parts.Bytes != m.Length {
-		return nil, err
+		return Object{}, false, err
 	}
 	object, objectErr := m.object()
 	if objectErr != nil {
-		return nil, err
+		return Object{}, false, err
 	}
 	if object.Verified, _ = m.store.verify(ctx, m.Key, object); !object.Verified {
-		return nil, err
+		return Object{}, false, err
 	}
-	return &object, m.body.expectEnd()
+	return object, true, m.body.expectEnd()
 }
 
 // etagsOf returns the ETags of the parts, which the store must have as they were uploaded.

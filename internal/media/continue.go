@@ -32,10 +32,7 @@ func (f *Fetcher) Continue(ctx context.Context, rawURL string, from Position) (*
 		return nil, fmt.Errorf("%w: its position is not valid", ErrNotContinued)
 	}
 	if from.Offset == from.Length {
-		stream, err := from.newStream(ctx, http.NoBody, from.Length)
-		if err == nil {
-			err = stream.restoreInspector(from.Inspector, f.Inspection)
-		}
+		stream, err := from.newStream(ctx, http.NoBody, from.Length, f.Inspection)
 		if err != nil {
 			return nil, err
 		}
@@ -49,16 +46,12 @@ func (f *Fetcher) Continue(ctx context.Context, rawURL string, from Position) (*
 	request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from.Offset))
 	request.Header.Set("If-Range", from.ETag)
 	return f.send(request, func(response *http.Response) (*Stream, error) {
-		stream, err := from.stream(response)
-		if err == nil {
-			err = stream.restoreInspector(from.Inspector, f.Inspection)
-		}
-		return stream, err
+		return from.stream(response, f.Inspection)
 	})
 }
 
 // stream returns the rest of the file, if that is what the response has.
-func (p Position) stream(response *http.Response) (*Stream, error) {
+func (p Position) stream(response *http.Response, inspection audio.Options) (*Stream, error) {
 	switch response.StatusCode {
 	case http.StatusPartialContent:
 	case http.StatusOK, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable:
@@ -77,12 +70,16 @@ func (p Position) stream(response *http.Response) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.newStream(response.Request.Context(), response.Body, length)
+	return p.newStream(response.Request.Context(), response.Body, length, inspection)
 }
 
 // newStream returns the stream of the rest of a file of so many bytes.
-func (p Position) newStream(ctx context.Context, rest io.ReadCloser, length int64) (*Stream, error) {
+func (p Position) newStream(ctx context.Context, rest io.ReadCloser, length int64, inspection audio.Options) (*Stream, error) {
 	restored, err := restoreHash(p.Hash)
+	if err != nil {
+		return nil, err
+	}
+	inspector, err := restoreInspector(p.Inspector, inspection)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +92,10 @@ func (p Position) newStream(ctx context.Context, rest io.ReadCloser, length int6
 		validator:           validator{p.ETag, p.Modified},
 		ctx:                 ctx,
 		body:                rest,
-		source:              newLookAhead(nil, rest, length),
+		source:              newBodyReader(nil, rest, length),
 		head:                p.Head,
 		hash:                restored,
+		inspector:           inspector,
 	}
 	stream.read.Store(p.Offset)
 	return stream, nil

@@ -160,7 +160,7 @@ func newStream(response *http.Response) (*Stream, error) {
 		validator:           validatorOf(response),
 		ctx:                 ctx,
 		body:                response.Body,
-		source:              newLookAhead(head, response.Body, length),
+		source:              newBodyReader(head, response.Body, length),
 		head:                head,
 		hash:                sha256.New(),
 	}, nil

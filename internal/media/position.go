@@ -63,13 +63,13 @@ func restoreHash(state []byte) (hash.Hash, error) {
 	return restored, nil
 }
 
-// restoreInspector continues to look into the sound from a state.
-func (s *Stream) restoreInspector(state []byte, options audio.Options) error {
-	s.inspector = audio.NewInspector(options)
-	if err := s.inspector.UnmarshalBinary(state); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotContinued, err)
+// restoreInspector returns an inspector that continues from a state.
+func restoreInspector(state []byte, options audio.Options) (*audio.Inspector, error) {
+	restored := audio.NewInspector(options)
+	if err := restored.UnmarshalBinary(state); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotContinued, err)
 	}
-	return nil
+	return restored, nil
 }
 
 // validator identifies the version of a file.

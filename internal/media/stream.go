@@ -33,7 +33,7 @@ type Stream struct {
 	expected  *expectation
 	ctx       context.Context
 	body      io.Closer
-	source    lookAhead
+	source    bodyReader
 	head      []byte
 	maxBytes  int64
 	hash      hash.Hash
@@ -42,8 +42,8 @@ type Stream struct {
 	whole     atomic.Bool
 }
 
-// lookAhead tells whether a body ends after the bytes that were read.
-type lookAhead interface {
+// bodyReader reads the body of a response and reports whether it has ended.
+type bodyReader interface {
 	io.Reader
 	// isOver is called after a Read without an error, with how many bytes the body
 	// had so far. It may block until the next byte arrives. Its error is the body's.

@@ -2,7 +2,6 @@ package conformance_test
 
 import (
 	"encoding/json"
-	"net/url"
 	"os"
 	"testing"
 
@@ -20,12 +19,7 @@ import (
 // CALLVAULT_TEST_S3_DOMAIN is the domain of its virtual hosts, and CALLVAULT_TEST_S3_KMS_KEY
 // a key to encrypt with.
 func TestConfiguredStoreShowsItsCapabilities(t *testing.T) {
-	address := os.Getenv("CALLVAULT_TEST_S3_ENDPOINT")
-	if address == "" {
-		t.Skip("CALLVAULT_TEST_S3_ENDPOINT is not set")
-	}
-	endpoint, err := url.Parse(address)
-	require.NoError(t, err)
+	endpoint := configuredEndpoint(t)
 	signer, err := credentials.NewEnvAWS().GetWithContext(nil)
 	require.NoError(t, err)
 	seen, err := conformance.Capabilities(t.Context(), conformance.Probe{

@@ -11,9 +11,9 @@ import (
 // readAheadBytes is how much is read ahead of a body of unknown length.
 const readAheadBytes = 64 << 10
 
-// newLookAhead returns the body of a file: the bytes of head, then rest. length is that
+// newBodyReader returns the body of a file: the bytes of head, then rest. length is that
 // of the whole file in bytes, -1 if it is not known.
-func newLookAhead(head []byte, rest io.Reader, length int64) lookAhead {
+func newBodyReader(head []byte, rest io.Reader, length int64) bodyReader {
 	body := io.MultiReader(bytes.NewReader(head), rest)
 	if length < 0 {
 		return peeking{bufio.NewReaderSize(body, readAheadBytes)}
