@@ -13,6 +13,15 @@ const (
 	// updates [UpdatePause] and [UpdateResume] take a [BatchChange] and return one.
 	FetchRecordingsBatchWorkflowName = "FetchRecordingsBatchWorkflow"
 
+	// ArchiveDayWorkflowName is the type of the workflow that archives a complete day of a
+	// bot. It takes a [DayRequest] and returns a [DayResult]; the query [QueryProgress]
+	// returns a [DayProgress].
+	ArchiveDayWorkflowName = "ArchiveDayWorkflow"
+
+	// ArchiveDaysWorkflowName is the type of the workflow that starts those of many days. It
+	// takes a [DaysRequest] and returns a [DaysResult]; a schedule starts it every day.
+	ArchiveDaysWorkflowName = "ArchiveDaysWorkflow"
+
 	// TaskQueue is the queue of the workflows.
 	TaskQueue = "callvault"
 
