@@ -1,0 +1,207 @@
+package daylog_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/daylog"
+)
+
+var errKilled = errors.New("killed")
+
+// Before and after each single request of an append the process is killed, in logs whose next
+// entries fill a tile, begin one, or neither. What was written is whole, and a retry ends it.
+func TestAnAppendMayBeKilledAtEveryRequest(t *testing.T) {
+	key := newKey(t)
+	for _, size := range []int{0, 1, 3, 250, 254, 255, 256, 511} {
+		start := newBucket()
+		for from := 0; from < size; from += 128 {
+			_, err := daylog.Open(start, prefix, key).Append(t.Context(), texts(from, min(from+128, size)), nil)
+			require.NoError(t, err)
+		}
+		want := texts(0, size+4)
+		for killed := true; killed; {
+			killed = false
+			for at := 0; ; at++ {
+				hit := false
+				for _, afterwards := range []bool{false, true} {
+					b := start.copy()
+					n := 0
+					kill := func(string, string) error {
+						if n++; n == at+1 {
+							hit = true
+						}
+						if n > at {
+							return errKilled
+						}
+						return nil
+					}
+					if afterwards {
+						b.after = kill
+					} else {
+						b.before = kill
+					}
+					_, err := daylog.Open(b, prefix, key).Append(t.Context(), texts(size, size+4), nil)
+					require.Equal(t, hit, err != nil, "%v", err)
+					b.before, b.after = nil, nil
+					entries := entriesOf(t, b, key)
+					require.Contains(t, []int{size, size + 4}, len(entries))
+
+					// Another append comes first, or the same one again.
+					if at%2 == 0 {
+						_, err = daylog.Open(b, prefix, key).Append(t.Context(), texts(9000, 9001), nil)
+						require.NoError(t, err)
+						entriesOf(t, b, key)
+					}
+					appended, err := daylog.Open(b, prefix, key).Append(t.Context(), texts(size, size+4), nil)
+					require.NoError(t, err)
+					entries = entriesOf(t, b, key)
+					for i, index := range appended.Indexes {
+						require.Equal(t, string(want[size+i]), entries[index])
+					}
+					require.Len(t, entries, size+4+(at+1)%2)
+				}
+				if !hit {
+					break
+				}
+			}
+		}
+	}
+}
+
+// Writers append at once, one request at a time in random order. Some are killed, before or after a
+// request, or lose a response, and try again. The log is whole after each single request, never
+// loses what it had, and has each acknowledged entry exactly once.
+func TestWritersThatInterleaveNeverDamageTheLog(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rounds := 150
+	if testing.Short() {
+		rounds = 20
+	}
+	for round := range rounds {
+		interleave(t, rand.New(rand.NewPCG(seed, uint64(round))))
+	}
+}
+
+// turn is a writer's request that waits for its turn, or its end.
+type turn struct {
+	writer int
+	goOn   chan error // nil at the end
+	result error
+	got    daylog.Appended
+}
+
+func interleave(t *testing.T, random *rand.Rand) {
+	t.Helper()
+	key, b := newKey(t), newBucket()
+	size := random.IntN(260)
+	for from := 0; from < size; from += 128 {
+		_, err := daylog.Open(b, prefix, key).Append(t.Context(), texts(-size+from, -size+min(from+128, size)), nil)
+		require.NoError(t, err)
+	}
+	b.requests = 0
+	turns := make(chan turn)
+	const writers = 3
+	waiting := make([]*turn, writers)
+	left := [writers]int{4, 4, 4} // appends to do
+	entries := [writers][][]byte{}
+	next, running := 0, 0
+	acknowledged := make(map[string]int64)
+	start := func(w int) {
+		running++
+		go func(entries [][]byte) {
+			own := &bucket{objects: b.objects}
+			ask := func(string, string) error {
+				goOn := make(chan error)
+				turns <- turn{writer: w, goOn: goOn}
+				return <-goOn
+			}
+			own.before, own.after = ask, ask
+			got, err := daylog.Open(own, prefix, key).Append(context.Background(), entries, nil)
+			turns <- turn{writer: w, result: err, got: got}
+		}(entries[w])
+	}
+	renew := func(w int) {
+		if left[w] == 0 {
+			return
+		}
+		left[w]--
+		n := 1 + random.IntN(5)
+		entries[w] = texts(next, next+n)
+		next += n
+		start(w)
+	}
+	for w := range writers {
+		renew(w)
+	}
+	var had []string
+	for running > 0 {
+		// Everybody who runs waits for a turn before one is given.
+		for w, asked := 0, 0; ; w++ {
+			asked = 0
+			for _, waits := range waiting {
+				if waits != nil {
+					asked++
+				}
+			}
+			if asked == running {
+				break
+			}
+			came := <-turns
+			if came.goOn != nil {
+				waiting[came.writer] = &came
+				continue
+			}
+			running--
+			if came.result != nil {
+				require.ErrorIs(t, came.result, errKilled)
+				start(came.writer)
+				continue
+			}
+			for i, index := range came.got.Indexes {
+				acknowledged[string(entries[came.writer][i])] = index
+			}
+			renew(came.writer)
+		}
+		if running == 0 {
+			break
+		}
+		w := random.IntN(writers)
+		for waiting[w] == nil {
+			w = (w + 1) % writers
+		}
+		waits := waiting[w]
+		waiting[w] = nil
+		var fate error
+		if random.IntN(12) == 0 {
+			fate = errKilled
+		}
+		waits.goOn <- fate
+		came := <-turns // Until it asks again it is alone.
+		if came.goOn != nil {
+			waiting[w] = &came
+		} else {
+			go func() { turns <- came }()
+		}
+		has := entriesOf(t, b, key)
+		require.GreaterOrEqual(t, len(has), len(had))
+		require.Equal(t, append([]string{}, had...), append([]string{}, has[:len(had)]...))
+		had = has
+	}
+	times := make(map[string]int)
+	for _, entry := range had {
+		times[entry]++
+		require.Equal(t, 1, times[entry], entry)
+	}
+	require.Len(t, had, size+next)
+	for entry, index := range acknowledged {
+		require.Equal(t, entry, had[index], fmt.Sprint(index))
+	}
+}
