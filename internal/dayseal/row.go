@@ -1,9 +1,6 @@
 package dayseal
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"github.com/callvault/callvault/internal/archive"
@@ -28,20 +25,13 @@ func rowOf(known *daysessions.Known, manifest *archive.Manifest, object dayrecor
 		row.PurgeAt = row.CallTime.Add(options.Retention)
 	}
 	if row.UserHash == "" && known.UserID != "" && len(options.UserHashKey) > 0 {
-		row.UserHash = UserHash(options.UserHashKey, known.UserID)
+		row.UserHash = dayrecord.UserHash(options.UserHashKey, known.UserID)
 	}
 	for _, file := range manifest.Files {
 		row.Files = append(row.Files, dayrecord.Object{Key: file.Key, Bytes: file.Bytes, SHA256: file.SHA256})
 		row.Bytes += file.Bytes
 	}
 	return row
-}
-
-// UserHash returns the keyed hash of a user's id, as rows have it.
-func UserHash(key []byte, userID string) string {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(userID))
-	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // Options are what rows have besides the manifests.

@@ -117,7 +117,7 @@ func TestSealedDayHasARowForEachSession(t *testing.T) {
 	require.Equal(t, hex.EncodeToString(sum[:]), rows[0].Manifest.SHA256)
 	require.Equal(t, int64(10), rows[0].Bytes)
 	require.Equal(t, rows[0].CallTime.Add(30*24*time.Hour), rows[0].PurgeAt)
-	require.Equal(t, dayseal.UserHash([]byte("0123456789abcdef"), "user"), rows[0].UserHash)
+	require.Equal(t, dayrecord.UserHash([]byte("0123456789abcdef"), "user"), rows[0].UserHash)
 	require.NotContains(t, string(manifest.Body), "user")
 	require.Equal(t, []string{dayrecord.GetSessions, dayrecord.InteractionDetails}, rows[0].ListedBy)
 }
