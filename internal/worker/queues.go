@@ -17,6 +17,7 @@ import (
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/batch"
 	"github.com/callvault/callvault/workflows/callbudget"
+	"github.com/callvault/callvault/workflows/day"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
@@ -31,6 +32,10 @@ const (
 	// read at once: one of a million sessions takes 100 MB.
 	batchActivities = 5
 	preparedBatches = 1
+
+	// listedDays bounds the lists of an account that are read at once: each holds a window of some 1,000 rows of a few kB,
+	// and most of the time waits for a call slot.
+	listedDays = 4
 
 	// maxTransfers bounds the concurrent downloads of an account, allTransfers about
 	// those of all accounts. Each holds some 100 kB.
@@ -91,6 +96,8 @@ type served struct {
 	launchBatch  activities.LaunchBatch
 	cancelBatch  activities.CancelBatch
 	reportBatch  activities.ReportBatch
+
+	listDay activities.ListDay
 }
 
 func newServed(c client.Client, namespace string, accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming, logger *slog.Logger) *served {
@@ -109,6 +116,8 @@ func newServed(c client.Client, namespace string, accounts *account.Served, call
 		},
 		cancelBatch: activities.CancelBatch{Client: c, Namespace: namespace},
 		reportBatch: activities.ReportBatch{Served: accounts, Client: c},
+
+		listDay: activities.ListDay{Served: accounts, Slots: calls},
 	}
 	s.findHere = activities.NewFindArchivedHere(&s.find)
 	return s
@@ -134,6 +143,7 @@ func newQueues(c client.Client, s *served, logger *slog.Logger, onFatal func(err
 		q.addAccount(account, s, newBlockLog(logger.With("account", account.Name)))
 	}
 	q.addBatches(s, all)
+	q.addDays(s, all)
 	q.addOld(s, all)
 	return q
 }
@@ -180,6 +190,15 @@ func (q *queues) addBatches(s *served, blocks *blockLog) {
 			buckets[bucket] = true
 			register(q.addActivities(batch.BucketTaskQueue(bucket), preparedBatches, 1, observed), batch.PrepareBatch, s.prepareBatch.Execute)
 		}
+	}
+}
+
+// addDays adds the queues of the accounts' days.
+func (q *queues) addDays(s *served, blocks *blockLog) {
+	for _, account := range s.accounts.Accounts {
+		work := q.addActivities(day.AccountTaskQueue(account.Name), listedDays, 1, []interceptor.WorkerInterceptor{blocks})
+		register(work, day.ListInteractions, s.listDay.Interactions)
+		register(work, day.ListSessions, s.listDay.Sessions)
 	}
 }
 

@@ -45,6 +45,7 @@ func (d *day) list(ctx workflow.Context) bool {
 	if ctx.Err() != nil {
 		return false
 	}
+	input.HintsFolder = input.Folder
 	interactions := d.listOne(ctx, ListInteractions, "read interactionDetails", input)
 	if ctx.Err() != nil {
 		return false
