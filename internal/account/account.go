@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/daylog"
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
@@ -45,6 +46,9 @@ type Settings struct {
 	// Retention is how long the vendor keeps a recording after its call; sessions
 	// that it purges soon are asked for first. Defaults to 0, which is not known.
 	Retention time.Duration
+
+	// LogKey signs the log of sealed days; days wait for it. Defaults to none.
+	LogKey *daylog.Key
 
 	// UserHashKey is the key of the hashes of users' ids in the rows of sealed days: 16 bytes
 	// or more. Defaults to none, and no hashes.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/workflows"
 )
@@ -16,9 +17,9 @@ type List string
 // The lists.
 const (
 	// Interactions is list 1, interactionDetails.
-	Interactions List = "interactions"
+	Interactions List = dayrecord.InteractionDetails
 	// Sessions is list 2, getSessions.
-	Sessions List = "sessions"
+	Sessions List = dayrecord.GetSessions
 )
 
 // Bounds of what a listing says.

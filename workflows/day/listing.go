@@ -11,7 +11,7 @@ const (
 
 // ListInput is a day of a bot to list. An attempt goes on behind the windows that are in the folder.
 //
-// The activity runs on [AccountTaskQueue], beats at least every 8 seconds, and takes a second for each of its calls if the
+// The activity runs on [ListTaskQueue], beats at least every 8 seconds, and takes a second for each of its calls if the
 // budget is the usual one: a day of 50,000 calls some 510. Its errors are retried by Temporal, except for those of invalid
 // input, of a bot that the worker does not serve, and of an archive that needs operator action.
 type ListInput struct {
@@ -22,7 +22,7 @@ type ListInput struct {
 	Date string `json:"date"`
 
 	// Folder begins the keys of the objects that are written, which daylist.ReadRows reads, and ends with a slash: at most 512
-	// bytes. They are personal data, and working files: whoever schedules the activity deletes them. Each listing of a day
+	// bytes. They are personal data, and working files, which a lifecycle rule removes. Each listing of a day
 	// needs a folder of its own. Required.
 	Folder string `json:"folder"`
 
