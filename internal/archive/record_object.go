@@ -13,9 +13,6 @@ import (
 	"github.com/callvault/callvault/internal/failure"
 )
 
-// Prefix returns what every key of the archive begins with; it may be empty.
-func (s *Store) Prefix() string { return s.prefix }
-
 // errTooLarge means that an object is larger than callvault writes it.
 var errTooLarge = failure.New(failure.ArchiveBlocked, "the object is larger than any that callvault writes there: find out who wrote it, and put back what was there before")
 
