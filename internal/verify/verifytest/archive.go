@@ -46,7 +46,7 @@ type Archive struct {
 	Entries [][]byte
 
 	// Proven are the keys of the objects of which every change has to be found. Of those that
-	// are Erasable too a removal must not.
+	// are Erasable too a removal is allowed.
 	Proven   map[string]bool
 	Erasable map[string]bool
 	// Replaced are earlier contents of objects, by their keys.

@@ -78,9 +78,11 @@ func (g *generator) finish() error {
 	if n := len(g.Checkpoints); n > 2 {
 		stamped := g.Checkpoints[n/2]
 		size := strings.Split(string(stamped), "\n")[1]
-		if _, err := g.Put(archive.LogPrefix(g.Prefix)+"timestamps/"+size+".checkpoint", stamped); err != nil {
+		object, err := g.Put(archive.LogPrefix(g.Prefix)+"timestamps/"+size+".checkpoint", stamped)
+		if err != nil {
 			return err
 		}
+		g.Erasable[object.Key] = true
 	}
 	for _, key := range provenLog(g.Prefix, int64(len(g.Entries))) {
 		g.Proven[key] = true
