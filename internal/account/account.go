@@ -42,6 +42,10 @@ type Settings struct {
 	// that it purges soon are asked for first. Defaults to 0, which is not known.
 	Retention time.Duration
 
+	// UserHashKey is the key of the hashes of users' ids in the rows of sealed days: 16 bytes
+	// or more. Defaults to none, and no hashes.
+	UserHashKey []byte
+
 	// MaxRecordingBytes is the most that a recording may have: 1 MiB to 5 TiB. Defaults to
 	// media.DefaultMaxBytes.
 	MaxRecordingBytes int64

@@ -35,6 +35,7 @@ func (p *problems) settings(w *written) account.Settings {
 		MediaHosts:  p.hosts(w.get("mediaHosts")),
 		Budget:      account.Budget{Scope: p.scope(w.get("budget.scope")), Windows: p.windows(w.get("budget.windows"))},
 		Retention:   p.retention(w.get("retention")),
+		UserHashKey: p.userHashKey(w),
 
 		SkipFLACDecoding:  !p.isOn(w.get("decodeFlac")),
 		MaxRecordingBytes: p.size(w.get("maxRecordingSize"), minMaxRecording, archive.MaxObjectBytes),

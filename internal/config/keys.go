@@ -54,6 +54,8 @@ var keys = []key{
 	{name: "budget.scope", variable: "SMARTASSIST_BUDGET_SCOPE", standard: []string{"bot"}},
 	{name: "budget.windows", kind: kindList, standard: []string{"60/1m", "1800/1h"}}, // see windowVariables
 	{name: "retention", variable: "SMARTASSIST_RETENTION"},
+	{name: "userHashKeyFile", variable: "CALLVAULT_USER_HASH_KEY_FILE", kind: kindPath},
+	{name: "userHashKeyEnv", variable: "CALLVAULT_USER_HASH_KEY", kind: kindVariable},
 	{name: "askWhenReady", variable: "SMARTASSIST_ASK_WHEN_READY", standard: []string{"auto"}},
 	{name: "maxRecordingSize", variable: "CALLVAULT_MAX_RECORDING_SIZE", standard: []string{"4GiB"}},
 	{name: "decodeFlac", variable: "CALLVAULT_DECODE_FLAC", standard: []string{"on"}},

@@ -49,7 +49,7 @@ func (x *Index) Latest(ctx context.Context, day workflows.Day) (*Revision, error
 	if sealed[day.Date] == 0 {
 		return nil, fmt.Errorf("day %s of %s is not sealed: %w", day.Date, day.BotID, archive.ErrMissing)
 	}
-	return x.read(ctx, day, sealed[day.Date])
+	return x.Read(ctx, day, sealed[day.Date])
 }
 
 // Revisions returns the latest revision of each sealed day of a bot, in ascending order. An
@@ -62,7 +62,7 @@ func (x *Index) Revisions(ctx context.Context, botID string, days Range) iter.Se
 			return
 		}
 		for _, date := range slices.Sorted(maps.Keys(sealed)) {
-			revision, err := x.read(ctx, workflows.Day{BotID: botID, Date: date}, sealed[date])
+			revision, err := x.Read(ctx, workflows.Day{BotID: botID, Date: date}, sealed[date])
 			if !yield(revision, err) || err != nil {
 				return
 			}
@@ -70,8 +70,9 @@ func (x *Index) Revisions(ctx context.Context, botID string, days Range) iter.Se
 	}
 }
 
-// read returns a revision whose record has to be that of its key.
-func (x *Index) read(ctx context.Context, day workflows.Day, number int) (*Revision, error) {
+// Read returns a revision of a day, whose record has to be that of its key. It returns
+// [archive.ErrMissing] if there is none, and [ErrDamaged] if the record is not that.
+func (x *Index) Read(ctx context.Context, day workflows.Day, number int) (*Revision, error) {
 	key, err := archive.DayKey(x.prefix, day, number, archive.DayRecordFile)
 	if err != nil {
 		return nil, err
