@@ -77,7 +77,8 @@ type state struct {
 	flow int
 	// open fetches are exported while they run; the others when they have ended.
 	open bool
-	// slow states are reached only to save their histories.
+	// slow states are reached only to save their histories: it takes long, or depends on
+	// the time that a machine takes.
 	slow bool
 }
 
@@ -291,7 +292,7 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 func skipSlow(t *testing.T, slow bool, engine string) {
 	t.Helper()
 	if slow && !*save {
-		t.Skip("it takes a minute to reach; its saved history is replayed in workflows/" + engine)
+		t.Skip("it takes long to reach; its saved history is replayed in workflows/" + engine)
 	}
 }
 

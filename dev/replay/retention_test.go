@@ -45,7 +45,7 @@ func retentionStates() []state {
 		{name: "blocked_after_an_alarm", age: 80 * day, session: simulator.Session{Script: []simulator.Step{{Status: simulator.StatusSuccess,
 			Fault: new(simulator.Refuse(http.StatusUnauthorized, 4002, "Permission denied. Scope is incorrect!"))}}}, open: true,
 			until: func(p workflows.FetchProgress) bool { return p.Phase == workflows.PhaseBlocked }},
-		{name: "woken_by_an_alarm", age: retention - 14*day - 5*time.Second, session: simulator.Session{Script: sleeping}, open: true, policy: daily,
+		{name: "woken_by_an_alarm", age: retention - 14*day - 5*time.Second, session: simulator.Session{Script: sleeping}, open: true, slow: true, policy: daily,
 			until: func(p workflows.FetchProgress) bool {
 				return isAsleep(p) && time.Now().After(p.PurgeAt.Add(-14*day+2*time.Second))
 			}},
@@ -61,6 +61,7 @@ func TestTodaysHistoriesOfAKnownRetentionReplay(t *testing.T) {
 	replayer.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
 	for i, state := range retentionStates() {
 		t.Run(state.name, func(t *testing.T) {
+			skipSlow(t, state.slow, "fetchrecording")
 			history := historyOf(ctx, t, s, c, state, uint64(i))
 			keep(t, "fetchrecording", state.name, history)
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
