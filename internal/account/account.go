@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/daylog"
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
@@ -58,6 +59,14 @@ type Settings struct {
 	// is over, if the app has the scope Bot Sessions: asking for its recording too early
 	// wastes a call. Defaults to false.
 	AskWhenReady bool
+
+	// LogKey signs the log of sealed days in the archive. All accounts whose archive is the same
+	// bucket and prefix have the same one. Defaults to none, and no day is entered into a log.
+	LogKey *daylog.Key
+
+	// TimestampURL is the RFC 3161 authority that stamps the log's checkpoints; http only for a
+	// loopback host. Defaults to none, and no timestamps.
+	TimestampURL *url.URL
 
 	// MediaHosts are the hosts that media may come from in addition to the API's
 	// own; "*." matches every name below a domain. Defaults to none.
