@@ -67,6 +67,14 @@ type Settings struct {
 	// wastes a call. Defaults to false.
 	AskWhenReady bool
 
+	// LogKey signs the log of sealed days in the archive. All accounts whose archive is the same
+	// bucket and prefix have the same one. Defaults to none, and no day is entered into a log.
+	LogKey *daylog.Key
+
+	// TimestampURL is the RFC 3161 authority that stamps the log's checkpoints; http only for a
+	// loopback host. Defaults to none, and no timestamps.
+	TimestampURL *url.URL
+
 	// MediaHosts are the hosts that media may come from in addition to the API's
 	// own; "*." matches every name below a domain. Defaults to none.
 	MediaHosts []string

@@ -48,6 +48,8 @@ func (p *problems) settings(w *written) account.Settings {
 		MaxRecordingBytes: p.size(w.get("maxRecordingSize"), minMaxRecording, archive.MaxObjectBytes),
 
 		AskWhenReady: p.askWhenReady(w.get("askWhenReady")),
+		LogKey:       p.logKey(w),
+		TimestampURL: p.timestampURL(w.get("archive.timestampUrl")),
 		Archive:      p.archive(w),
 	}
 }
