@@ -4,12 +4,14 @@
 It is written from verification.md beside it, the specification, and from nothing else: it shares no code with callvault, whose
 own verifier (`starter verify`) is written in Go. It needs Python 3.9 or newer, no package, no network and no server:
 
-    python3 verify.py COPY --key KEY [--prefix P] [--bot B] [--day D] [--session S] [--checkpoint FILE] [--json]
+    python3 verify.py COPY --key KEY [--prefix P] [--bot B] [--day D] [--session S] [--checkpoint FILE]
+        [--records-only] [--json]
 
 COPY is a folder with a copy of the bucket, KEY the operator's public key, or a file with it. The exit code is 0 if everything
 holds, 1 if something does not, each on a line with its day, session and key, and 2 for wrong usage. Without --bot, --day and
---session everything is checked; with them the whole log, and of the archive that day or session. With --checkpoint FILE the log
-must extend the checkpoint that is kept there, if there is one; when a check of everything has succeeded, the longer one is kept.
+--session everything is checked; with them the entries of the log, and of the archive that day or session. With --checkpoint FILE
+the log must extend the checkpoint that is kept there, if there is one; when a check without them has succeeded, the longer
+one is kept. With --records-only of files and attachments only existence and length are checked, which reads no audio.
 
 What a success proves, and what not, is in verification.md. Timestamps of an authority are not checked here.
 
@@ -32,12 +34,13 @@ from datetime import datetime, timezone
 from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional
 
 MIB = 1 << 20
-MAX_KEY_BYTES = 1024  # S3's own limit
-MAX_LINE_BYTES = MIB  # of a row, with its line feed
+MAX_KEY_BYTES = 1024
+MAX_LINE_BYTES = MIB  # of a row, without its line feed
 MAX_RECORD_BYTES = 64 * MIB
-MAX_MANIFEST_BYTES = 16 * MIB
-MAX_CHECKPOINT_BYTES = MIB
-MAX_NUMBER = (1 << 63) - 1
+MAX_MANIFEST_BYTES = MIB
+MAX_CHECKPOINT_BYTES = 16 << 10
+MAX_LOG_ENTRIES = 1 << 40
+MAX_NUMBER = 1 << 53
 MAX_SHOWN_CHARACTERS = 400  # of a text from the copy in a line of the output
 
 GET_SESSIONS, INTERACTION_DETAILS = "getSessions", "interactionDetails"
@@ -133,12 +136,14 @@ class Copy:
             raise Problem(f"it has more than {limit} bytes")
         return data
 
-    def check(self, stored: Stored) -> None:
+    def check(self, stored: Stored, length_only: bool) -> None:
         """An object has the length and the SHA-256 that are stated. It is read piece by piece, whatever its length."""
         with self.open(stored.key) as file:
             size = os.fstat(file.fileno()).st_size
             if size != stored.bytes:
                 raise Problem(f"it has {size} bytes, not {stored.bytes}")
+            if length_only:
+                return
             digest = hashlib.sha256()
             while piece := read_from(file, MIB):
                 digest.update(piece)
@@ -290,8 +295,8 @@ def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def bounded_number(digits: str) -> Any:
-    """A number that is far out of every range stays a float, which is refused wherever the page wants a number."""
-    return int(digits) if len(digits) <= 20 else float(digits)
+    """A number that is negative (-0 too) or far out of every range becomes a float, which is refused where a number is wanted."""
+    return int(digits) if digits.isdecimal() and len(digits) <= 20 else float(digits)
 
 
 def no_number(name: str) -> Any:
@@ -370,7 +375,8 @@ def row_of(fields: Fields, day: Day) -> Row:
     if listed_by not in ([], [GET_SESSIONS], [INTERACTION_DETAILS], [GET_SESSIONS, INTERACTION_DETAILS]):
         raise Problem("its listedBy is not a list of the vendor's lists, each once and in ascending order")
     fields.text("status")
-    check_evidence(fields.objects("evidence"))
+    if fields.has("evidence"):
+        check_evidence(fields.objects("evidence"))
     if fields.has("purgeAt"):
         fields.time("purgeAt")
     if fields.has("userHash"):
@@ -383,8 +389,8 @@ def row_of(fields: Fields, day: Day) -> Row:
 
 def call_time_of(session: str) -> str:
     """When a call began: the Unix second in the first eight hexadecimal digits of the session's id."""
-    if not re.fullmatch("[0-9a-fA-F]{8}", session[:8]):
-        raise Problem("its sessionId does not begin with eight hexadecimal digits")
+    if not re.fullmatch("[0-9a-f]{24}", session):
+        raise Problem("its sessionId is not 24 lower-case hexadecimal digits")
     began = datetime.fromtimestamp(int(session[:8], 16), timezone.utc)
     return began.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -508,8 +514,8 @@ def parse_record(data: bytes) -> Record:
 
 def day_of(fields: Fields) -> Day:
     day = Day(fields.text("botId"), fields.date("date"))
-    if not is_segment(day.bot):
-        raise Problem("its botId cannot be a part of a key")
+    if not re.fullmatch("st-[0-9A-Za-z-]{1,64}", day.bot):
+        raise Problem("its botId is not st- and up to 64 letters, digits and hyphens")
     return day
 
 
@@ -769,8 +775,8 @@ def checkpoint_of(note: Note) -> Checkpoint:
     lines = note.signed.decode("utf-8").split("\n")[:-1]
     if len(lines) < 3:
         raise Problem("a checkpoint has three lines")
-    if not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]) or int(lines[1]) > MAX_NUMBER:
-        raise Problem("its number of entries is malformed")
+    if not re.fullmatch("0|[1-9][0-9]{0,12}", lines[1]) or int(lines[1]) > MAX_LOG_ENTRIES:
+        raise Problem("its number of entries is malformed or out of range")
     root = decode_base64(lines[2])
     if len(root) != HASH_BYTES:
         raise Problem("its root hash has not 32 bytes")
@@ -876,11 +882,14 @@ class Selection(NamedTuple):
     date: str = ""
     session: str = ""
 
+    records_only: bool = False
+
     def has(self, day: Day) -> bool:
         return self.bot in ("", day.bot) and self.date in ("", day.date)
 
     def is_everything(self) -> bool:
-        return self == Selection()
+        """Whether nothing was selected by name."""
+        return not (self.bot or self.date or self.session)
 
 
 class Revision(NamedTuple):
@@ -931,7 +940,8 @@ class Verifier:
     def check_log(self, checkpoint: Checkpoint, kept: Optional[Checkpoint]) -> tuple[list[tuple[str, bytes]], bool]:
         """Gives the entries, each with the key of its tile, and whether they are all there."""
         found: list[tuple[str, bytes]] = []
-        tree, tiles = Tree(), Tiles(self.copy, self.prefix, self.report)
+        tree = Tree()
+        tiles = Tiles(self.copy, self.prefix, self.report) if self.selection.is_everything() else None
         is_whole = True
         self.check_extension(tree, kept)
         while tree.size < checkpoint.size:
@@ -949,9 +959,12 @@ class Verifier:
                 self.report.fail("log", f"the log cannot be read from entry {tree.size} on", key)
                 return found, False
             for leaf in hashes:
-                tiles.add(tree.add(leaf))
+                completed = tree.add(leaf)
+                if tiles:
+                    tiles.add(completed)
                 self.check_extension(tree, kept)
-        tiles.finish()
+        if tiles:
+            tiles.finish()
         if tree.root() != checkpoint.root:
             self.report.fail("log", "the entries do not give the root hash of the checkpoint", f"{self.prefix}log/checkpoint")
         self.report.entries = tree.size
@@ -1116,18 +1129,20 @@ class Rows:
         with self.copy.open(self.key) as file:
             for _ in range(self.entry.tree_size + 1):
                 try:
-                    line = file.readline(MAX_LINE_BYTES + 1)
+                    line = file.readline(MAX_LINE_BYTES + 2)
                 except OSError as error:
                     raise Problem(f"it cannot be read: {error.strerror}") from None
                 if not line:
                     return
-                if len(line) > MAX_LINE_BYTES:
+                if len(line.rstrip(b"\n")) > MAX_LINE_BYTES:
                     raise Problem(f"a line has more than {MAX_LINE_BYTES} bytes")
                 yield line
 
     # Step 5
 
     def check(self) -> None:
+        """Of a session alone the rules are left to step 6, and counts and disagreement are not compared."""
+        all_rows = not self.selection.session
         tree, tally, digest, size = Tree(), Tally(), hashlib.sha256(), 0
         last = b""
         try:
@@ -1135,9 +1150,11 @@ class Rows:
                 digest.update(line)
                 size += len(line)
                 tree.add(leaf_hash(line[:-1] if line.endswith(b"\n") else line))
-                last = self.check_row(line, last, tally)
+                if all_rows:
+                    last = self.check_row(line, last, tally)
             self.compare(tree, size, digest.hexdigest())
-            self.compare_tally(tally)
+            if all_rows:
+                self.compare_tally(tally)
         except Problem as problem:
             self.fail(problem)
 
@@ -1179,21 +1196,26 @@ class Rows:
     # Step 6
 
     def check_sessions(self) -> None:
-        """Reads the rows once more. Whatever is wrong with the rows themselves has been reported."""
+        """Reads the rows once more. Whatever is wrong with the file has been reported."""
         try:
             for line in self.lines():
-                self.check_session_of(line)
+                self.check_session_of(line.rstrip(b"\n"))
         except Problem:
             return
 
     def check_session_of(self, line: bytes) -> None:
+        """A row that does not follow the rules has been reported in step 5, but where only one was asked for."""
+        wanted, session = self.selection.session, ""
         try:
-            row = row_of(parse_row(line.rstrip(b"\n")), self.entry.day)
-        except Problem:
-            return
-        if self.selection.session in ("", row.session):
-            self.report.sessions += 1
-            self.check_session(row)
+            fields = parse_row(line)
+            session = fields.text("sessionId")
+            if wanted in ("", session):
+                row = row_of(fields, self.entry.day)
+                self.report.sessions += 1
+                self.check_session(row)
+        except Problem as problem:
+            if wanted and wanted == session:
+                self.fail(f"a row does not hold: {problem}", session)
 
     def check_session(self, row: Row) -> None:
         def fail(kind: str, problem: Problem, key: str) -> None:
@@ -1238,7 +1260,7 @@ class Rows:
                 raise
 
     def check_object(self, stored: Stored) -> None:
-        self.copy.check(stored)
+        self.copy.check(stored, self.selection.records_only)
         self.report.files += 1
 
 
@@ -1285,6 +1307,7 @@ def parse_arguments(arguments: Optional[list[str]]) -> argparse.Namespace:
     parser.add_argument("--day", default="", metavar="D", help="check this day alone, yyyy-mm-dd")
     parser.add_argument("--session", default="", metavar="S", help="check this session alone, in its day")
     parser.add_argument("--checkpoint", default="", metavar="FILE", help="the checkpoint that you keep, outside the copy")
+    parser.add_argument("--records-only", action="store_true", help="check files and attachments by existence and length alone")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     if not os.path.isdir(options.copy):
@@ -1313,9 +1336,11 @@ def tell_line(failure: Failure) -> None:
     print(f"{about}: {shown(failure.text)}")
 
 
-def print_summary(report: Report) -> None:
+def print_summary(report: Report, records_only: bool) -> None:
     for note in report.notes:
         print(f"note: {note}")
+    if records_only:
+        print("note: of files and attachments only existence and length were checked")
     checked = f"{report.entries} entries, {report.days} days, {report.sessions} sessions and {report.files} files and attachments"
     if report.failures:
         print(f"{len(report.failures)} things do not hold; looked at: {checked}")
@@ -1323,16 +1348,17 @@ def print_summary(report: Report) -> None:
         print(f"everything holds: {checked}")
 
 
-def print_json(report: Report) -> None:
+def print_json(report: Report, records_only: bool) -> None:
     checked = {"entries": report.entries, "days": report.days, "sessions": report.sessions, "files": report.files}
     failures = [failure._asdict() for failure in report.failures]
-    print(json.dumps({"ok": not failures, "failures": failures, "notes": report.notes, "checked": checked}))
+    result = {"ok": not failures, "recordsOnly": records_only, "failures": failures, "notes": report.notes, "checked": checked}
+    print(json.dumps(result))
 
 
 def main(arguments: Optional[list[str]] = None) -> int:
     options = parse_arguments(arguments)
     report = Report() if options.json else Report(tell_line)
-    selection = Selection(options.bot, options.day, options.session)
+    selection = Selection(options.bot, options.day, options.session, options.records_only)
     verifier = Verifier(Copy(options.copy), options.prefix, options.key, selection, report)
     try:
         kept = read_kept(options.checkpoint, options.key, report) if options.checkpoint else None
@@ -1340,9 +1366,9 @@ def main(arguments: Optional[list[str]] = None) -> int:
         return complain(f"the checkpoint that was kept cannot be read: {error}")
     verifier.verify(kept)
     if options.json:
-        print_json(report)
+        print_json(report, options.records_only)
     else:
-        print_summary(report)
+        print_summary(report, options.records_only)
     if report.failures:
         return 1
     try:

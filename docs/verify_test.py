@@ -53,7 +53,7 @@ class Signer:
         return verify.encode_point(verify.sum_of_multiples(factor, verify.BASE, 0, verify.NEUTRAL))
 
     def key_text(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(b'%c' % 1 + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([1]) + self.public).decode()}"
 
     def sign(self, message: bytes) -> bytes:
         r = int.from_bytes(hashlib.sha512(self.seed + message).digest(), "little") % verify.ORDER
@@ -224,7 +224,7 @@ def sample(prefix: str = "", change: Change = lambda kind, value: None) -> Archi
     archive.seal(rows[:2])
     archive.seal([], date="2024-03-06")
     archive.seal(rows[:3], 2)
-    archive.seal([archive.session(5, bot="st-ä", listed_by=("getSessions",))], bot="st-ä", unavailable=("interactionDetails",))
+    archive.seal([archive.session(5, bot="st-B-2", listed_by=("getSessions",))], bot="st-B-2", unavailable=("interactionDetails",))
     archive.seal(rows, 3)
     archive.entries.append(b'{"version":7,"kind":"later","botId":5}')
     archive.seal([archive.session(86399, date="2024-02-29")], date="2024-02-29")
@@ -255,7 +255,7 @@ class ArchiveTest(unittest.TestCase):
                     file.write(data)
             self.written[path] = data
 
-    def check(self, archive: Optional[Archive] = None, kept: Optional[bytes] = None, **selection: str) -> verify.Report:
+    def check(self, archive: Optional[Archive] = None, kept: Optional[bytes] = None, **selection: Any) -> verify.Report:
         if archive is not None:
             self.write(archive.objects)
         key = verify.parse_public_key(SIGNER.key_text())
@@ -333,6 +333,7 @@ class SoundArchives(ArchiveTest):
         archive.put("log/tile/0/000.p/2", b"old")
         archive.put("log/tile/entries/000.p/9", b"new")
         archive.put("log/timestamps/3.tsr", b"stamp")
+        archive.put("log/pending", b"work")
         self.assert_holds(self.check(archive))
 
     def test_the_next_revision_is_noted_and_any_other_fails(self) -> None:
@@ -364,10 +365,42 @@ class Selections(ArchiveTest):
             self.assertEqual((BOT, DATE, session_id(10)), report.failures[0][1:4])
 
     def test_others(self) -> None:
-        for selection in ({"session": session_id(30), "date": DATE}, {"date": "2024-02-29"}, {"bot": "st-ä"}):
+        for selection in ({"session": session_id(30), "date": DATE}, {"date": "2024-02-29"}, {"bot": "st-B-2"}):
             report = self.check(**selection)
             self.assert_holds(report)
             self.assertEqual(1, report.sessions)
+
+    def test_of_a_session_alone_no_other_row_has_to_follow_the_rules(self) -> None:
+        archive = Archive()
+        rows = [archive.session(10), archive.session(20)]
+        rows[0]["status"] = 5
+        archive.seal(rows)
+        archive.write_log()
+        self.folder = os.path.join(self.beside, "another")
+        self.assert_fails(self.check(archive), "rows", "its status", session_id(10))
+        self.assert_holds(self.check(session=session_id(20), date=DATE))
+        self.assert_fails(self.check(session=session_id(10), date=DATE), "rows", "its status", session_id(10))
+
+    def test_of_a_session_alone_the_rows_are_those_that_were_sealed(self) -> None:
+        self.write({f"days/{BOT}/2024/03/05/r1.ndjson": b""})
+        self.assert_fails(self.check(session=session_id(30), date=DATE), "rows", "the number of its rows")
+
+    def test_the_tiles_are_read_for_everything_alone(self) -> None:
+        self.write({"log/tile/0/000.p/8": b""})
+        self.assert_holds(self.check(date="2024-02-29"))
+        self.assert_fails(self.check(), "log", "the tile does not have the hashes")
+        os.remove(self.path("log/tile/0/000.p/8"))
+        self.assert_fails(self.check(), "log", "it does not exist")
+        self.write({"log/tile/entries/000.p/8": self.archive.objects["log/tile/entries/000.p/8"] + b"\0\0"})
+        self.assert_fails(self.check(date="2024-02-29"), "log", "it has more than 8 entries")
+
+    def test_the_records_alone(self) -> None:
+        self.assert_fails(self.check(records_only=True), "file", "it has 5 bytes")
+        self.write({self.wrong: b"x" * len(self.archive.objects[self.wrong])})
+        self.assert_fails(self.check(), "file", "its SHA-256")
+        self.assert_holds(self.check(records_only=True))
+        os.remove(self.path(self.wrong))
+        self.assert_fails(self.check(records_only=True), "file", "does not exist")
 
     def test_what_is_not_there_does_not_hold(self) -> None:
         self.assert_fails(self.check(date="2024-03-09"), "selection", "no such day")
@@ -465,7 +498,7 @@ class Lies(ArchiveTest):
             ("its callTime", {"callTime": "2024-03-05T00:00:21Z"}),
             ("its callTime", {"callTime": "2024-03-05T00:00:20.0Z"}),
             ("the day of its callTime", {"sessionId": session_id(86400), "callTime": "2024-03-06T00:00:00Z"}),
-            ("eight hexadecimal digits", {"sessionId": "x" + session_id(20)}),
+            ("24 lower-case", {"sessionId": session_id(20).upper()}),
             ("its listedBy", {"listedBy": ["interactionDetails", "getSessions"]}),
             ("its listedBy", {"listedBy": ["getSessions", "getSessions"]}),
             ("its listedBy", {"listedBy": ["another"]}),
@@ -473,6 +506,11 @@ class Lies(ArchiveTest):
             ("its userHash", {"userHash": "AB" * 32}),
             ("its purgeAt", {"purgeAt": "2024-04-05"}),
             ("its status", {"status": 5}),
+            ("its evidence", {"evidence": [5]}),
+            ("its first", {"evidence": [{"status": "", "first": "", "last": "2024-03-05T00:00:00Z", "count": 1}]}),
+            ("its last", {"evidence": [{"status": "", "first": "2024-03-05T00:00:00Z", "last": 1, "count": 1}]}),
+            ("its count", {"evidence": [{"status": "", "first": "2024-03-05T00:00:00Z", "last": "2024-03-05T00:00:00Z", "count": 1.0}]}),
+            ("its status", {"evidence": [{}]}),
         ]
         for words, values in lies:
             with self.subTest(words=words, values=values):
@@ -484,6 +522,11 @@ class Lies(ArchiveTest):
 
         lies: list[tuple[str, str, Change]] = [
             ("record", "its version", lambda kind, record: record.update(version=2)),
+            ("record", "its at", lambda kind, record: record["listings"][0].update(at="now")),
+            ("record", "its sessions", lambda kind, record: record["listings"][0].update(sessions=None)),
+            ("record", "its calls", lambda kind, record: record["listings"][0].update(calls="1")),
+            ("record", "its incomplete", lambda kind, record: record["listings"][0].update(incomplete=[1])),
+            ("record", "its unavailable", lambda kind, record: record["listings"][0].update(unavailable=True)),
             ("record", "its botId and date", lambda kind, record: record.update(botId="st-2")),
             ("record", "its revision", lambda kind, record: record.update(revision=3)),
             ("record", "its sealedAt", lambda kind, record: record.update(sealedAt="2024-03-10T00:00:00Z")),
@@ -511,6 +554,27 @@ class Lies(ArchiveTest):
                 archive.write_log()
                 self.assert_fails(self.check(archive), "rows", "the counts of the record")
 
+    def test_the_first_revision_has_none_before_it(self) -> None:
+        archive = Archive()
+        archive.seal([], change=lambda kind, value: value.update(previous={"key": "x", "sha256": "0" * 64}))
+        archive.write_log()
+        self.assert_fails(self.check(archive), "record", "what it names as previous")
+
+    def test_the_root_of_the_log(self) -> None:
+        archive = Archive()
+        archive.seal([])
+        archive.write_log()
+        root = base64.b64encode(bytes(32))
+        archive.put("log/checkpoint", SIGNER.note(b"%s\n1\n%s\n" % (SIGNER.name.encode(), root)))
+        self.assert_fails(self.check(archive), "log", "do not give the root hash")
+        self.assert_fails(self.check(date=DATE), "log", "do not give the root hash")
+
+    def test_rows_without_evidence(self) -> None:
+        archive = Archive(change=lambda kind, value: value.pop("evidence") if kind == "row" else None)
+        archive.seal([archive.session(1)])
+        archive.write_log()
+        self.assert_holds(self.check(archive))
+
     def test_the_tree_of_the_rows(self) -> None:
         def change(kind: str, value: dict) -> None:
             (value["rows"] if kind == "record" else value).update(treeRoot="0" * 64)
@@ -523,7 +587,7 @@ class Lies(ArchiveTest):
     def test_entries(self) -> None:
         lies: list[tuple[str, str, dict]] = [
             ("entry", "its version", {"version": 2}),
-            ("entry", "its botId cannot be a part of a key", {"botId": "../x"}),
+            ("entry", "its botId is not", {"botId": "../x"}),
             ("entry", "its date", {"date": "2024-02-30"}),
             ("entry", "revision 4 is entered where 2 is due", {"revision": 4}),
             ("entry", "revision 1 is entered where 2 is due", {"revision": 1}),
@@ -558,6 +622,13 @@ class Lies(ArchiveTest):
                 archive.write_log()
                 self.assert_fails(self.check(archive), "manifest", words, session_id(1))
 
+    def test_a_manifest_of_another_length_or_content(self) -> None:
+        archive = sample()
+        key = f"{BOT}/2024/03/05/{session_id(10)}/manifest.json"
+        for words, data in (("its length", archive.objects[key] + b" "), ("its SHA-256", archive.objects[key].replace(b"1.5", b"1.6"))):
+            self.write(dict(archive.objects, **{key: data}))
+            self.assert_fails(self.check(), "manifest", words, session_id(10))
+
     def test_lines_that_are_not_one_object_each(self) -> None:
         for words, broken in (("line feed", lambda data: data[:-1]), ("not a JSON object and nothing else", lambda data: b"\n" + data),
                               ("not a JSON object and nothing else", lambda data: data[:-1] + b"\r\n")):
@@ -578,7 +649,7 @@ class Lies(ArchiveTest):
 
 
 class HostileInput(ArchiveTest):
-    VALUES = [None, True, -1, 0, 1.5, 10**30, 1 << 63, "", "x", "\ud800", "a\0b", "../../x", "/etc/passwd", "é" * 2000, [], [[]], [None], {}, {"": {}}]
+    VALUES = [None, True, -1, 0, 1.5, 10**30, (1 << 53) + 1, "", "x", "\ud800", "a\0b", "../../x", "/etc/passwd", "é" * 2000, [], [[]], [None], {}, {"": {}}]
 
     def test_any_value_in_any_place_is_no_more_than_a_failure(self) -> None:
         chance = random.Random(SEED)
@@ -628,11 +699,25 @@ class HostileInput(ArchiveTest):
                     verify.parse_object(data)
 
     def test_numbers(self) -> None:
-        for text in ("1.0", "1e2", "-1", "true", '"1"', "null", "9223372036854775808", "1" * 100_000, "[1]"):
+        for text in ("1.0", "1e2", "-1", "true", '"1"', "null", "9007199254740993", "-0", "1" * 100_000, "[1]"):
             with self.subTest(text=text[:20]):
                 with self.assertRaises(verify.Problem):
                     verify.parse_object(b'{"n":%s}' % text.encode()).number("n")
-        self.assertEqual(9223372036854775807, verify.parse_object(b'{"n":9223372036854775807}').number("n"))
+        self.assertEqual(1 << 53, verify.parse_object(b'{"n":9007199254740992}').number("n"))
+
+    def test_texts(self) -> None:
+        fields = verify.parse_object(b'{"half":"\\ud800","halves":["\\udfff"],"whole":"\\ud83d\\ude00"}')
+        self.assertEqual("😀", fields.text("whole"))
+        for take in (lambda: fields.text("half"), lambda: fields.texts("halves")):
+            with self.assertRaises(verify.Problem):
+                take()
+
+    def test_entries_of_a_tile(self) -> None:
+        self.assertEqual([b"a", b""], verify.split_entries(b"\0\1a\0\0", 2))
+        for data in (b"", b"\0", b"\0\1a", b"\0\1a\0", b"\0\1a\0\1", b"\0\1a\0\0\0"):
+            with self.subTest(data=data):
+                with self.assertRaises(verify.Problem):
+                    verify.split_entries(data, 2)
 
     def test_times_and_dates(self) -> None:
         for text in ("2024-02-29T23:59:59Z", "2024-02-29T00:00:00.123456789Z"):
@@ -655,10 +740,16 @@ class HostileInput(ArchiveTest):
         os.symlink(self.path(BOT), self.path("inside"))
         os.mkfifo(self.path("pipe"))
         for key in ("../outside", outside, "st-1/../../outside", "./link", "link", "folder/outside", "inside/2024", "", "a//b", "st-1/", "st-1",
-                    "pipe", "a\0b", "\udcff", "a" * 300, "a/" * 512 + "a"):
+                    "pipe", "a\0b", "\udcff", "a" * 300):
             with self.subTest(key=key[:40]):
                 with self.assertRaises(verify.Problem):
                     folder.read(key, 100)
+
+    def test_keys_that_are_too_long(self) -> None:
+        self.assertEqual(512, len(verify.key_segments("a/" * 511 + "aa")))
+        for key in ("a/" * 512 + "a", "ä" * 513):
+            with self.assertRaises(verify.Problem):
+                verify.key_segments(key)
 
     def test_links_below_days_are_not_followed(self) -> None:
         archive = sample()
@@ -668,6 +759,7 @@ class HostileInput(ArchiveTest):
         os.rename(self.path("days"), os.path.join(self.beside, "elsewhere"))
         os.symlink(os.path.join(self.beside, "elsewhere"), self.path("days"))
         self.assert_fails(self.check(), "record", "not a folder")
+        self.assert_fails(self.check(), "unentered", "not a folder")
 
     def test_lines_and_objects_that_are_too_long(self) -> None:
         archive = Archive()
@@ -676,11 +768,11 @@ class HostileInput(ArchiveTest):
         key = f"days/{BOT}/2024/03/05/r1.ndjson"
         archive.objects[key] = b'{"a":"' + b"x" * verify.MIB + b'"}\n'
         self.assert_fails(self.check(archive), "rows", "a line has more than")
-        self.write({"log/checkpoint": b"x" * (verify.MIB + 1)})
+        self.write({"log/checkpoint": b"x" * (verify.MAX_CHECKPOINT_BYTES + 1)})
         self.assert_fails(self.check(), "checkpoint", "it has more than")
 
     def test_an_enormous_log_that_does_not_exist_is_given_up_at_once(self) -> None:
-        text = b"%s\n9223372036854775807\n%s\n" % (SIGNER.name.encode(), base64.b64encode(bytes(32)))
+        text = b"%s\n1099511627776\n%s\n" % (SIGNER.name.encode(), base64.b64encode(bytes(32)))
         for note in (SIGNER.note(text), text + b"\n" + Signer(SIGNER.name, b"t" * 32).signature_line(text)):
             self.write({"log/checkpoint": note})
             self.assert_fails(self.check(), "log", "cannot be read from entry 0 on")
@@ -723,7 +815,7 @@ class Checkpoints(ArchiveTest):
     def test_malformed_checkpoints(self) -> None:
         name, root = SIGNER.name.encode(), base64.b64encode(bytes(32))
         texts = [b"other\n1\n%s\n" % root, b"%s\n01\n%s\n" % (name, root), b"%s\n-1\n%s\n" % (name, root), b"%s\n+1\n%s\n" % (name, root),
-                 b"%s\n9223372036854775808\n%s\n" % (name, root), b"%s\n1\n%s\n" % (name, root[:-1]), b"%s\n1\n%s\n" % (name, root[:-2] + b"B="),
+                 b"%s\n1099511627777\n%s\n" % (name, root), b"%s\n1\n%s\n" % (name, root[:-1]), b"%s\n1\n%s\n" % (name, root[:-2] + b"B="),
                  b"%s\n1\n%s\n" % (name, base64.b64encode(bytes(31))), b"%s\n1\n" % name, b"%s\n1\n%s\n" % (b"\xff", root)]
         for text in texts:
             with self.subTest(text=text):
@@ -754,10 +846,14 @@ class Checkpoints(ArchiveTest):
 
     def test_public_keys(self) -> None:
         name, key_id, data = SIGNER.key_text().split("+", 2)
+        point = base64.b64decode(data)[1:]
         not_canonical = b"\x01" + (verify.P + 1).to_bytes(32, "little")  # the y of the neutral point, plus p
-        wrong_id = f"{name}+{sha256(name.encode() + b'%c' % 10 + not_canonical)[:4].hex()}+{base64.b64encode(not_canonical).decode()}"
+
+        def key_text(data: bytes) -> str:
+            return f"{name}+{sha256(name.encode() + bytes([10]) + data)[:4].hex()}+{base64.b64encode(data).decode()}"
+
         for text in ("", name, f"{name}+{key_id}", f"{name}+00000000+{data}", f"{name}x+{key_id}+{data}", f"a b+{key_id}+{data}",
-                     f"{name}+{key_id}+{data}=", f"PRIVATE+KEY+{name}+{key_id}+{data}", wrong_id):
+                     f"{name}+{key_id}+{data}=", key_text(b"\x02" + point), f"PRIVATE+KEY+{name}+{key_id}+{data}", key_text(not_canonical)):
             with self.subTest(text=text):
                 with self.assertRaises(verify.Problem):
                     verify.parse_public_key(text)
