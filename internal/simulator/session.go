@@ -63,6 +63,10 @@ type Session struct {
 	Script []Step
 	// Files are the recording, at most 64, listed by the steps whose status is success.
 	Files []File
+	// VoicemailFiles are the voicemail, at most 64, listed by KindVoicemail. Defaults to none.
+	VoicemailFiles []File
+	// Messages are what was said, at most 100,000, one a second, listed by KindMessages. Defaults to none.
+	Messages []Message
 }
 
 // The channels of sessions.
@@ -134,6 +138,7 @@ type sessionState struct {
 	stepCalls int
 	hungUp    time.Time // when the script says that the call ended; zero before
 	counts    SessionCounts
+	voicemail []*fileState
 	rank      uint64 // places the session in orders that are not by time, and chooses it for faults of the lists
 	removed   bool
 }
@@ -172,7 +177,7 @@ func newSessionState(in Session, config *Config, now time.Time) (*sessionState, 
 		st.Files[i] = file.File
 		st.files = append(st.files, file)
 	}
-	return st, nil
+	return st, st.prepareAttachments(in, config)
 }
 
 func prepareScript(in Session) ([]Step, error) {
