@@ -36,6 +36,8 @@
 //     Config.GenericLimitText is set: public clients received both.
 //   - SetBudget changes the limits without a sign to the client, as the vendor may. All calls of the last hour count against
 //     the new ones, those included that SpendCalls counted for another client.
+//   - A recording whose retention has passed (Config.Retention, Session.Retention, Purge) is media_unavailable, as the vendor's page
+//     says of deleted media, and its script stands still. Its media URLs give 404; a response that has begun is not cut.
 //   - Every status other than success has an empty "recording" list.
 //   - Expired, not-yet-valid and mistyped time claims return 401 with "error verifying the jwt: …".
 //   - An algorithm other than the app's, "none" included, is handled like a bad signature.

@@ -169,8 +169,8 @@ func (s *Simulator) AddSession(session Session) error {
 	return nil
 }
 
-// RemoveSession deletes a session and its files, as the vendor's retention does; URLs returned before then give 404.
-// It ignores an unknown session.
+// RemoveSession deletes a session and its files, from the session list too; URLs returned before then give 404. Purge deletes
+// the recording alone. It ignores an unknown session.
 func (s *Simulator) RemoveSession(botID, sessionID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
