@@ -97,3 +97,63 @@ func TestMissingAttachmentIsNoDamage(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, damaged)
 }
+
+// transcript stores the messages of the session's call.
+func transcript(t *testing.T, store *archive.Store, content string) *archive.Attachment {
+	t.Helper()
+	stored, err := store.PutTranscript(t.Context(), session, []byte(content))
+	require.NoError(t, err)
+	return stored
+}
+
+func TestTranscriptIsStoredOnce(t *testing.T) {
+	store, server := openStore(t)
+	first := transcript(t, store, `{"messages":[]}`)
+	require.Equal(t, &archive.Attachment{
+		Kind: workflows.AttachmentTranscript, Key: folder + "transcript.json", Bytes: 15, SHA256: digestOf([]byte(`{"messages":[]}`)), ContentType: "application/json",
+	}, first)
+	require.Equal(t, counts{s3test.PutObject: 1}, requests(server))
+	require.Equal(t, first, transcript(t, store, `{"messages":["later"]}`), "the one that is there is kept")
+	require.Equal(t, `{"messages":[]}`, string(storedAt(t, server, first.Key)))
+	found, err := store.FindAttachment(t.Context(), workflows.AttachmentTranscript, first.Key)
+	require.NoError(t, err)
+	require.Equal(t, first, found)
+	found, err = store.FindAttachment(t.Context(), workflows.AttachmentTranscript, first.Key+"x")
+	require.NoError(t, err)
+	require.Nil(t, found)
+}
+
+// Unlike a call.json it is evidence.
+func TestTranscriptIsLockedAndReadable(t *testing.T) {
+	store, server := openWithOptions(t, archive.Options{LegalHold: true, StorageClass: "GLACIER"})
+	object, _ := server.Object(bucket, transcript(t, store, `{}`).Key)
+	require.Equal(t, map[string]string{"X-Amz-Object-Lock-Legal-Hold": "ON"}, object.Kept)
+}
+
+func TestAttachmentThatTheStoreDoesNotConfirmIsAskedFor(t *testing.T) {
+	server := s3test.New(t, bucket)
+	server.Lacks = map[s3test.Feature]bool{s3test.ReturnedChecksum: true}
+	transcript(t, openOn(t, server, bucket), `{}`)
+	require.Equal(t, counts{s3test.PutObject: 1, s3test.HeadObject: 1}, requests(server))
+}
+
+// What was archived stays in the proof, whatever replaces it.
+func TestManifestKeepsTheAttachmentsOfTheOneItReplaces(t *testing.T) {
+	store, server := openStore(t)
+	attachment := func(kind workflows.AttachmentKind, name, content string) archive.Attachment {
+		return archive.Attachment{Kind: kind, Key: folder + name, Bytes: int64(len(content)), SHA256: digestOf([]byte(content))}
+	}
+	call, voicemail := attachment(workflows.AttachmentCall, "call.json", "a"), attachment(workflows.AttachmentVoicemail, "voicemail-0123456789abcdef.wav", "b")
+	first := manifestOf(workflows.OutcomeUnavailable, "first")
+	first.Attachments = []archive.Attachment{call, voicemail, attachment(workflows.AttachmentTranscript, "transcript.json", "c")}
+	etag := write(t, store, first)
+
+	later := attachment(workflows.AttachmentTranscript, "transcript.json", "later")
+	second := archivedAs(server, "second")
+	second.Attachments = []archive.Attachment{later, attachment(workflows.AttachmentCall, "call.json", "other")}
+	written, err := store.WriteManifest(t.Context(), second, etag)
+	require.NoError(t, err)
+	require.Equal(t, []archive.Attachment{later, call, voicemail}, written.Attachments)
+	require.Len(t, second.Attachments, 2, "the argument is not changed")
+	require.NotEqual(t, call, second.Attachments[1])
+}

@@ -114,7 +114,7 @@ func (s *Simulator) respondVoicemail(r *http.Request, botID string, now time.Tim
 	response := voicemailResponse{Status: StatusSuccess, Recording: []recordingItem{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st := s.sessions[sessionKey{botID, sessionID}]; st != nil {
+	if st := s.sessions[sessionKey{botID, sessionID}]; st != nil && !s.isPurged(st, now) {
 		response.Recording = s.signedItems(st.voicemail, Step{}, apiBase(r), now)
 	}
 	return sessionID, encode(response), true

@@ -16,7 +16,7 @@ const (
 	MaxMessages = 10_000
 
 	// MaxMessageBytes bounds a page; a message has about 1 kB.
-	MaxMessageBytes = 16 << 20
+	MaxMessageBytes = 8 << 20
 
 	// messageRange is the range that is asked for: it has to be shorter than 7 days (vendor
 	// docs), and no call is that long.

@@ -93,7 +93,7 @@ func TestUnusableMessagesAreTransient(t *testing.T) {
 	for body, says := range map[string]string{
 		``: "not the JSON object", `[]`: "not the JSON object", `{}`: "no list of messages", `{"messages":null}`: "no list of messages",
 		`{"messages":["canary"]}`: "not an object", `{"messages":[` + strings.Repeat("{},", 10_000) + `{}]}`: "10001 messages",
-		`{"messages":[],"x":"` + strings.Repeat("x", 16<<20) + `"}`: "longer than 16777216 bytes",
+		`{"messages":[],"x":"` + strings.Repeat("x", 8<<20) + `"}`: "longer than 8388608 bytes",
 	} {
 		_, err := askMessages(t, 200, body)
 		requireError(t, err, failure.Transient, says)
