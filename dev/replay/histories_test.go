@@ -42,6 +42,7 @@ import (
 	"github.com/callvault/callvault/dev/internal/datadir"
 	"github.com/callvault/callvault/dev/internal/ports"
 	"github.com/callvault/callvault/dev/internal/stack"
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/worker"
@@ -324,6 +325,12 @@ const callsPerMinute = 3000
 
 func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	t.Helper()
+	return startWith(ctx, t, func(*account.Settings) {})
+}
+
+// startWith starts a stack, and a worker whose account is changed.
+func startWith(ctx context.Context, t *testing.T, change func(*account.Settings)) (*stack.Stack, client.Client) {
+	t.Helper()
 	data, err := datadir.Open(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, data.Close()) })
@@ -343,6 +350,7 @@ func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	settings.Accounts[0].AskWhenReady = true
 	settings.Accounts[0].MaxRecordingBytes = maxRecording
 	settings.Accounts[0].Archive.MultipartFrom = archive.MinMultipartFrom
+	change(&settings.Accounts[0])
 	run(ctx, t, worker.Options{Client: c, Settings: settings, Logger: logger})
 	return s, c
 }
