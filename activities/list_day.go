@@ -154,6 +154,9 @@ type listProgress struct {
 // unavailable returns why the vendor does not let the app use a list. What stands between it and this machine passes, or
 // concerns the machine alone.
 func unavailable(err error) (text string, ok bool) {
+	if errors.Is(err, daylist.ErrTimesIgnored) {
+		return err.Error(), true
+	}
 	refused, ok := errors.AsType[*smartassist.Error](err)
 	if !ok || refused.Status == 0 || refused.Kind != failure.Blocked && refused.Kind != failure.Rejected {
 		return "", false

@@ -147,6 +147,9 @@ func (r *sessionReading) next(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.pages == 0 && ignoresTimes(page.Rows, r.from, r.top) {
+		return ErrTimesIgnored
+	}
 	r.take(page, skip)
 	return nil
 }
