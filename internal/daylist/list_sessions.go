@@ -147,6 +147,9 @@ func (r *sessionReading) next(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.pages == 0 && ignoresTimes(page.Rows, r.from, r.top) {
+		return ErrTimesIgnored
+	}
 	r.take(page, skip)
 	return nil
 }
@@ -179,7 +182,7 @@ func (r *sessionReading) judgeEnd(page *smartassist.SessionsPage, isFurther bool
 	switch {
 	case page.MoreAvailable && !isShort && isFurther:
 		r.doubted = false
-	case !page.MoreAvailable && (page.Total == r.end || page.Total < 0 && (isShort || r.doubted)):
+	case !page.MoreAvailable && (page.Total == r.end || page.Total < 0 && (isShort || !isFurther)):
 		r.complete = true
 	case r.doubted && !isFurther:
 		r.complete = true
