@@ -881,8 +881,7 @@ class Selection(NamedTuple):
     bot: str = ""
     date: str = ""
     session: str = ""
-
-    records_only: bool = False
+    records_only: bool = False  # of files and attachments existence and length alone
 
     def has(self, day: Day) -> bool:
         return self.bot in ("", day.bot) and self.date in ("", day.date)

@@ -41,17 +41,19 @@ func (s *Simulator) recordingsArguments(r *http.Request) (sessionID, userID stri
 	return query.Get("sessionId"), query.Get("userId"), nil
 }
 
-// nextResponse advances the session's script and returns its step and body. An unknown session, or one of another user, is
-// media_unavailable.
+// nextResponse advances the session's script and returns its step and body. An unknown session, one of another user, and one
+// that is purged is media_unavailable.
 func (s *Simulator) nextResponse(key sessionKey, userID, base string, now time.Time) (Step, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.sessions[key]
 	if st == nil || st.UserID != "" && userID != "" && userID != st.UserID {
-		step := Step{Status: StatusMediaUnavailable}
-		return step, encode(recordingsResponse{Status: &step.Status, Recording: []recordingItem{}})
+		return noMedia()
 	}
 	st.counts.StatusCalls++
+	if s.isPurged(st, now) {
+		return noMedia()
+	}
 	step := st.nextStep(now)
 	if step.Body != "" {
 		return step, step.Body
@@ -64,6 +66,12 @@ func (s *Simulator) nextResponse(key sessionKey, userID, base string, now time.T
 		response.Recording = s.items(st, step, base, now)
 	}
 	return step, encode(response)
+}
+
+// noMedia is the response about a session without a recording.
+func noMedia() (Step, string) {
+	step := Step{Status: StatusMediaUnavailable}
+	return step, encode(recordingsResponse{Status: &step.Status, Recording: []recordingItem{}})
 }
 
 // items returns the session's files with newly signed URLs. The caller holds s.mu.

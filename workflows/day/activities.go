@@ -124,6 +124,10 @@ type StartResult struct {
 // reviewedAt are the ages at which a sealed day is listed again.
 var reviewedAt = []time.Duration{7 * 24 * time.Hour, 30 * 24 * time.Hour}
 
+// ReviewedFor is the age, from its begin, from which a sealed day is not listed again by
+// itself. A schedule that was paused for two weeks misses no review.
+const ReviewedFor = 45 * 24 * time.Hour
+
 // ReviewIsDue reports whether a sealed day that was listed at a time for the last time is
 // to be listed again.
 func ReviewIsDue(begin, listed, now time.Time) bool {

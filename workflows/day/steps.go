@@ -45,6 +45,7 @@ func (d *day) list(ctx workflow.Context) bool {
 	if ctx.Err() != nil {
 		return false
 	}
+	input.HintsFolder = input.Folder
 	interactions := d.listOne(ctx, ListInteractions, "read interactionDetails", input)
 	if ctx.Err() != nil {
 		return false
@@ -65,7 +66,7 @@ func (d *day) list(ctx workflow.Context) bool {
 // unavailable.
 func (d *day) listOne(ctx workflow.Context, name, summary string, input ListInput) ListResult {
 	var result ListResult
-	options := listOptions(AccountTaskQueue(d.state.Opening.Account), summary)
+	options := listOptions(ListTaskQueue(d.state.Opening.Account), summary)
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), name, input).Get(ctx, &result)
 	if err != nil {
 		return ListResult{Unavailable: fmt.Sprintf("it could not be read for %s: %s", listPatience, messageOf(err))}

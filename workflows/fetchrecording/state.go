@@ -31,6 +31,16 @@ type State struct {
 	AnsweredAt time.Time         `json:"answeredAt,omitzero"`
 	Evidence   []status.Evidence `json:"evidence,omitempty"`
 
+	// SaidNoneAt is when the vendor first said that there is no recording, of a call old
+	// enough for that to be final: to this fetch, or to the one whose manifest it replaces.
+	// Another status clears it.
+	SaidNoneAt time.Time `json:"saidNoneAt,omitzero"`
+
+	// AlarmRaised is the latest alarm that was raised, as the time before the purge, and
+	// AlarmedOf is that purge.
+	AlarmRaised time.Duration `json:"alarmRaised,omitempty"`
+	AlarmedOf   time.Time     `json:"alarmedOf,omitzero"`
+
 	// BlockedSince is set from the first failure that needs an operator until
 	// the next answer; the clock of giveUpAfter stands still meanwhile.
 	BlockedSince time.Time `json:"blockedSince,omitzero"`

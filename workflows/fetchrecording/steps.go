@@ -20,7 +20,7 @@ import (
 func (f *fetch) findArchived(ctx workflow.Context) next {
 	if f.state.Unserved {
 		f.enter(ctx, workflows.PhaseBlocked, unservedReason(f.input.BotID))
-		if err := f.show(ctx); err != nil {
+		if err := f.showWait(ctx); err != nil {
 			return f.situation(ctx, false).fail(err)
 		}
 	}
