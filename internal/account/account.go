@@ -47,9 +47,6 @@ type Settings struct {
 	// that it purges soon are asked for first. Defaults to 0, which is not known.
 	Retention time.Duration
 
-	// LogKey signs the log of sealed days; days wait for it. Defaults to none.
-	LogKey *daylog.Key
-
 	// UserHashKey is the key of the hashes of users' ids in the rows of sealed days: 16 bytes
 	// or more. Defaults to none, and no hashes.
 	UserHashKey []byte
@@ -68,7 +65,7 @@ type Settings struct {
 	AskWhenReady bool
 
 	// LogKey signs the log of sealed days in the archive. All accounts whose archive is the same
-	// bucket and prefix have the same one. Defaults to none, and no day is entered into a log.
+	// bucket and prefix have the same one. Defaults to none, and days wait for it.
 	LogKey *daylog.Key
 
 	// TimestampURL is the RFC 3161 authority that stamps the log's checkpoints; http only for a
