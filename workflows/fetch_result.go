@@ -63,6 +63,11 @@ type FetchResult struct {
 	// Recordings are the files in the archive, never null.
 	Recordings []Recording `json:"recordings"`
 
+	// Attachments are what belongs to the call beside its recordings, and LeftOut why
+	// something is not among them that the account's configuration asks for.
+	Attachments []Attachment `json:"attachments,omitempty"`
+	LeftOut     []LeftOut    `json:"attachmentsLeftOut,omitempty"`
+
 	// Manifest is where the proof of the outcome is stored.
 	Manifest ObjectRef `json:"manifest"`
 

@@ -42,6 +42,7 @@ import (
 	"github.com/callvault/callvault/dev/internal/datadir"
 	"github.com/callvault/callvault/dev/internal/ports"
 	"github.com/callvault/callvault/dev/internal/stack"
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/worker"
@@ -329,11 +330,16 @@ const callsPerMinute = 3000
 
 func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	t.Helper()
-	return startWithRetention(ctx, t, 0)
+	return startWith(ctx, t, func(*account.Settings) {})
 }
 
 // startWithRetention is start with a vendor that is known to keep recordings so long.
 func startWithRetention(ctx context.Context, t *testing.T, retention time.Duration) (*stack.Stack, client.Client) {
+	return startWith(ctx, t, func(account *account.Settings) { account.Retention = retention })
+}
+
+// startWith starts a stack, and a worker whose account is changed.
+func startWith(ctx context.Context, t *testing.T, change func(*account.Settings)) (*stack.Stack, client.Client) {
 	t.Helper()
 	data, err := datadir.Open(t.TempDir())
 	require.NoError(t, err)
@@ -351,9 +357,10 @@ func startWithRetention(ctx context.Context, t *testing.T, retention time.Durati
 	t.Cleanup(c.Close)
 	settings, err := s.Settings()
 	require.NoError(t, err)
-	settings.Accounts[0].AskWhenReady, settings.Accounts[0].Retention = true, retention
+	settings.Accounts[0].AskWhenReady = true
 	settings.Accounts[0].MaxRecordingBytes = maxRecording
 	settings.Accounts[0].Archive.MultipartFrom = archive.MinMultipartFrom
+	change(&settings.Accounts[0])
 	run(ctx, t, worker.Options{Client: c, Settings: settings, Logger: logger})
 	return s, c
 }

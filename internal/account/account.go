@@ -71,6 +71,17 @@ type Settings struct {
 	// TimestampURL is the RFC 3161 authority that stamps the log's checkpoints; http only for a
 	// loopback host. Defaults to none, and no timestamps.
 	TimestampURL *url.URL
+	// CallDetails keeps what the vendor's lists say of a call beside its recordings, as
+	// call.json. Defaults to false.
+	CallDetails bool
+
+	// Voicemail keeps the voicemail of a call, which needs the scope SmartAssist Voicemail
+	// and costs one call of a budget of its own. Defaults to false.
+	Voicemail bool
+
+	// Transcript keeps the messages of a call as transcript.json, which needs the scope Chat
+	// History and costs at least one call of a budget of its own. Defaults to false.
+	Transcript bool
 
 	// MediaHosts are the hosts that media may come from in addition to the API's
 	// own; "*." matches every name below a domain. Defaults to none.

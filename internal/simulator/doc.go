@@ -78,6 +78,15 @@
 //   - A row of a session without a direction lacks conversationId and isVoicemail too, as in the vendor's sample. A filter by
 //     direction does not select it.
 //
+// # Undocumented behaviour of the voicemail and the messages
+//
+//   - Documented are the keys, that both arguments of the voicemail are required, that its list has a space in its key (in the
+//     sample), that a request asks for at most 10,000 messages, and a range of less than 7 days. What follows is chosen.
+//   - A session without a voicemail, or an unknown one, has the status success and an empty list. No transcriptions are sent.
+//   - Exactly one sessionId, dateFrom and dateTo are required of the messages, limit is 100 by default, skip counts messages,
+//     and any other key is an invalid argument (412). All messages are of the channel korevg.
+//   - Each has a scope and a budget of the bot of its own; see SetScopeOf, SetBudgetOf and SetOutageOf.
+//
 // # Time
 //
 // Tokens, call windows, scripts and URL expiry follow Config.Now, so that a test can skip a day instantly. Delays, slow

@@ -63,7 +63,7 @@ func (s *Simulator) nextResponse(key sessionKey, userID, base string, now time.T
 		response.Status = nil
 	}
 	if step.Status == StatusSuccess && !step.OmitFiles {
-		response.Recording = s.items(st, step, base, now)
+		response.Recording = s.signedItems(st.files, step, base, now)
 	}
 	return step, encode(response)
 }
@@ -74,8 +74,8 @@ func noMedia() (Step, string) {
 	return step, encode(recordingsResponse{Status: &step.Status, Recording: []recordingItem{}})
 }
 
-// items returns the session's files with newly signed URLs. The caller holds s.mu.
-func (s *Simulator) items(st *sessionState, step Step, base string, now time.Time) []recordingItem {
+// signedItems returns files with newly signed URLs. The caller holds s.mu.
+func (s *Simulator) signedItems(files []*fileState, step Step, base string, now time.Time) []recordingItem {
 	lifetime := step.URLLifetime
 	defaultDuration(&lifetime, s.config.URLLifetime)
 	if s.config.MediaURL != "" {
@@ -84,8 +84,8 @@ func (s *Simulator) items(st *sessionState, step Step, base string, now time.Tim
 	if step.MediaURL != "" {
 		base = step.MediaURL
 	}
-	items := make([]recordingItem, len(st.files))
-	for i, f := range st.files {
+	items := make([]recordingItem, len(files))
+	for i, f := range files {
 		signed := f.path
 		if step.URLsRefused {
 			signed += " " // no requested path contains a space, so the signature is of no URL

@@ -66,6 +66,10 @@ type Session struct {
 	Script []Step
 	// Files are the recording, at most 64, listed by the steps whose status is success.
 	Files []File
+	// VoicemailFiles are the voicemail, at most 64, listed by KindVoicemail. Defaults to none.
+	VoicemailFiles []File
+	// Messages are what was said, at most 100,000, one a second, listed by KindMessages. Defaults to none.
+	Messages []Message
 }
 
 // The channels of sessions.
@@ -138,6 +142,7 @@ type sessionState struct {
 	hungUp    time.Time // when the script says that the call ended; zero before
 	purged    bool      // before its retention has passed
 	counts    SessionCounts
+	voicemail []*fileState
 	rank      uint64 // places the session in orders that are not by time, and chooses it for faults of the lists
 	removed   bool
 }
@@ -179,7 +184,7 @@ func newSessionState(in Session, config *Config, now time.Time) (*sessionState, 
 		st.Files[i] = file.File
 		st.files = append(st.files, file)
 	}
-	return st, nil
+	return st, st.prepareAttachments(in, config)
 }
 
 func prepareScript(in Session) ([]Step, error) {

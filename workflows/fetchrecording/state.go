@@ -63,6 +63,15 @@ type State struct {
 	// Replaces is the ETag of the manifest that this fetch may replace.
 	Replaces string `json:"replaces,omitempty"`
 
+	// Attachments are what is in the archive of what belongs to the call, LeftOut why
+	// something is not, and Attached the kinds of which that is known.
+	Attachments []workflows.Attachment     `json:"attachments,omitempty"`
+	LeftOut     []workflows.LeftOut        `json:"leftOut,omitempty"`
+	Attached    []workflows.AttachmentKind `json:"attached,omitempty"`
+
+	// AttachmentsTried: some may be in the archive.
+	AttachmentsTried bool `json:"attachmentsTried,omitempty"`
+
 	// Damaged are the files of an archived session that are missing from the
 	// archive or changed.
 	Damaged []workflows.Recording `json:"damaged,omitempty"`

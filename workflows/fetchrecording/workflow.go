@@ -183,6 +183,8 @@ func (f *fetch) newResult(ctx workflow.Context, outcome workflows.Outcome, reaso
 		Status:       f.state.LastStatus,
 		Reason:       reason,
 		Recordings:   f.archivedFiles(),
+		Attachments:  f.state.Attachments,
+		LeftOut:      f.state.LeftOut,
 		StatusChecks: f.state.StatusChecks,
 		StartedAt:    f.state.StartedAt,
 		FinishedAt:   workflow.Now(ctx).UTC(),
