@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/daylog"
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
@@ -32,6 +33,10 @@ type Settings struct {
 	// BotIDs are the stream ids of the bots. Required.
 	BotIDs []string
 
+	// VendorAccountID is the id of the account at the vendor, which its list of interactions asks for: up to 64 letters,
+	// digits, hyphens and underscores. Defaults to none: that list cannot be asked.
+	VendorAccountID string
+
 	// Credentials are those of the JWT app. Required.
 	Credentials smartassist.Credentials
 
@@ -41,6 +46,9 @@ type Settings struct {
 	// Retention is how long the vendor keeps a recording after its call; sessions
 	// that it purges soon are asked for first. Defaults to 0, which is not known.
 	Retention time.Duration
+
+	// LogKey signs the log of sealed days; days wait for it. Defaults to none.
+	LogKey *daylog.Key
 
 	// UserHashKey is the key of the hashes of users' ids in the rows of sealed days: 16 bytes
 	// or more. Defaults to none, and no hashes.
@@ -115,7 +123,8 @@ func Open(settings Settings) (*Account, error) {
 }
 
 // sessionListWindows are the vendor's limits of the session list, for each bot (vendor
-// docs). What the vendor refuses corrects them.
+// docs). The interactions' are not documented: these are assumed of them, for the account.
+// What the vendor refuses corrects them.
 var sessionListWindows = []workflows.CallWindow{{Calls: 60, Span: time.Minute}, {Calls: 1800, Span: time.Hour}}
 
 // SessionList returns the account with the call budget of the vendor's session list, which
@@ -124,5 +133,14 @@ func (a *Account) SessionList() *Account {
 	list := *a
 	list.Budget = Budget{Scope: PerBot, Windows: sessionListWindows}
 	list.budgetSuffix = ".sessions"
+	return &list
+}
+
+// InteractionList returns the account with the call budget of the vendor's list of
+// interactions, which all bots share. Its name is the account's and ".interactions".
+func (a *Account) InteractionList() *Account {
+	list := *a
+	list.Budget = Budget{Scope: PerAccount, Windows: sessionListWindows}
+	list.budgetSuffix = ".interactions"
 	return &list
 }

@@ -37,3 +37,14 @@ func TestBudgetWithoutUsableWindowsIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestEachListOfTheVendorHasABudgetOfItsOwn(t *testing.T) {
+	opened, err := account.Open(settingsOf("acme", "st-1", "st-2"))
+	require.NoError(t, err)
+	require.Equal(t, "st-2", opened.BudgetName("st-2"))
+	require.Equal(t, "st-2.sessions", opened.SessionList().BudgetName("st-2"))
+	require.Equal(t, "acme.interactions", opened.InteractionList().BudgetName("st-2"), "all bots share it")
+	usual := []workflows.CallWindow{{Calls: 60, Span: time.Minute}, {Calls: 1800, Span: time.Hour}}
+	require.Equal(t, usual, opened.InteractionList().Budget.Windows)
+	require.Equal(t, "acme", opened.Name)
+}

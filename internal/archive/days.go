@@ -98,3 +98,22 @@ func (s *Store) DayPrefix(day workflows.Day) (string, error) { return DayPrefix(
 func (s *Store) DayKey(day workflows.Day, revision int, file DayFile) (string, error) {
 	return DayKey(s.prefix, day, revision, file)
 }
+
+// WorkingFolder returns the common prefix of the working files of one run that archives a
+// day, ending with a slash. Nothing of them is part of the proof; a lifecycle rule may remove
+// what is below ".callvault/" after a month.
+func (s *Store) WorkingFolder(day workflows.Day, runID string) string {
+	return s.DayNote(day, runID+"/")
+}
+
+// DayNote returns the key of a note on a day: what would otherwise have to be found out
+// again.
+func (s *Store) DayNote(day workflows.Day, name string) string {
+	return s.prefix + ".callvault/days/" + day.BotID + "/" + day.Date + "/" + name
+}
+
+// Place names the archive: the store's host, the bucket and the prefix. Two accounts that
+// have the same one share its log.
+func (s *Store) Place() string {
+	return s.config.Endpoint.Host + "/" + s.bucket + "/" + strings.Trim(s.prefix, "/")
+}

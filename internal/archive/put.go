@@ -101,7 +101,9 @@ func (s *Store) createOptions(u Upload) minio.PutObjectOptions {
 // objectOptions say what a recording's object is, and how the store keeps it.
 func (s *Store) objectOptions(u Upload) minio.PutObjectOptions {
 	options := minio.PutObjectOptions{ContentType: u.ContentType}
-	if u.isFile {
+	if u.isRecord {
+		s.options.applyToRecord(&options, time.Now())
+	} else if u.isFile {
 		s.options.applyToFile(&options)
 	} else {
 		s.options.apply(&options, time.Now(), Labels{Session: u.Session, RetainedUntil: u.Replaces.RetainedUntil})

@@ -23,6 +23,9 @@ const (
 	minMaxRecording = 1 << 20
 )
 
+// The vendor's samples have 24 hexadecimal digits, but its documentation says no more than "string".
+var vendorAccountPattern = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
 var namePattern = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$`)
 
 // settings validates an account.
@@ -32,9 +35,13 @@ func (p *problems) settings(w *written) account.Settings {
 		API:         p.baseURL(w.get("url")),
 		BotIDs:      p.botIDs(w),
 		Credentials: p.credentials(w),
-		MediaHosts:  p.hosts(w.get("mediaHosts")),
-		Budget:      account.Budget{Scope: p.scope(w.get("budget.scope")), Windows: p.windows(w.get("budget.windows"))},
-		Retention:   p.retention(w.get("retention")),
+
+		VendorAccountID: p.vendorAccountID(w.get("accountId")),
+
+		MediaHosts: p.hosts(w.get("mediaHosts")),
+		Budget:     account.Budget{Scope: p.scope(w.get("budget.scope")), Windows: p.windows(w.get("budget.windows"))},
+		Retention:  p.retention(w.get("retention")),
+
 		UserHashKey: p.userHashKey(w),
 
 		SkipFLACDecoding:  !p.isOn(w.get("decodeFlac")),
@@ -89,6 +96,14 @@ func (p *problems) botIDs(w *written) []string {
 		ids = append(ids, item.text)
 	}
 	return ids
+}
+
+func (p *problems) vendorAccountID(s setting) string {
+	if s.text != "" && !vendorAccountPattern.MatchString(s.text) {
+		p.add(s.place, "%q is not an account's id: want the one that the vendor's console shows, up to 64 letters, digits, hyphens and underscores", clip(s.text))
+		return ""
+	}
+	return s.text
 }
 
 func (p *problems) scope(s setting) account.Scope {

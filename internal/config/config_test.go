@@ -82,7 +82,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"SMARTASSIST_ENCRYPTION_KEY_ALGORITHM", "RSA1_5",
 		"SMARTASSIST_CONTENT_ENCRYPTION", "A128GCM",
 		"SMARTASSIST_BUDGET_SCOPE", "account",
-		"SMARTASSIST_RETENTION", "90d", "CALLVAULT_MAX_RECORDING_SIZE", "1 GB", "CALLVAULT_DECODE_FLAC", "off", "CALLVAULT_MULTIPART_FROM", "8MiB",
+		"SMARTASSIST_RETENTION", "90d", "SMARTASSIST_ACCOUNT_ID", "66050d249f946671f64a0001", "CALLVAULT_MAX_RECORDING_SIZE", "1 GB", "CALLVAULT_DECODE_FLAC", "off", "CALLVAULT_MULTIPART_FROM", "8MiB",
 		"SMARTASSIST_URL", "https://eu-platform.kore.ai/",
 		"SMARTASSIST_BOT_ID", " st-1 , st-2,,st-3, ",
 		"SMARTASSIST_CALLS_PER_MINUTE", "600",
@@ -113,9 +113,10 @@ func TestEveryVariableIsRead(t *testing.T) {
 		}},
 		Retention: 90 * 24 * time.Hour,
 
-		AskWhenReady: true,
-		MediaHosts:   []string{"media.example.com", "*.example.org"},
-		Archive:      archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/", MultipartFrom: 8 << 20},
+		VendorAccountID: "66050d249f946671f64a0001",
+		AskWhenReady:    true,
+		MediaHosts:      []string{"media.example.com", "*.example.org"},
+		Archive:         archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/", MultipartFrom: 8 << 20},
 
 		MaxRecordingBytes: 1_000_000_000,
 		SkipFLACDecoding:  true,
@@ -156,7 +157,7 @@ func TestEmptyVariableCountsAsUnset(t *testing.T) {
 	for _, empty := range []string{"", " ", "\t\n"} {
 		environment := minimal()
 		for _, name := range []string{"SMARTASSIST_URL", "SMARTASSIST_CLIENT_SECRET_FILE", "SMARTASSIST_CALLS_PER_MINUTE", "SMARTASSIST_CALLS_PER_HOUR",
-			"SMARTASSIST_ACCOUNT_NAME", "SMARTASSIST_RETENTION", "CALLVAULT_CONFIG", "SMARTASSIST_ENCRYPTION_KEY_FILE", "SMARTASSIST_MEDIA_HOSTS", "S3_ENDPOINT", "S3_BUCKET", "S3_REGION", "S3_PREFIX", "CALLVAULT_HEALTH_ADDRESS"} {
+			"SMARTASSIST_ACCOUNT_NAME", "SMARTASSIST_ACCOUNT_ID", "SMARTASSIST_RETENTION", "CALLVAULT_CONFIG", "SMARTASSIST_ENCRYPTION_KEY_FILE", "SMARTASSIST_MEDIA_HOSTS", "S3_ENDPOINT", "S3_BUCKET", "S3_REGION", "S3_PREFIX", "CALLVAULT_HEALTH_ADDRESS"} {
 			environment[name] = empty
 		}
 		got, err := fromMap(environment)
@@ -202,6 +203,8 @@ func TestErrorNamesVariableValueAndRemedy(t *testing.T) {
 		{"SMARTASSIST_ACCOUNT_NAME", strings.Repeat("a", 65), []string{"up to 64 letters"}},
 		{"SMARTASSIST_ACCOUNT_NAME", "st-1", []string{`"st-1"`, "bot's stream id"}}, // its budget could be a bot's
 		{"SMARTASSIST_BUDGET_SCOPE", "Bot", []string{`"Bot"`, "want bot"}},
+		{"SMARTASSIST_ACCOUNT_ID", "a/b", []string{`"a/b"`, "up to 64 letters, digits, hyphens and underscores"}},
+		{"SMARTASSIST_ACCOUNT_ID", strings.Repeat("a", 65), []string{"not an account's id"}},
 		{"SMARTASSIST_RETENTION", "90", []string{`"90"`, `"90d"`, "from 1 day to 7 years"}},
 		{"SMARTASSIST_RETENTION", "0d", []string{`"0d"`}},
 		{"CALLVAULT_DECODE_FLAC", "yes", []string{`"yes" is neither on nor off`}},

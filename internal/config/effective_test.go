@@ -80,6 +80,7 @@ accounts:
 	- name: acme
 		url: http://127.0.0.1:1
 		bots: [st-1, st-2]
+		accountId: 66050d249f946671f64a0001
 		token:
 			clientId: "yes"
 			algorithm: RS256

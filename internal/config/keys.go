@@ -39,6 +39,7 @@ var keys = []key{
 	{name: "name", variable: "SMARTASSIST_ACCOUNT_NAME"},
 	{name: "url", variable: "SMARTASSIST_URL", standard: []string{"https://smartassist.kore.ai"}},
 	{name: "bots", variable: "SMARTASSIST_BOT_ID", kind: kindList},
+	{name: "accountId", variable: "SMARTASSIST_ACCOUNT_ID"},
 	{name: "token.clientId", variable: "SMARTASSIST_CLIENT_ID"},
 	{name: "token.algorithm", variable: "SMARTASSIST_TOKEN_ALGORITHM", standard: []string{"HS256"}},
 	{name: "token.clientSecretFile", variable: "SMARTASSIST_CLIENT_SECRET_FILE", kind: kindPath},

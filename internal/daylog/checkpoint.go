@@ -42,19 +42,29 @@ func OpenCheckpoint(signed []byte, key note.Verifier) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, err
 	}
+	origin, checkpoint, err := ParseCheckpoint(text)
+	if err == nil && origin != key.Name() {
+		err = errors.New("it is not a checkpoint of the log that the key is named after")
+	}
+	return checkpoint, err
+}
+
+// ParseCheckpoint returns the origin and the content of a checkpoint from its text without
+// signatures, which proves nothing.
+func ParseCheckpoint(text string) (origin string, c Checkpoint, err error) {
 	lines := strings.Split(text, "\n")
-	if len(lines) < 4 || lines[0] != key.Name() {
-		return Checkpoint{}, errors.New("it is not a checkpoint of the log that the key is named after")
+	if len(lines) < 4 {
+		return "", Checkpoint{}, errors.New("it does not have the three lines of a checkpoint")
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil || size < 0 || size > MaxSize || lines[1] != strconv.FormatInt(size, 10) {
-		return Checkpoint{}, fmt.Errorf("its number of entries is not one from 0 to %d", int64(MaxSize))
+		return "", Checkpoint{}, fmt.Errorf("its number of entries is not one from 0 to %d", int64(MaxSize))
 	}
 	root, err := tlog.ParseHash(lines[2])
 	if err != nil || root.String() != lines[2] {
-		return Checkpoint{}, errors.New("its root hash is not valid")
+		return "", Checkpoint{}, errors.New("its root hash is not valid")
 	}
-	return Checkpoint{size, root}, nil
+	return lines[0], Checkpoint{size, root}, nil
 }
 
 // openNote returns the text of a note that is signed by the key.

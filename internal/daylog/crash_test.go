@@ -1,6 +1,7 @@
 package daylog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,60 +20,55 @@ var errKilled = errors.New("killed")
 // entries fill a tile, begin one, or neither. What was written is whole, and a retry ends it.
 func TestAnAppendMayBeKilledAtEveryRequest(t *testing.T) {
 	key := newKey(t)
-	for _, size := range []int{0, 1, 3, 250, 254, 255, 256, 511} {
+	for _, size := range []int{0, 3, 254, 256} {
 		start := newBucket()
 		for from := 0; from < size; from += 128 {
 			_, err := daylog.Open(start, prefix, key).Append(t.Context(), texts(from, min(from+128, size)), nil)
 			require.NoError(t, err)
 		}
-		want := texts(0, size+4)
-		for killed := true; killed; {
-			killed = false
-			for at := 0; ; at++ {
-				hit := false
-				for _, afterwards := range []bool{false, true} {
-					b := start.copy()
-					n := 0
-					kill := func(string, string) error {
-						if n++; n == at+1 {
-							hit = true
-						}
-						if n > at {
-							return errKilled
-						}
-						return nil
-					}
-					if afterwards {
-						b.after = kill
-					} else {
-						b.before = kill
-					}
-					_, err := daylog.Open(b, prefix, key).Append(t.Context(), texts(size, size+4), nil)
-					require.Equal(t, hit, err != nil, "%v", err)
-					b.before, b.after = nil, nil
-					entries := entriesOf(t, b, key)
-					require.Contains(t, []int{size, size + 4}, len(entries))
-
-					// Another append comes first, or the same one again.
-					if at%2 == 0 {
-						_, err = daylog.Open(b, prefix, key).Append(t.Context(), texts(9000, 9001), nil)
-						require.NoError(t, err)
-						entriesOf(t, b, key)
-					}
-					appended, err := daylog.Open(b, prefix, key).Append(t.Context(), texts(size, size+4), nil)
-					require.NoError(t, err)
-					entries = entriesOf(t, b, key)
-					for i, index := range appended.Indexes {
-						require.Equal(t, string(want[size+i]), entries[index])
-					}
-					require.Len(t, entries, size+4+(at+1)%2)
-				}
-				if !hit {
-					break
-				}
-			}
+		kills := 0
+		for killAt(t, start, key, size, kills, false) && killAt(t, start, key, size, kills, true) {
+			kills++
 		}
+		require.Greater(t, kills, 6)
 	}
+}
+
+// killAt kills an append to a log of size entries at its request at, before the store has
+// done it or afterwards, and reports whether there was such a request.
+func killAt(t *testing.T, start *bucket, key *daylog.Key, size, at int, afterwards bool) bool {
+	t.Helper()
+	b, n := start.copy(), 0
+	kill := func(string, string) error {
+		if n++; n > at {
+			return errKilled
+		}
+		return nil
+	}
+	if afterwards {
+		b.after = kill
+	} else {
+		b.before = kill
+	}
+	_, err := daylog.Open(b, prefix, key).Append(t.Context(), texts(size, size+4), nil)
+	require.Equal(t, n > at, err != nil, "%v", err)
+	b.before, b.after = nil, nil
+	require.Contains(t, []int{size, size + 4}, len(entriesOf(t, b, key)))
+
+	others := 0
+	if at%2 == 0 { // Another append comes first.
+		others = 1
+		_, err = daylog.Open(b, prefix, key).Append(t.Context(), texts(9000, 9001), nil)
+		require.NoError(t, err)
+	}
+	appended, err := daylog.Open(b, prefix, key).Append(t.Context(), texts(size, size+4), nil)
+	require.NoError(t, err)
+	entries := entriesOf(t, b, key)
+	require.Len(t, entries, size+4+others)
+	for i, index := range appended.Indexes {
+		require.Equal(t, string(texts(size+i, size+i+1)[0]), entries[index])
+	}
+	return n > at
 }
 
 // Writers append at once, one request at a time in random order. Some are killed, before or after a
@@ -81,7 +77,7 @@ func TestAnAppendMayBeKilledAtEveryRequest(t *testing.T) {
 func TestWritersThatInterleaveNeverDamageTheLog(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	rounds := 150
+	rounds := 40
 	if testing.Short() {
 		rounds = 20
 	}
@@ -142,6 +138,7 @@ func interleave(t *testing.T, random *rand.Rand) {
 		renew(w)
 	}
 	var had []string
+	var checked []byte
 	for running > 0 {
 		// Everybody who runs waits for a turn before one is given.
 		for w, asked := 0, 0; ; w++ {
@@ -189,6 +186,11 @@ func interleave(t *testing.T, random *rand.Rand) {
 			waiting[w] = &came
 		} else {
 			go func() { turns <- came }()
+		}
+		if signed := b.objects[daylog.CheckpointKey(prefix)]; bytes.Equal(signed, checked) {
+			continue // Tiles are only created.
+		} else {
+			checked = signed
 		}
 		has := entriesOf(t, b, key)
 		require.GreaterOrEqual(t, len(has), len(had))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/callvault/callvault/internal/archive"
 )
 
 // The log's tiles have 256 hashes each.
@@ -20,24 +22,21 @@ const MaxEntryBytes = 1<<16 - 1
 // MaxBundleBytes bounds a bundle of entries.
 const MaxBundleBytes = TileWidth * (2 + MaxEntryBytes)
 
-// Folder returns what the keys of the log begin with.
-func Folder(prefix string) string { return prefix + "log/" }
-
 // CheckpointKey returns the key of the checkpoint.
-func CheckpointKey(prefix string) string { return Folder(prefix) + "checkpoint" }
+func CheckpointKey(prefix string) string { return archive.LogPrefix(prefix) + "checkpoint" }
 
 // PendingKey returns the key of the entries that are being appended.
-func PendingKey(prefix string) string { return Folder(prefix) + "pending" }
+func PendingKey(prefix string) string { return archive.LogPrefix(prefix) + "pending" }
 
 // TileKey returns the key of the tile of a level and an index, with width hashes (1 to
 // [TileWidth]).
 func TileKey(prefix string, level int, index int64, width int) string {
-	return fmt.Sprintf("%stile/%d/%s", Folder(prefix), level, tilePath(index, width))
+	return fmt.Sprintf("%stile/%d/%s", archive.LogPrefix(prefix), level, tilePath(index, width))
 }
 
 // EntriesKey returns the key of the entries of the tile of level 0 with that index and width.
 func EntriesKey(prefix string, index int64, width int) string {
-	return Folder(prefix) + "tile/entries/" + tilePath(index, width)
+	return archive.LogPrefix(prefix) + "tile/entries/" + tilePath(index, width)
 }
 
 func tilePath(index int64, width int) string {

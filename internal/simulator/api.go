@@ -13,11 +13,18 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request, to route, c
 		return
 	}
 	now := s.now()
+	if to.kind == KindInteractions && (to.botID == "" || r.Header.Get("accountId") == "") {
+		s.ledger.refuse(call, ReasonArguments)
+		invalidArguments().write(w)
+		return
+	}
 	refused := s.admit(r.Header, to, now)
 	switch {
 	case refused != nil:
 	case to.kind == KindSessions:
 		refused = s.serveSessions(w, r, to.botID, call, now)
+	case to.kind == KindInteractions:
+		refused = s.serveInteractions(w, r, to.botID, call, now)
 	default:
 		refused = s.serveRecordings(w, r, to.botID, call, now)
 	}

@@ -25,15 +25,15 @@ func checkBudget(prefix string, callsPerMinute, callsPerHour int) error {
 	return nil
 }
 
-// openBudgets gives each bot its windows, or all bots the same ones for recordings.
+// openBudgets gives each bot its windows, or all bots the same ones for recordings. Those of the interactions are the account's.
 func (s *Simulator) openBudgets() {
-	shared := &windows{}
+	shared, ofAccount := &windows{}, &windows{}
 	for _, bot := range s.config.BotIDs {
 		recordings := shared
 		if !s.config.SharedBudget {
 			recordings = &windows{}
 		}
-		s.bots[bot] = budgets{KindAPI: recordings, KindSessions: &windows{}}
+		s.bots[bot] = budgets{KindAPI: recordings, KindSessions: &windows{}, KindInteractions: ofAccount}
 	}
 	s.setLimits()
 }
@@ -43,6 +43,7 @@ func (s *Simulator) setLimits() {
 	for _, bot := range s.bots {
 		bot[KindAPI].setLimits(s.config.CallsPerMinute, s.config.CallsPerHour, s.config.RefusedCallsCount)
 		bot[KindSessions].setLimits(s.config.SessionCallsPerMinute, s.config.SessionCallsPerHour, s.config.RefusedCallsCount)
+		bot[KindInteractions].setLimits(s.config.InteractionCallsPerMinute, s.config.InteractionCallsPerHour, s.config.RefusedCallsCount)
 	}
 }
 

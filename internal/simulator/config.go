@@ -16,6 +16,8 @@ const (
 	DefaultClientID = "cs-5f1c6f0e-2d0b-5c5e-9a55-6d9d5f7e0001"
 	// DefaultClientSecret signs tokens when Config.ClientSecret is empty. It protects nothing.
 	DefaultClientSecret = "simulator-only-client-secret-000000000000000"
+	// DefaultAccountID is the account of all bots when Config.AccountID is empty.
+	DefaultAccountID = "66050d249f946671f64a0001"
 	// DefaultCallsPerMinute is the usual row of the vendor's rate-limit matrix.
 	DefaultCallsPerMinute = 60
 	// DefaultCallsPerHour is the usual row of the vendor's rate-limit matrix.
@@ -32,6 +34,9 @@ type Config struct {
 	// BotIDs are the bots (stream ids) that exist, at most 1,000. Any other gets the vendor's response for an unknown
 	// bot: 401, code 4002. Defaults to DefaultBotID alone.
 	BotIDs []string
+	// AccountID is the account that all bots belong to: the path and the header accountId of an interactions call must name
+	// it. Defaults to DefaultAccountID.
+	AccountID string
 	// ClientID is the JWT app's client id, expected in the claim appId or iss. Defaults to DefaultClientID.
 	ClientID string
 	// ClientSecret is the key of HS256 and HS512 signatures. Defaults to DefaultClientSecret.
@@ -42,6 +47,9 @@ type Config struct {
 	// SessionsScopeWithdrawn starts the simulator with the scope "Bot Sessions" not granted; see SetSessionsScope.
 	// Defaults to false: granted.
 	SessionsScopeWithdrawn bool
+	// AnalyticsScopeWithdrawn starts the simulator with the scope "SmartAssist Analytics" not granted; see SetAnalyticsScope.
+	// Defaults to false: granted.
+	AnalyticsScopeWithdrawn bool
 	// Algorithm is the one signature algorithm that the app accepts: HS256, HS512, RS256 or RS512. The RS ones need
 	// PublicKey. Defaults to HS256.
 	Algorithm string
@@ -78,6 +86,21 @@ type Config struct {
 	// SessionCallsPerHour is each bot's budget of the session list in a rolling window of 1 h: 1 to 1,000,000, or
 	// Unlimited. Defaults to 1800.
 	SessionCallsPerHour int
+	// InteractionCallsPerMinute is the account's budget of the interactions in a rolling window of 60 s: 1 to 1,000,000, or
+	// Unlimited. Defaults to 60.
+	InteractionCallsPerMinute int
+	// InteractionCallsPerHour is the account's budget of the interactions in a rolling window of 1 h: 1 to 1,000,000, or
+	// Unlimited. Defaults to 1800.
+	InteractionCallsPerHour int
+	// SessionListFaults and InteractionFaults are what is wrong with the two lists from the start; see SetListFaults. Default
+	// to nothing.
+	SessionListFaults ListFaults
+	InteractionFaults ListFaults
+	// InteractionTotals makes numResults count the rows of the whole window. Defaults to false: those of the page.
+	InteractionTotals bool
+	// InteractionEndExcluded makes endDate exclude the sessions that began in that second. Defaults to false: they are
+	// included.
+	InteractionEndExcluded bool
 	// SharedBudget makes all bots share one pair of windows, as a limit of the account does; not those of the session list.
 	// Defaults to false: each bot has its own.
 	SharedBudget bool
@@ -117,6 +140,7 @@ type Config struct {
 
 // withDefaults returns the configuration with all defaults set, or an error that names the invalid field.
 func (c Config) withDefaults() (Config, error) {
+	defaultString(&c.AccountID, DefaultAccountID)
 	defaultString(&c.ClientID, DefaultClientID)
 	defaultString(&c.ClientSecret, DefaultClientSecret)
 	defaultString(&c.Algorithm, "HS256")
@@ -127,6 +151,8 @@ func (c Config) withDefaults() (Config, error) {
 	defaultInt(&c.CallsPerHour, DefaultCallsPerHour)
 	defaultInt(&c.SessionCallsPerMinute, DefaultCallsPerMinute)
 	defaultInt(&c.SessionCallsPerHour, DefaultCallsPerHour)
+	defaultInt(&c.InteractionCallsPerMinute, DefaultCallsPerMinute)
+	defaultInt(&c.InteractionCallsPerHour, DefaultCallsPerHour)
 	defaultInt(&c.MaxSessions, 10_000)
 	defaultInt(&c.LedgerSize, 10_000)
 	defaultDuration(&c.URLLifetime, time.Hour)
@@ -166,6 +192,12 @@ func (c Config) check() error {
 	}
 	if err := checkBudget("Session", c.SessionCallsPerMinute, c.SessionCallsPerHour); err != nil {
 		return err
+	}
+	if err := checkBudget("Interaction", c.InteractionCallsPerMinute, c.InteractionCallsPerHour); err != nil {
+		return err
+	}
+	if !isPathSegment(c.AccountID) {
+		return fmt.Errorf("simulator: AccountID %q is not a URL path segment: use letters, digits, '-' and '_'", c.AccountID)
 	}
 	for name, n := range map[string]int{"MaxSessions": c.MaxSessions, "LedgerSize": c.LedgerSize} {
 		if n < 1 {

@@ -1,5 +1,5 @@
-// Package simulator simulates two endpoints of the vendor's API (SmartAssist), "Fetch Call Recording (Version 2)" and the
-// session list (getSessions), for tests and for development: an HTTP server that behaves like the real one as far as that
+// Package simulator simulates three endpoints of the vendor's API (SmartAssist), "Fetch Call Recording (Version 2)", the
+// session list (getSessions) and the account's interactions (interactionDetails, version 2), for tests and for development: an HTTP server that behaves like the real one as far as that
 // is known, and that injects faults on demand.
 //
 // It is strict, so that the client is proven against the strictest settings of the vendor: it refuses a token that the
@@ -7,15 +7,18 @@
 //
 // # Order of the checks
 //
-// A call of either endpoint passes these checks in order; the first that fails decides the response.
+// A call of any endpoint passes these checks in order; the first that fails decides the response.
 //
 //  1. An outage set with SetOutage: nothing else is checked.
 //  2. Path and method; anything else gets a 404 as Express formats it. DELETE, which the platform has, is not simulated.
 //  3. The token: present, decrypted (with "Enforce JWE"), shaped like a JWT, bot known, signature, client id, exp/nbf/iat,
-//     the jti rules, the scope of the endpoint: "SmartAssist Recordings" or "Bot Sessions".
+//     the jti rules, the scope of the endpoint: "SmartAssist Recordings", "Bot Sessions" or "SmartAssist Analytics". A call of
+//     the interactions without iId or accountId is an invalid argument (412) before that; another account than
+//     Config.AccountID is handled like an unknown bot.
 //     The jti is used up here, so a token that is refused for its scope or for the call budget cannot be used again.
 //  4. The call budget: the hour before the minute. For recordings it is that of the bot, or of all bots with
-//     Config.SharedBudget; for the session list it is another one, always of the bot.
+//     Config.SharedBudget; for the session list it is another one, always of the bot; for the
+//     interactions a third one, of the account.
 //  5. The arguments.
 //  6. For recordings the script of the session.
 //
@@ -58,9 +61,20 @@
 //   - A range selects by the begin of the call, both ends included. A day is its midnight in UTC.
 //   - A session that is active has no end_time. When the call has ended, it is closed at once; the platform may take longer.
 //     See Session.Length.
-//   - Every session has the channel korevg, no tags and the containmentType selfService. Keys of the platform that say
+//   - Every session has the channel korevg or rtm, no tags and the containmentType selfService. Keys of the platform that say
 //     nothing of the call's end are left out.
 //   - Steps and their faults concern recordings alone; SetOutage concerns the session list too.
+//
+// # Undocumented behaviour of the interactions
+//
+//   - Documented are the keys of the request, the headers, that limit and offset are at most 100 and 10 and that offset counts
+//     pages, a range of at most 7 days, the sign of timeZoneOffset, and the keys of a row. What follows is chosen.
+//   - Any other key or value is an invalid argument (412). limit is 100 by default.
+//   - A range selects by the begin of the call, both ends included; see Config.InteractionEndExcluded.
+//   - The order of the rows follows from the ids, but is none by time, since none is documented.
+//   - numResults counts the rows of the page; see Config.InteractionTotals.
+//   - A row of a session without a direction lacks conversationId and isVoicemail too, as in the vendor's sample. A filter by
+//     direction does not select it.
 //
 // # Time
 //

@@ -12,10 +12,11 @@ type CallKind string
 
 // The kinds of requests.
 const (
-	KindAPI      CallKind = "api"      // the recordings endpoint
-	KindSessions CallKind = "sessions" // the session list
-	KindMedia    CallKind = "media"
-	KindOther    CallKind = "other" // no such route
+	KindAPI          CallKind = "api"          // the recordings endpoint
+	KindSessions     CallKind = "sessions"     // the session list
+	KindInteractions CallKind = "interactions" // the account's list of interactions
+	KindMedia        CallKind = "media"
+	KindOther        CallKind = "other" // no such route
 )
 
 // Call is one request as the simulator received it. It contains no token, signature or query.
@@ -34,6 +35,8 @@ type Call struct {
 	UserID string
 	// SessionIDs are the ids that an accepted call of the session list asked for, at most 50; nil if it asked for none.
 	SessionIDs []string
+	// List is what an accepted call of either session list asked for by time; nil for any other call.
+	List *ListCall
 	// FileName is the name of the file of a media request.
 	FileName string
 	// Range and IfRange are these headers of the request.
@@ -57,6 +60,17 @@ type Call struct {
 	Done bool
 }
 
+// ListCall is what a call of a session list asked for by time, and how much it got.
+type ListCall struct {
+	From, To time.Time
+	// Page is that of the interactions, Skip what the session list was to leave out.
+	Page, Skip int
+	// Direction is the filter of the interactions; empty for none.
+	Direction string
+	// Rows is how many were sent.
+	Rows int
+}
+
 // Counts are totals since the start. Unlike Calls they are not limited by Config.LedgerSize.
 type Counts struct {
 	// API is all calls of the recordings endpoint, Accepted those that reached a session's script (or an unknown
@@ -71,6 +85,12 @@ type Counts struct {
 	SessionsAccepted int
 	SessionsRefused  map[Reason]int
 	SessionsOutages  int
+	// Interactions is all calls of the interactions, InteractionsAccepted those that were answered, InteractionsRefused the
+	// others by reason, InteractionsOutages those that failed because of SetOutage.
+	Interactions         int
+	InteractionsAccepted int
+	InteractionsRefused  map[Reason]int
+	InteractionsOutages  int
 	// Media is all media requests, MediaServed those with a valid URL (faults included), MediaRefused the others by reason.
 	Media        int
 	MediaServed  int
@@ -107,7 +127,7 @@ type ledger struct {
 
 func newLedger(size int) *ledger {
 	return &ledger{size: size, changed: make(chan struct{}), counts: Counts{
-		Refused: map[Reason]int{}, SessionsRefused: map[Reason]int{}, MediaRefused: map[Reason]int{}, Faults: map[FaultKind]int{},
+		Refused: map[Reason]int{}, SessionsRefused: map[Reason]int{}, InteractionsRefused: map[Reason]int{}, MediaRefused: map[Reason]int{}, Faults: map[FaultKind]int{},
 	}}
 }
 
@@ -126,6 +146,8 @@ func (l *ledger) add(c Call) *Call {
 			l.counts.API++
 		case KindSessions:
 			l.counts.Sessions++
+		case KindInteractions:
+			l.counts.Interactions++
 		case KindMedia:
 			l.counts.Media++
 		default:
@@ -149,6 +171,8 @@ func (l *ledger) refuse(c *Call, reason Reason) {
 			l.counts.Refused[reason]++
 		case KindSessions:
 			l.counts.SessionsRefused[reason]++
+		case KindInteractions:
+			l.counts.InteractionsRefused[reason]++
 		}
 	})
 }
@@ -166,6 +190,8 @@ func (l *ledger) accept(c *Call, fault FaultKind, fill func(c *Call)) {
 			l.counts.MediaServed++
 		case KindSessions:
 			l.counts.SessionsAccepted++
+		case KindInteractions:
+			l.counts.InteractionsAccepted++
 		default:
 			l.counts.Accepted++
 		}
@@ -176,9 +202,12 @@ func (l *ledger) accept(c *Call, fault FaultKind, fill func(c *Call)) {
 func (l *ledger) outage(c *Call, fault FaultKind) {
 	l.update(func() {
 		c.Fault = fault
-		if c.Kind == KindSessions {
+		switch c.Kind {
+		case KindSessions:
 			l.counts.SessionsOutages++
-		} else {
+		case KindInteractions:
+			l.counts.InteractionsOutages++
+		default:
 			l.counts.Outages++
 		}
 		l.counts.Faults[fault]++
@@ -221,7 +250,7 @@ func (l *ledger) read() (Counts, <-chan struct{}) {
 	defer l.mu.Unlock()
 	c := l.counts
 	c.Refused, c.SessionsRefused, c.MediaRefused = maps.Clone(c.Refused), maps.Clone(c.SessionsRefused), maps.Clone(c.MediaRefused)
-	c.Faults = maps.Clone(c.Faults)
+	c.InteractionsRefused, c.Faults = maps.Clone(c.InteractionsRefused), maps.Clone(c.Faults)
 	return c, l.changed
 }
 

@@ -30,6 +30,7 @@ const (
 	ReasonNoToken     Reason = "no token"
 	ReasonNotJWT      Reason = "not a JWT"
 	ReasonUnknownBot  Reason = "unknown bot"
+	ReasonAccount     Reason = "unknown account"
 	ReasonSignature   Reason = "bad signature or algorithm"
 	ReasonClient      Reason = "wrong client id"
 	ReasonSubject     Reason = "no subject"

@@ -5,25 +5,38 @@ import (
 	"strings"
 )
 
-// route is what a request is for. BotID is that of an API call.
+// route is what a request is for. botID is that of an API call, accountID that of a call of the account's endpoint.
 type route struct {
-	kind  CallKind
-	botID string
+	kind      CallKind
+	botID     string
+	accountID string
 }
 
-// routeOf matches the media's prefix and the two endpoints of the API; like Express it serves HEAD with GET.
+const (
+	accountPrefix    = "/agentassist/api/public/analytics/account/"
+	interactionsPath = "v2/interactionDetails"
+)
+
+// routeOf matches the media's prefix and the three endpoints of the API; like Express it serves HEAD with GET.
 func routeOf(r *http.Request) route {
 	if strings.HasPrefix(r.URL.Path, mediaPrefix) {
 		return route{kind: KindMedia}
+	}
+	if rest, ofAccount := strings.CutPrefix(r.URL.Path, accountPrefix); ofAccount {
+		accountID, endpoint, _ := strings.Cut(rest, "/")
+		if accountID != "" && endpoint == interactionsPath && r.Method == http.MethodPost {
+			return route{kind: KindInteractions, botID: r.Header.Get("iId"), accountID: accountID}
+		}
+		return route{kind: KindOther}
 	}
 	rest, ofBot := strings.CutPrefix(r.URL.Path, "/api/public/bot/")
 	botID, endpoint, _ := strings.Cut(rest, "/")
 	switch {
 	case !ofBot || botID == "":
 	case endpoint == "v2/recordings" && isGetOrHead(r.Method):
-		return route{KindAPI, botID}
+		return route{kind: KindAPI, botID: botID}
 	case endpoint == "getSessions" && r.Method == http.MethodPost:
-		return route{KindSessions, botID}
+		return route{kind: KindSessions, botID: botID}
 	}
 	return route{kind: KindOther}
 }

@@ -3,6 +3,7 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -50,10 +51,46 @@ type Session struct {
 	// forever if it has no other steps. A call whose script begins with anything else had ended when it was added, a minute
 	// after its begin at the latest.
 	Length time.Duration
+	// Channel is ChannelVoice or ChannelChat, which the session lists tell. Defaults to ChannelVoice.
+	Channel string
+	// Direction is Inbound, Outbound or NoDirection, which the interactions tell of some sessions. Defaults to Inbound.
+	Direction string
+	// Voicemail is what the interactions say of the call. Defaults to false.
+	Voicemail bool
+	// Conversations is how many rows the interactions have of the session, at most 10, as after a transfer. Defaults to 1.
+	Conversations int
 	// Script is the sequence of steps that status calls see, at most 1,000; the last one stays. Defaults to success at once.
 	Script []Step
 	// Files are the recording, at most 64, listed by the steps whose status is success.
 	Files []File
+}
+
+// The channels of sessions.
+const (
+	ChannelVoice = "voice"
+	ChannelChat  = "rtm"
+)
+
+// The directions of sessions. A session that ended at the bot has none (vendor docs: a sample).
+const (
+	Inbound     = "Inbound"
+	Outbound    = "Outbound"
+	NoDirection = "none"
+)
+
+const maxConversations = 10
+
+// checkListed checks what only the session lists tell.
+func (s Session) checkListed() error {
+	switch {
+	case !slices.Contains([]string{"", ChannelVoice, ChannelChat}, s.Channel):
+		return fmt.Errorf("simulator: session %s has the Channel %q: use ChannelVoice or ChannelChat", s.SessionID, s.Channel)
+	case !slices.Contains([]string{"", Inbound, Outbound, NoDirection}, s.Direction):
+		return fmt.Errorf("simulator: session %s has the Direction %q: use Inbound, Outbound or NoDirection", s.SessionID, s.Direction)
+	case s.Conversations < 0 || s.Conversations > maxConversations:
+		return fmt.Errorf("simulator: session %s has %d Conversations: use 1 to %d", s.SessionID, s.Conversations, maxConversations)
+	}
+	return nil
 }
 
 // Step is one stage of a session. It lasts for Calls status calls or for the duration For, whichever ends first; the last
@@ -97,6 +134,8 @@ type sessionState struct {
 	stepCalls int
 	hungUp    time.Time // when the script says that the call ended; zero before
 	counts    SessionCounts
+	rank      uint64 // places the session in orders that are not by time, and chooses it for faults of the lists
+	removed   bool
 }
 
 // newSessionState checks the session, sets its defaults and copies it.
@@ -111,7 +150,13 @@ func newSessionState(in Session, config *Config, now time.Time) (*sessionState, 
 	if len(in.Script) > maxSteps || len(in.Files) > maxFiles {
 		return nil, fmt.Errorf("simulator: session %s has %d steps and %d files: at most %d and %d are allowed", in.SessionID, len(in.Script), len(in.Files), maxSteps, maxFiles)
 	}
-	st := &sessionState{Session: in, begin: begin, stepBegan: now}
+	if err := in.checkListed(); err != nil {
+		return nil, err
+	}
+	defaultString(&in.Channel, ChannelVoice)
+	defaultString(&in.Direction, Inbound)
+	defaultInt(&in.Conversations, 1)
+	st := &sessionState{Session: in, begin: begin, stepBegan: now, rank: rankOf(in.SessionID)}
 	if st.Script, err = prepareScript(in); err != nil {
 		return nil, err
 	}

@@ -38,6 +38,9 @@ const (
 	sessionClosed = "closed"
 )
 
+// sessionChannels are the lists' names of the channels (vendor docs).
+var sessionChannels = map[string]string{ChannelVoice: "korevg", ChannelChat: "rtm"}
+
 // allContained is the containmentType of every session.
 const allContained = "selfService"
 
@@ -47,8 +50,17 @@ func (s *Simulator) serveSessions(w http.ResponseWriter, r *http.Request, botID 
 	if !ok {
 		return invalidArguments()
 	}
-	body := encode(s.listSessions(botID, filter, now))
+	if outage := s.listOutage(KindSessions); outage != nil {
+		s.ledger.accept(call, outage.Kind, func(*Call) {})
+		s.serveFault(w, r, *outage, func(http.ResponseWriter) {})
+		return nil
+	}
+	list := s.listSessions(botID, filter, now)
+	body := encode(list)
 	s.ledger.accept(call, None, func(c *Call) {
+		if filter.ids == nil {
+			c.List = &ListCall{From: filter.from, To: filter.to, Skip: filter.skip, Rows: len(list.Sessions)}
+		}
 		for _, id := range filter.ids {
 			c.SessionIDs = append(c.SessionIDs, clip(id))
 		}
@@ -64,16 +76,13 @@ func (s *Simulator) listSessions(botID string, filter sessionFilter, now time.Ti
 		return s.namedSessions(botID, filter.ids, now)
 	}
 	var found []*sessionState
-	for key, st := range s.sessions {
-		if key.botID == botID && !st.begin.Before(filter.from) && !st.begin.After(filter.to) &&
-			(filter.containmentType == "" || filter.containmentType == allContained) {
-			found = append(found, st)
-		}
+	if filter.containmentType == "" || filter.containmentType == allContained {
+		found = s.lists[KindSessions].rows(s.byTime[botID].between(filter.from, filter.to), now)
+		slices.Reverse(found)
 	}
-	newestFirst(found)
 	first := min(filter.skip, len(found))
 	last := min(first+filter.limit, len(found))
-	return sessionsResponse{Total: len(found), MoreAvailable: last < len(found), Sessions: sessionItems(found[first:last], now)}
+	return sessionsResponse{Total: max(0, len(found)+s.lists[KindSessions].TotalOff), MoreAvailable: last < len(found), Sessions: sessionItems(found[first:last], now)}
 }
 
 // namedSessions returns those of the ids that exist, each once. The caller holds s.mu.
@@ -104,7 +113,7 @@ func sessionItems(found []*sessionState, now time.Time) []sessionItem {
 	items := make([]sessionItem, 0, len(found))
 	for _, st := range found {
 		item := sessionItem{
-			SessionID: st.SessionID, BotID: st.BotID, Channel: "korevg", UserID: st.UserID, StartTime: jsTime(st.begin),
+			SessionID: st.SessionID, BotID: st.BotID, Channel: sessionChannels[st.Channel], UserID: st.UserID, StartTime: jsTime(st.begin),
 			SessionStatus: sessionActive, Tags: sessionTags{[]string{}, []string{}}, ContainmentType: allContained,
 		}
 		if end := st.end(now); !end.IsZero() {

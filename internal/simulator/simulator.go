@@ -28,6 +28,8 @@ type Simulator struct {
 	granted  map[CallKind]bool // whether the app has the scope for the calls of a kind
 	outage   *Fault
 	sessions map[sessionKey]*sessionState
+	byTime   map[string]*sessionIndex // by bot
+	lists    map[CallKind]*listState
 	files    map[string]*fileState // by path of the media URL
 }
 
@@ -41,13 +43,18 @@ func New(config Config) (*Simulator, error) {
 	s := &Simulator{
 		ledger: newLedger(config.LedgerSize), sounds: newSoundCache(), urlKey: make([]byte, 32), closed: make(chan struct{}),
 		config: config, bots: map[string]budgets{}, replays: newReplayMemory(maxJTIs),
-		granted:  map[CallKind]bool{KindAPI: !config.ScopeWithdrawn, KindSessions: !config.SessionsScopeWithdrawn},
-		sessions: map[sessionKey]*sessionState{}, files: map[string]*fileState{},
+		granted:  map[CallKind]bool{KindAPI: !config.ScopeWithdrawn, KindSessions: !config.SessionsScopeWithdrawn, KindInteractions: !config.AnalyticsScopeWithdrawn},
+		sessions: map[sessionKey]*sessionState{}, byTime: map[string]*sessionIndex{}, lists: map[CallKind]*listState{}, files: map[string]*fileState{},
 	}
 	if _, err := rand.Read(s.urlKey); err != nil {
 		return nil, fmt.Errorf("simulator: cannot read random bytes for the media URL key: %w", err)
 	}
 	s.openBudgets()
+	for kind, faults := range map[CallKind]ListFaults{KindSessions: config.SessionListFaults, KindInteractions: config.InteractionFaults} {
+		if err := s.SetListFaults(kind, faults); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -76,7 +83,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.isClosed():
 		s.ledger.refuse(call, ReasonClosed)
 		writeBody(out, http.StatusServiceUnavailable, htmlType, Fault{Kind: Respond, Status: http.StatusServiceUnavailable}.defaultBody())
-	case to.kind == KindAPI || to.kind == KindSessions:
+	case to.kind == KindAPI || to.kind == KindSessions || to.kind == KindInteractions:
 		s.serveAPI(out, r, to, call)
 	case to.kind == KindMedia && isGetOrHead(r.Method):
 		s.serveMedia(out, r, call)
@@ -142,6 +149,10 @@ func (s *Simulator) AddSession(session Session) error {
 	}
 	s.remove(key)
 	s.sessions[key] = st
+	if s.byTime[session.BotID] == nil {
+		s.byTime[session.BotID] = &sessionIndex{}
+	}
+	s.byTime[session.BotID].add(st)
 	for _, f := range st.files {
 		s.files[f.path] = f
 	}
@@ -164,6 +175,7 @@ func (s *Simulator) remove(key sessionKey) {
 	for _, f := range st.files {
 		delete(s.files, f.path)
 	}
+	s.byTime[key.botID].remove(st)
 	delete(s.sessions, key)
 }
 
@@ -226,6 +238,13 @@ func (s *Simulator) SetSessionsScope(granted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.granted[KindSessions] = granted
+}
+
+// SetAnalyticsScope grants or withdraws the scope "SmartAssist Analytics", which the interactions need.
+func (s *Simulator) SetAnalyticsScope(granted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.granted[KindInteractions] = granted
 }
 
 // SetEnforceJTI switches the app's setting "Enforce JTI". A jti used while it was on stays used.

@@ -40,6 +40,9 @@ func (s *Simulator) authenticate(header http.Header, to route, now time.Time) *r
 	if _, known := s.bots[to.botID]; !known {
 		return unauthorized(ReasonUnknownBot, msgInvalidCredentials)
 	}
+	if to.kind == KindInteractions && (to.accountID != s.config.AccountID || header.Get("accountId") != s.config.AccountID) {
+		return unauthorized(ReasonAccount, msgInvalidCredentials)
+	}
 	if err != nil {
 		return unauthorized(ReasonSignature, msgInvalidCredentials)
 	}

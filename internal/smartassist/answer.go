@@ -19,7 +19,7 @@ type answer struct {
 	said string
 
 	// text is what the rules search: lower case, without secrets, and with
-	// "bot" and "session" in place of the ids of the call.
+	// "bot", "account" and "session" in place of the ids of the call.
 	text string
 
 	body  []byte
@@ -45,6 +45,7 @@ func readAnswer(made call, status int, body []byte) answer {
 	if got.error.form != noEnvelope {
 		// The whole message: what is cut off may name the credentials.
 		message = replaceID(dropInvisible(message), made.botID, " bot ")
+		message = replaceID(message, made.accountID, " account ")
 		for _, id := range made.sessionIDs {
 			message = replaceID(message, id, " session ")
 		}

@@ -2,6 +2,7 @@ package smartassist
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,11 +21,15 @@ import (
 // or session.
 const maxResponseBytes = 1 << 20
 
+// maxPageBytes bounds a page of 100 rows of a session list. A row has a few kB.
+const maxPageBytes = 8 << 20
+
 // call is one request of the API, which uses up its token.
 type call struct {
 	endpoint   endpoint
 	token      string
 	botID      string
+	accountID  string // of an endpoint of the account
 	sessionIDs []string
 	userID     string // may be empty
 	query      url.Values
@@ -49,7 +54,8 @@ func (c *Client) send(ctx context.Context, made call, parse func(body []byte) er
 	}
 	defer response.Body.Close()
 
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
+	maxBytes := cmp.Or(made.endpoint.maxBytes, maxResponseBytes)
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBytes+1))
 	code := response.StatusCode
 	if err != nil && (code == http.StatusOK || slices.Contains(sessionStatuses, code)) {
 		// Without the body, whose fault it is remains unknown.
@@ -57,8 +63,8 @@ func (c *Client) send(ctx context.Context, made call, parse func(body []byte) er
 	}
 	var unusable error
 	if code == http.StatusOK {
-		if len(body) > maxResponseBytes {
-			return nil, &Error{Kind: failure.Transient, Status: code, Text: fmt.Sprintf("the upstream's response is longer than %d bytes", maxResponseBytes)}
+		if int64(len(body)) > maxBytes {
+			return nil, &Error{Kind: failure.Transient, Status: code, Text: fmt.Sprintf("the upstream's response is longer than %d bytes", maxBytes)}
 		}
 		if unusable = parse(body); unusable == nil {
 			return nil, nil
@@ -80,8 +86,9 @@ func (c *Client) newRequest(ctx context.Context, made call) (*http.Request, erro
 	// The id must stay one segment of the path; JoinPath would resolve its dots
 	// and slashes.
 	address := *c.base
-	address.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/") + "/api/public/bot/" + url.PathEscape(made.botID) + made.endpoint.path
-	address.Path = strings.TrimSuffix(c.base.Path, "/") + "/api/public/bot/" + made.botID + made.endpoint.path
+	plain, escaped := made.path()
+	address.RawPath = strings.TrimSuffix(c.base.EscapedPath(), "/") + escaped
+	address.Path = strings.TrimSuffix(c.base.Path, "/") + plain
 	address.RawQuery = made.query.Encode()
 	var body io.Reader
 	if made.body != nil {
@@ -95,6 +102,10 @@ func (c *Client) newRequest(ctx context.Context, made call) (*http.Request, erro
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "callvault")
+	if made.endpoint.ofAccount {
+		request.Header.Set("accountId", made.accountID)
+		request.Header.Set("iId", made.botID)
+	}
 	return request, nil
 }
 

@@ -11,6 +11,7 @@ import (
 const (
 	addressSetting    = "SMARTASSIST_URL or CALLVAULT_CONFIG"
 	botSetting        = "SMARTASSIST_BOT_ID or CALLVAULT_CONFIG"
+	accountIDSetting  = "SMARTASSIST_ACCOUNT_ID or CALLVAULT_CONFIG"
 	credentialSetting = "SMARTASSIST_CLIENT_ID, SMARTASSIST_CLIENT_SECRET or CALLVAULT_CONFIG"
 )
 
@@ -37,8 +38,17 @@ func (a answer) vendorRemedy() string {
 	}
 	for _, known := range vendorTexts {
 		if strings.Contains(a.text, known.text) {
-			return known.remedy
+			return known.remedy + a.accountHint(known.remedy)
 		}
+	}
+	return ""
+}
+
+// accountHint adds to the remedy for refused credentials that the account's id may be wrong, where one was sent: the
+// vendor says no more of it (inferred from an unknown bot).
+func (a answer) accountHint(remedy string) string {
+	if a.endpoint.ofAccount && remedy == credentialsRemedy {
+		return "; or the account's id is wrong: check " + accountIDSetting
 	}
 	return ""
 }
@@ -48,7 +58,7 @@ func (a answer) credentialRemedy() string {
 	if remedy := a.vendorRemedy(); remedy != "" {
 		return remedy
 	}
-	return credentialsRemedy
+	return credentialsRemedy + a.accountHint(credentialsRemedy)
 }
 
 // installationRemedy returns what to do about a 403, 404, 409 or 410 that does
