@@ -59,7 +59,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 	if earlier != nil {
 		return earlier, nil
 	}
-	result := proof.add(ctx, d.store, d.recording, d.verified)
+	result := proof.add(ctx, d.account, d.recording, d.verified)
 	if result.Written != nil {
 		a.Days.after(ctx, d.store, *input.Manifest)
 	}
@@ -217,7 +217,7 @@ func (d *download) findOther(ctx context.Context) (earlier *fetchrecording.Downl
 	if err != nil || manifest == nil || manifest.Outcome != string(workflows.OutcomeArchived) || etag == d.input.Replaces {
 		return nil, err
 	}
-	if earlier := d.proof.ofEarlierAttempt(ctx, d.store, manifest, d.input.File.Source); earlier != nil {
+	if earlier := d.proof.ofEarlierAttempt(ctx, d.account, manifest, d.input.File.Source); earlier != nil {
 		return earlier, nil
 	}
 	return nil, failure.New(failure.AlreadyArchived, "another fetch has archived the session")
@@ -232,7 +232,7 @@ func (d *download) record(stream *media.Stream, object archive.Object) {
 	d.recording.DeclaredContentType = stream.DeclaredContentType
 	found := stream.Findings()
 	d.recording.Audio = findingsFrom(found)
-	// How long the call lasted is not known here.
+	// How long the call lasted is known with the manifest, see addCall.
 	d.recording.Remarks = append(stream.Remarks(), found.Remarks(0)...)
 }
 

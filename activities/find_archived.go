@@ -56,7 +56,7 @@ func (a *FindArchived) find(ctx context.Context, served *account.Account, sessio
 	if err != nil {
 		return nil, activityError(err)
 	}
-	found := &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: served.Name, Retention: served.Retention}}
+	found := &fetchrecording.FindArchivedResult{Place: &fetchrecording.Place{Account: served.Name, Retention: served.Retention, Attachments: served.Attachments()}}
 	if manifest == nil {
 		return found, nil
 	}

@@ -26,7 +26,7 @@ func (a *ListDay) newListCalls(list *account.Account, botID string) *listCalls {
 
 // make makes one call, and makes it again if it may succeed then.
 func (c *listCalls) make(ctx context.Context, call func(token string) error) error {
-	failed, refused := 0, 0
+	failed, refused, unmade := 0, 0, 0
 	for {
 		if isStopping(ctx) {
 			return errStopping
@@ -34,6 +34,9 @@ func (c *listCalls) make(ctx context.Context, call func(token string) error) err
 		err := c.once(ctx, call)
 		switch failure.KindOf(err) {
 		case failure.NoSlotYet, failure.TokenStale: // No call was made.
+			if unmade++; unmade == slotTries {
+				return err
+			}
 		case failure.RateLimited: // The budget knows, and hands out no slot for a while.
 			if refused++; refused == refusedTries {
 				return err

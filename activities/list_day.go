@@ -22,9 +22,10 @@ const (
 
 	// pageTries is how often a page is asked for that the vendor could not send, and refusedTries how often one that was
 	// refused by rate, before the attempt ends: the next one would ask again for all pages of the window. Each try is a call
-	// of the budget, which paces them.
+	// of the budget, which paces them. For slotTries slots, of up to two minutes each, a page is waited for.
 	pageTries    = 3
 	refusedTries = 10
+	slotTries    = 30
 )
 
 // ListDay lists a bot's day from the vendor's session lists. It is registered by two names, one for each list.

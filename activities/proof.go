@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
@@ -28,7 +29,7 @@ func newProof(ctx context.Context, input *fetchrecording.WriteManifestInput) *pr
 // add returns a recording that is in the archive, verified or not, with the manifest that proves it, if
 // that could be written. Whatever prevents it, the recording is not lost: the workflow
 // has WriteManifest try it, and decides by how that fails.
-func (p *proof) add(ctx context.Context, store *archive.Store, recording workflows.Recording, verified bool) *fetchrecording.DownloadRecordingResult {
+func (p *proof) add(ctx context.Context, served *account.Account, recording workflows.Recording, verified bool) *fetchrecording.DownloadRecordingResult {
 	result := &fetchrecording.DownloadRecordingResult{Recording: recording}
 	if p.input == nil {
 		return result
@@ -39,7 +40,7 @@ func (p *proof) add(ctx context.Context, store *archive.Store, recording workflo
 	input.Result.Recordings = []workflows.Recording{recording}
 	// By the Temporal server's clock, like the time at which the fetch began.
 	input.Result.FinishedAt = p.clock.now()
-	written, err := prove(ctx, store, input, verified)
+	written, err := prove(ctx, served, input, verified)
 	if err != nil {
 		activity.GetLogger(ctx).Info("The manifest was not written with the download and will be tried again.", "error", err)
 		return result
@@ -50,16 +51,16 @@ func (p *proof) add(ctx context.Context, store *archive.Store, recording workflo
 
 // ofEarlierAttempt returns what an earlier attempt of the download stored and proved
 // before its worker was lost; nil if it did not.
-func (p *proof) ofEarlierAttempt(ctx context.Context, store *archive.Store, manifest *archive.Manifest, source string) *fetchrecording.DownloadRecordingResult {
+func (p *proof) ofEarlierAttempt(ctx context.Context, served *account.Account, manifest *archive.Manifest, source string) *fetchrecording.DownloadRecordingResult {
 	if p.input == nil || !isOf(manifest, activity.GetInfo(ctx).WorkflowExecution) {
 		return nil
 	}
-	stored := recordingsFrom(store, manifest)
+	stored := recordingsFrom(served.Store, manifest)
 	i := slices.IndexFunc(stored, func(r workflows.Recording) bool { return r.Source == source })
 	if i < 0 {
 		return nil
 	}
-	result := p.add(ctx, store, stored[i], false)
+	result := p.add(ctx, served, stored[i], false)
 	if result.Written == nil {
 		return nil
 	}

@@ -27,7 +27,7 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 	if err != nil {
 		return nil, activityError(err)
 	}
-	written, err := prove(ctx, served.Store, input, false)
+	written, err := prove(ctx, served, input, false)
 	if err == nil {
 		a.Days.after(ctx, served.Store, input)
 	}
@@ -36,7 +36,8 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 
 // prove verifies the recordings of an outcome, unless they were verified just now, writes
 // its manifest and returns what the archive says.
-func prove(ctx context.Context, store *archive.Store, input fetchrecording.WriteManifestInput, verified bool) (*fetchrecording.WriteManifestResult, error) {
+func prove(ctx context.Context, served *account.Account, input fetchrecording.WriteManifestInput, verified bool) (*fetchrecording.WriteManifestResult, error) {
+	store := served.Store
 	folder, err := store.Folder(input.Result.Session)
 	if err != nil {
 		return nil, err
@@ -55,12 +56,17 @@ func prove(ctx context.Context, store *archive.Store, input fetchrecording.Write
 	if err != nil {
 		return nil, err
 	}
+	call, err := addCall(ctx, served, manifest)
+	if err != nil {
+		return nil, err
+	}
 	execution := activity.GetInfo(ctx).WorkflowExecution
 	manifest.WorkflowID, manifest.RunID = execution.ID, execution.RunID
 	written, err := store.WriteManifest(ctx, manifest, input.Replaces)
 	if err != nil {
 		return nil, err
 	}
+	keepCall(ctx, served, written, call)
 	result, err := resultFrom(store, written)
 	if err != nil {
 		return nil, err

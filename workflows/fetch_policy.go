@@ -46,7 +46,8 @@ type FetchPolicy struct {
 	// UnavailableSettlesAfter is the age of a call, counted from its begin, at
 	// which media_unavailable becomes final. The vendor pulls media about 10
 	// minutes after a call and again after 24 hours, so a younger call is checked
-	// again. Defaults to 48 hours.
+	// again. Of a call whose retention has passed it is final at once. Defaults to
+	// 48 hours.
 	UnavailableSettlesAfter time.Duration
 
 	// GiveUpAfter is how long a fetch tries in all, from its start; then it makes

@@ -39,6 +39,10 @@ type FetchProgress struct {
 	// block moves it on by the time blocked.
 	GiveUpAt time.Time `json:"giveUpAt"`
 
+	// PurgeAt is when the vendor purges the session's recording; zero if its retention is
+	// not known.
+	PurgeAt time.Time `json:"purgeAt,omitzero"`
+
 	// Reason says in words what the fetch waits for.
 	Reason string `json:"reason,omitempty"`
 

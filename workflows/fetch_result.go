@@ -21,11 +21,15 @@ const (
 	// OutcomeDamaged: the session was archived, but objects of it are missing or
 	// changed, and the vendor does not have them any more.
 	OutcomeDamaged Outcome = "damaged"
+	// OutcomeLostToRetention: the vendor deleted the recording before it could be
+	// had. It has none, the account's retention has passed since the call, and it
+	// never said that there was none while it should still have had one.
+	OutcomeLostToRetention Outcome = "lost_to_retention"
 )
 
 // Outcomes returns every outcome.
 func Outcomes() []Outcome {
-	return []Outcome{OutcomeArchived, OutcomeUnavailable, OutcomeFailed, OutcomeGaveUp, OutcomeDamaged}
+	return []Outcome{OutcomeArchived, OutcomeUnavailable, OutcomeFailed, OutcomeGaveUp, OutcomeDamaged, OutcomeLostToRetention}
 }
 
 // ResultSource is where a result comes from.
@@ -58,6 +62,11 @@ type FetchResult struct {
 
 	// Recordings are the files in the archive, never null.
 	Recordings []Recording `json:"recordings"`
+
+	// Attachments are what belongs to the call beside its recordings, and LeftOut why
+	// something is not among them that the account's configuration asks for.
+	Attachments []Attachment `json:"attachments,omitempty"`
+	LeftOut     []LeftOut    `json:"attachmentsLeftOut,omitempty"`
 
 	// Manifest is where the proof of the outcome is stored.
 	Manifest ObjectRef `json:"manifest"`

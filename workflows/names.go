@@ -34,9 +34,14 @@ const (
 	// set it. A fetch without it, started from JSON alone, costs three events more.
 	MemoFlow = "callvaultFetch"
 
-	// FlowFewEvents is the flow that costs the fewest events and billable actions. It is
-	// the newest.
+	// FlowFewEvents is the flow that costs the fewest events and billable actions.
 	FlowFewEvents = 2
+
+	// FlowPurgeAlarm is FlowFewEvents with an alarm before the vendor purges the session,
+	// see [SearchAttributePurgeAt]. It is the newest.
+	FlowPurgeAlarm = 3
+
+	newestFlow = FlowPurgeAlarm
 
 	// QueryProgress is the query that returns a [FetchProgress].
 	QueryProgress = "progress"

@@ -18,6 +18,11 @@ var (
 	// SearchAttributeChecks counts the calls of the vendor's API, as of the latest
 	// change of the phase.
 	SearchAttributeChecks = temporal.NewSearchAttributeKeyInt64("CallvaultChecks")
+
+	// SearchAttributePurgeAt is when the vendor purges the session's recording. A fetch sets
+	// it when it has to wait soon before that, and it stays when the fetch has ended: it
+	// is an alarm of those that run.
+	SearchAttributePurgeAt = temporal.NewSearchAttributeKeyTime("CallvaultPurgeAt")
 )
 
 // SearchAttributeTypes maps the name of each search attribute to the type
@@ -25,7 +30,7 @@ var (
 func SearchAttributeTypes() map[string]enumspb.IndexedValueType {
 	types := make(map[string]enumspb.IndexedValueType)
 	for _, key := range []temporal.SearchAttributeKey{
-		SearchAttributeBot, SearchAttributeBatch, SearchAttributePhase, SearchAttributeOutcome, SearchAttributeCallTime, SearchAttributeChecks,
+		SearchAttributeBot, SearchAttributeBatch, SearchAttributePhase, SearchAttributeOutcome, SearchAttributeCallTime, SearchAttributeChecks, SearchAttributePurgeAt,
 	} {
 		types[key.GetName()] = key.GetValueType()
 	}

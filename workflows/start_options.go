@@ -55,7 +55,7 @@ func FlowOf(memo *commonpb.Memo) int {
 }
 
 // memo tells a fetch, or a batch for its fetches, which flow its starter knows, for no event.
-func memo() map[string]any { return map[string]any{MemoFlow: FlowFewEvents} }
+func memo() map[string]any { return map[string]any{MemoFlow: newestFlow} }
 
 const staticDetails = "Fetches the call recording of one session from SmartAssist and stores it, verified, in the archive. " +
 	"The update `" + UpdateCheckNow + "` ends a wait early; the query `" + QueryProgress + "` returns the current state."

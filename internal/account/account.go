@@ -47,9 +47,6 @@ type Settings struct {
 	// that it purges soon are asked for first. Defaults to 0, which is not known.
 	Retention time.Duration
 
-	// LogKey signs the log of sealed days; days wait for it. Defaults to none.
-	LogKey *daylog.Key
-
 	// UserHashKey is the key of the hashes of users' ids in the rows of sealed days: 16 bytes
 	// or more. Defaults to none, and no hashes.
 	UserHashKey []byte
@@ -66,6 +63,25 @@ type Settings struct {
 	// is over, if the app has the scope Bot Sessions: asking for its recording too early
 	// wastes a call. Defaults to false.
 	AskWhenReady bool
+
+	// LogKey signs the log of sealed days in the archive. All accounts whose archive is the same
+	// bucket and prefix have the same one. Defaults to none, and no day is entered into a log.
+	LogKey *daylog.Key
+
+	// TimestampURL is the RFC 3161 authority that stamps the log's checkpoints; http only for a
+	// loopback host. Defaults to none, and no timestamps.
+	TimestampURL *url.URL
+	// CallDetails keeps what the vendor's lists say of a call beside its recordings, as
+	// call.json. Defaults to false.
+	CallDetails bool
+
+	// Voicemail keeps the voicemail of a call, which needs the scope SmartAssist Voicemail
+	// and costs one call of a budget of its own. Defaults to false.
+	Voicemail bool
+
+	// Transcript keeps the messages of a call as transcript.json, which needs the scope Chat
+	// History and costs at least one call of a budget of its own. Defaults to false.
+	Transcript bool
 
 	// MediaHosts are the hosts that media may come from in addition to the API's
 	// own; "*." matches every name below a domain. Defaults to none.

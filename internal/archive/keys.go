@@ -129,15 +129,24 @@ func distinctFiles(files []SourceFile) []NamedFile {
 // it replaces unsafe characters and adds a digest of name, so that different
 // names stay different.
 func safeName(name string) string {
-	safe := strings.Map(safeRune, path.Base(strings.ReplaceAll(name, `\`, "/")))
-	safe = strings.TrimLeft(safe, ".-")
-	if safe == name && name != "" && len(name) <= maxObjectName && !strings.EqualFold(name, ManifestName) && !strings.HasSuffix(name, ".") {
+	if isSafe(name) && !belongsToCall(name) {
 		return name
 	}
+	safe := withSafeRunes(name)
 	if strings.Trim(safe, "_.") == "" {
 		safe = "recording"
 	}
 	return withSuffix(strings.TrimRight(safe, "."), digest(name)[:8])
+}
+
+// isSafe reports whether an object of a session may have a name. Recordings had those of
+// attachments in releases that knew none.
+func isSafe(name string) bool {
+	return withSafeRunes(name) == name && name != "" && len(name) <= maxObjectName && !strings.EqualFold(name, ManifestName) && !strings.HasSuffix(name, ".")
+}
+
+func withSafeRunes(name string) string {
+	return strings.TrimLeft(strings.Map(safeRune, path.Base(strings.ReplaceAll(name, `\`, "/"))), ".-")
 }
 
 const safeRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."

@@ -55,6 +55,7 @@ func TestOrdinaryNameIsKept(t *testing.T) {
 	for _, name := range []string{
 		"22d8ca62d5c430a03a8d06999289a7c0-merged.wav", "a", "a.flac", "A_B-c.1.wav", "no-extension", "a..b", "_",
 		strings.Repeat("a", 196) + ".wav", "manifest.json.wav", "xmanifest.json",
+		"call.json.wav", "recall.json", "voicemail.wav", "voicemail-1.wav", "voicemail_67aa38026e199c8f470e0000.wav", "voicemail-0123456789abcdef.a.wav",
 	} {
 		require.Equal(t, []string{name}, names(name))
 	}
@@ -85,6 +86,11 @@ func TestUnsafeNameIsMadeSafe(t *testing.T) {
 		{"MANIFEST.JSON", "MANIFEST-"},
 		{"Manifest.Json", "Manifest-"},
 		{"x/manifest.json", "manifest-"},
+		{"call.json", "call-"},
+		{"CALL.json", "CALL-"},
+		{"x/transcript.json", "transcript-"},
+		{"voicemail-0123456789abcdef.wav", "voicemail-0123456789abcdef-"},
+		{"VOICEMAIL-0123456789ABCDEF", "VOICEMAIL-0123456789ABCDEF-"},
 		{strings.Repeat("a", 300) + ".wav", strings.Repeat("a", 187) + "-"},
 		{"a." + strings.Repeat("b", 300), "a." + strings.Repeat("b", 189) + "-"},
 	} {
@@ -163,7 +169,8 @@ func requireSafe(t *testing.T, named []string) {
 	for _, name := range named {
 		require.Regexp(t, `^[0-9A-Za-z_][0-9A-Za-z_.-]*$`, name)
 		require.LessOrEqual(t, len(name), 200)
-		require.NotEqual(t, "manifest.json", strings.ToLower(name))
+		require.NotContains(t, []string{"manifest.json", "call.json", "transcript.json"}, strings.ToLower(name))
+		require.NotRegexp(t, `^(?i)voicemail-[0-9a-f]{16}(\.[0-9a-z]{1,5})?$`, name)
 		require.False(t, strings.HasSuffix(name, "."), name)
 		require.NotContains(t, seen, strings.ToLower(name), "taken by %q", seen[strings.ToLower(name)])
 		require.Equal(t, []string{name}, names(name), "a manifest may contain it")
@@ -178,6 +185,7 @@ func FuzzNamesAreSafeUniqueAndOrderIndependent(f *testing.F) {
 	}{
 		{"a.wav", "a.wav", "A.wav", 1}, {"", ".", "..", 2}, {"../x", `..\x`, "x", 3}, {"manifest.json", "MANIFEST.JSON", "a/manifest.json", 4},
 		{"a\x00b", "a b", "a_b", 5}, {strings.Repeat("a", 300), strings.Repeat("A", 300), "é\xff", 6}, {"-", "_", ".-.", 7}, {"a.b.", "a.b", "a.b..", 8},
+		{"call.json", "Call.JSON", "voicemail-0123456789abcdef", 9}, {"voicemail-0123456789abcdef.wav", "transcript.json", "voicemail.wav", 10},
 	} {
 		f.Add(seed.a, seed.b, seed.c, seed.order)
 	}

@@ -1,12 +1,9 @@
 package archive
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"time"
 
 	"github.com/callvault/callvault/internal/audio"
@@ -43,6 +40,11 @@ type Manifest struct {
 	// WorkflowID and RunID identify the fetch that wrote the manifest.
 	WorkflowID string `json:"workflowId"`
 	RunID      string `json:"runId"`
+
+	// Attachments are what belongs to the call beside its recordings, and LeftOut why
+	// something is not among them that should be.
+	Attachments []Attachment        `json:"attachments,omitempty"`
+	LeftOut     []workflows.LeftOut `json:"attachmentsLeftOut,omitempty"`
 
 	// Evidence lists each distinct status that the vendor sent.
 	Evidence []status.Evidence `json:"evidence,omitempty"`
@@ -178,13 +180,12 @@ func (m *Manifest) checkFiles(session workflows.Session) error {
 			return errors.New("it says archived, but has no files")
 		}
 		for _, file := range m.Files {
-			dir, name := path.Split(file.Key)
-			if !isFolderOf(dir, session) || safeName(name) != name {
-				return fmt.Errorf("its file %.80q is not in the session's folder", file.Key)
+			if err := checkObject(session, "file", file.Key, file.Bytes, file.SHA256); err != nil {
+				return err
 			}
-			if digest, err := hex.DecodeString(file.SHA256); err != nil || len(digest) != sha256.Size || file.Bytes < 0 {
-				return fmt.Errorf("its file %.80q has no valid length and SHA-256", file.Key)
-			}
+		}
+		if err := m.checkAttachments(session); err != nil {
+			return err
 		}
 	}
 	return nil

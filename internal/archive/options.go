@@ -162,8 +162,9 @@ func (o Options) apply(options *minio.PutObjectOptions, now time.Time, labels La
 	options.UserTags = o.tags(labels)
 }
 
-// applyToManifest is apply for a manifest, which has to be readable at any time.
-func (o Options) applyToManifest(options *minio.PutObjectOptions, now time.Time, labels Labels) {
+// applyToReadable is apply for a manifest, and for what belongs to a call, which have to be
+// readable at any time.
+func (o Options) applyToReadable(options *minio.PutObjectOptions, now time.Time, labels Labels) {
 	o.apply(options, now, labels)
 	options.StorageClass = o.readableClass()
 }

@@ -101,12 +101,16 @@ func (s *Store) createOptions(u Upload) minio.PutObjectOptions {
 // objectOptions say what a recording's object is, and how the store keeps it.
 func (s *Store) objectOptions(u Upload) minio.PutObjectOptions {
 	options := minio.PutObjectOptions{ContentType: u.ContentType}
-	if u.isRecord {
+	labels := Labels{Session: u.Session, RetainedUntil: u.Replaces.RetainedUntil}
+	switch {
+	case u.isRecord:
 		s.options.applyToRecord(&options, time.Now())
-	} else if u.isFile {
+	case u.isFile:
 		s.options.applyToFile(&options)
-	} else {
-		s.options.apply(&options, time.Now(), Labels{Session: u.Session, RetainedUntil: u.Replaces.RetainedUntil})
+	case u.isAttachment:
+		s.options.applyToReadable(&options, time.Now(), labels)
+	default:
+		s.options.apply(&options, time.Now(), labels)
 	}
 	return options
 }

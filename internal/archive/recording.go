@@ -37,6 +37,8 @@ type Upload struct {
 	isFile, overwrite bool
 	// isRecord is true for a file that is part of the proof, and kept like a manifest.
 	isRecord bool
+	// isAttachment is true for what belongs to a call beside its recordings.
+	isAttachment bool
 
 	// Buffer holds one part at a time of a recording whose length is not known; its size
 	// is that of the parts. Required if Length is -1.

@@ -107,6 +107,7 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 	}
 	written := *m
 	written.Previous = previous
+	written.keepAttachments(previous)
 	body, err := written.encode()
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (s *Store) putManifest(ctx context.Context, key string, m, previous *Manife
 		options.SetMatchETag(etag)
 		labels.RetainedUntil = previous.retainedUntil
 	}
-	s.options.applyToManifest(&options, time.Now(), labels)
+	s.options.applyToReadable(&options, time.Now(), labels)
 	sum := sha256.Sum256(body)
 	_, err = s.send(ctx, signedPut{
 		key: key, header: options.Header(), body: bytes.NewReader(body), length: int64(len(body)),

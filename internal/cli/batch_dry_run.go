@@ -285,7 +285,7 @@ func writeLosses(b *strings.Builder, r dryRunResult) {
 		fmt.Fprintln(b, "  what the vendor deletes before its turn is not known: set retention in CALLVAULT_CONFIG, or SMARTASSIST_RETENTION, to how long it keeps recordings, such as 90d")
 		return
 	}
-	fmt.Fprintf(b, "  past the vendor's retention of %s already, so probably lost: %s\n", r.Retention, count(r.PastRetention))
+	fmt.Fprintf(b, "  past the vendor's retention of %s already, so probably lost_to_retention: %s\n", r.Retention, count(r.PastRetention))
 	fmt.Fprintf(b, "  will be past it before their turn: %s\n", count(len(r.PurgedBefore)))
 	for _, session := range r.PurgedBefore[:min(len(r.PurgedBefore), maxShownLosses)] {
 		fmt.Fprintf(b, "    %s %s\n", session.BotID, session.SessionID)

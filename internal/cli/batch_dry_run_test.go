@@ -97,7 +97,7 @@ func TestDryRunNamesWhatWillBePurgedBeforeItsTurn(t *testing.T) {
 	require.Contains(t, text, "dry run of batch b1 for account acme: nothing is started or stored\n")
 	require.Contains(t, text, "  will be past it before their turn: 29\n    "+bot+" "+ids(purged, 40)[11]+"\n")
 	require.Contains(t, text, "    and 9 more: see --output json\n")
-	require.Contains(t, text, "past the vendor's retention of 2160h0m0s already, so probably lost: 0\n")
+	require.Contains(t, text, "past the vendor's retention of 2160h0m0s already, so probably lost_to_retention: 0\n")
 	require.Contains(t, text, "budget "+bot+": 40 calls at 60 an hour, by the configured limit 60/1h")
 }
 

@@ -39,7 +39,7 @@ func newFetch() *cobra.Command {
 	flags.StringVar(&request.SessionID, "session", "", "the session's 24 hexadecimal digits (required)")
 	flags.StringVar(&request.UserID, "user", "", "the session's user, if the vendor requires it")
 	flags.BoolVar(&wait, "wait", false, "wait for the outcome and show meanwhile what the fetch waits for")
-	flags.BoolVar(&request.Refetch, "refetch", false, "fetch again what the manifest says is unavailable, failed, gave_up or damaged")
+	flags.BoolVar(&request.Refetch, "refetch", false, "fetch again what the manifest says is unavailable, failed, gave_up, damaged or lost_to_retention")
 	flags.BoolVar(&noCheck, "no-check", false, "start the fetch even if no worker serves the bot")
 	priority := addPriorityFlag(command, fmt.Sprintf("of the fetches that wait for calls to the vendor (default %d)", workflows.SinglePriority))
 	policy := addPolicyFlags(command)

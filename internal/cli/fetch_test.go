@@ -70,7 +70,7 @@ func TestResultFromAManifestSaysSo(t *testing.T) {
 }
 
 func TestManifestThatIsNotArchivedNamesTheRefetchCommand(t *testing.T) {
-	for _, outcome := range []workflows.Outcome{workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp, workflows.OutcomeDamaged} {
+	for _, outcome := range []workflows.Outcome{workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp, workflows.OutcomeDamaged, workflows.OutcomeLostToRetention} {
 		found := result()
 		found.Source, found.Outcome = workflows.SourceManifest, outcome
 		command := program.Command("starter") + " fetch --bot st-1 --session 65e7133a3242653c58d7aaaa --wait"

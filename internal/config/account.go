@@ -48,6 +48,11 @@ func (p *problems) settings(w *written) account.Settings {
 		MaxRecordingBytes: p.size(w.get("maxRecordingSize"), minMaxRecording, archive.MaxObjectBytes),
 
 		AskWhenReady: p.askWhenReady(w.get("askWhenReady")),
+		LogKey:       p.logKey(w),
+		TimestampURL: p.timestampURL(w.get("archive.timestampUrl")),
+		CallDetails:  p.isOn(w.get("callDetails")),
+		Voicemail:    p.isOn(w.get("voicemail")),
+		Transcript:   p.isOn(w.get("transcript")),
 		Archive:      p.archive(w),
 	}
 }

@@ -83,6 +83,7 @@ func TestEveryVariableIsRead(t *testing.T) {
 		"SMARTASSIST_CONTENT_ENCRYPTION", "A128GCM",
 		"SMARTASSIST_BUDGET_SCOPE", "account",
 		"SMARTASSIST_RETENTION", "90d", "SMARTASSIST_ACCOUNT_ID", "66050d249f946671f64a0001", "CALLVAULT_MAX_RECORDING_SIZE", "1 GB", "CALLVAULT_DECODE_FLAC", "off", "CALLVAULT_MULTIPART_FROM", "8MiB",
+		"CALLVAULT_CALL_DETAILS", "on", "CALLVAULT_VOICEMAIL", "on", "CALLVAULT_TRANSCRIPT", "on",
 		"SMARTASSIST_URL", "https://eu-platform.kore.ai/",
 		"SMARTASSIST_BOT_ID", " st-1 , st-2,,st-3, ",
 		"SMARTASSIST_CALLS_PER_MINUTE", "600",
@@ -115,6 +116,9 @@ func TestEveryVariableIsRead(t *testing.T) {
 
 		VendorAccountID: "66050d249f946671f64a0001",
 		AskWhenReady:    true,
+		CallDetails:     true,
+		Voicemail:       true,
+		Transcript:      true,
 		MediaHosts:      []string{"media.example.com", "*.example.org"},
 		Archive:         archive.Config{Endpoint: address(t, "http://minio:9000"), Bucket: "calls.2026", Region: "eu-central-1", Prefix: "calls/de/", MultipartFrom: 8 << 20},
 
@@ -208,6 +212,9 @@ func TestErrorNamesVariableValueAndRemedy(t *testing.T) {
 		{"SMARTASSIST_RETENTION", "90", []string{`"90"`, `"90d"`, "from 1 day to 7 years"}},
 		{"SMARTASSIST_RETENTION", "0d", []string{`"0d"`}},
 		{"CALLVAULT_DECODE_FLAC", "yes", []string{`"yes" is neither on nor off`}},
+		{"CALLVAULT_CALL_DETAILS", "true", []string{`"true" is neither on nor off`}},
+		{"CALLVAULT_VOICEMAIL", "1", []string{`"1" is neither on nor off`}},
+		{"CALLVAULT_TRANSCRIPT", "auto", []string{`"auto" is neither on nor off`}},
 		{"CALLVAULT_MAX_RECORDING_SIZE", "huge", []string{`"huge" is not a size: want one such as 64 MiB, from 1.0 MiB to 5.0 TiB`}},
 		{"CALLVAULT_MAX_RECORDING_SIZE", "1023KiB", []string{`"1023KiB"`}},
 		{"CALLVAULT_MAX_RECORDING_SIZE", "6TiB", []string{`"6TiB"`}},

@@ -32,6 +32,9 @@ func TestEffectiveConfigurationHasDefaultsAndNoSecrets(t *testing.T) {
     askWhenReady: auto
     maxRecordingSize: 4GiB
     decodeFlac: on
+    callDetails: off
+    voicemail: off
+    transcript: off
     archive:
       # Its keys come from the standard AWS chain.
       endpoint: https://s3.amazonaws.com
@@ -60,6 +63,7 @@ healthAddress: 127.0.0.1:8080
 			"askWhenReady": "auto",
 			"maxRecordingSize": "4GiB",
 			"decodeFlac": "on",
+			"callDetails": "off", "voicemail": "off", "transcript": "off",
 			"archive": {"endpoint": "https://s3.amazonaws.com", "bucket": "recordings", "region": "us-east-1", "multipartFrom": "64MiB",
 				"keyTemplate": "{bot}/{yyyy}/{mm}/{dd}/{session}", "encryption": "none", "lock": {"legalHold": "off"}, "tags": [], "pathStyle": "auto"}
 		}],
@@ -92,6 +96,9 @@ accounts:
 		retention: 90d
 		maxRecordingSize: 2GiB
 		decodeFlac: off
+		callDetails: on
+		voicemail: on
+		transcript: on
 		askWhenReady: off
 		archive:
 			endpoint: "http://minio:9000"

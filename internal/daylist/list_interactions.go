@@ -133,12 +133,14 @@ func (l *InteractionLister) byDirection(ctx context.Context, full *interactionRe
 // interactionReading is a window that was read.
 type interactionReading struct {
 	pageRows
-	span    Span
-	last    time.Time // the end that was asked for
-	isFull  bool      // it may have more rows
-	end     int       // how many rows the pages have shown, repeated ones included
-	total   int       // what the vendor says that it has; -1 if it does not
-	remarks Tally
+	span   Span
+	last   time.Time // the end that was asked for
+	isFull bool      // it may have more rows
+	end    int       // how many rows the pages have shown, repeated ones included
+	total  int       // what the vendor says that it has; -1 if it does not
+	// appeared are the rows that came while it was read, and may be on pages that were read before.
+	appeared int
+	remarks  Tally
 }
 
 // beganAt reports whether a session of the window began in a second.
@@ -172,12 +174,19 @@ func (l *InteractionLister) read(ctx context.Context, span Span, last time.Time,
 		}
 		before := r.total
 		l.take(r, page, number)
+		if before >= 0 {
+			r.appeared += max(0, r.total-before)
+		}
 		if r.total >= 0 && r.total < before {
 			if err := l.readAgain(ctx, r, number, before-r.total); err != nil {
 				return nil, err
 			}
 		}
 		if len(page.Rows) < smartassist.PageRows {
+			if r.appeared > 0 {
+				r.remarks.remark("interactions: %d rows appeared in the list from %s to %s while it was read, and may not have been seen",
+					r.appeared, r.span.From.Format(time.RFC3339), r.last.Format(time.RFC3339))
+			}
 			return r, l.checkEnd(ctx, r, number)
 		}
 		if number == 0 {

@@ -18,7 +18,8 @@ func TestCommandRegistersEveryAttribute(t *testing.T) {
 		" --name CallvaultCallTime --type Datetime"+
 		" --name CallvaultChecks --type Int"+
 		" --name CallvaultOutcome --type Keyword"+
-		" --name CallvaultPhase --type Keyword",
+		" --name CallvaultPhase --type Keyword"+
+		" --name CallvaultPurgeAt --type Datetime",
 		searchattr.Command("default", workflows.SearchAttributeTypes()))
 }
 

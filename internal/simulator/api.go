@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -25,6 +26,8 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request, to route, c
 		refused = s.serveSessions(w, r, to.botID, call, now)
 	case to.kind == KindInteractions:
 		refused = s.serveInteractions(w, r, to.botID, call, now)
+	case slices.Contains(attachmentKinds, to.kind):
+		refused = s.serveAttachment(w, r, to, call, now)
 	default:
 		refused = s.serveRecordings(w, r, to.botID, call, now)
 	}

@@ -33,7 +33,7 @@ func (s *Simulator) openBudgets() {
 		if !s.config.SharedBudget {
 			recordings = &windows{}
 		}
-		s.bots[bot] = budgets{KindAPI: recordings, KindSessions: &windows{}, KindInteractions: ofAccount}
+		s.bots[bot] = budgets{KindAPI: recordings, KindSessions: &windows{}, KindInteractions: ofAccount, KindVoicemail: &windows{}, KindMessages: &windows{}}
 	}
 	s.setLimits()
 }

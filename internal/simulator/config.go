@@ -116,6 +116,9 @@ type Config struct {
 
 	// URLLifetime is how long a media URL is valid. Defaults to 1h.
 	URLLifetime time.Duration
+	// Retention is how long a recording is kept from the begin of its call; then it is purged, see Purge. The vendor's is a
+	// day to 7 years. Session.Retention goes before it. Defaults to forever.
+	Retention time.Duration
 	// MediaURL is the scheme and host of the returned media URLs, for example "http://127.0.0.1:9001", when media is to
 	// come from another host than the API. Defaults to the scheme and host of the API call.
 	MediaURL string
@@ -204,7 +207,7 @@ func (c Config) check() error {
 			return fmt.Errorf("simulator: %s is %d: use at least 1", name, n)
 		}
 	}
-	for name, d := range map[string]time.Duration{"URLLifetime": c.URLLifetime, "StallLimit": c.StallLimit} {
+	for name, d := range map[string]time.Duration{"URLLifetime": c.URLLifetime, "StallLimit": c.StallLimit, "Retention": c.Retention} {
 		if d < 0 {
 			return fmt.Errorf("simulator: %s is %s: use a positive duration", name, d)
 		}

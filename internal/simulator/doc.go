@@ -36,6 +36,8 @@
 //     Config.GenericLimitText is set: public clients received both.
 //   - SetBudget changes the limits without a sign to the client, as the vendor may. All calls of the last hour count against
 //     the new ones, those included that SpendCalls counted for another client.
+//   - A recording whose retention has passed (Config.Retention, Session.Retention, Purge) is media_unavailable, as the vendor's page
+//     says of deleted media, and its script stands still. Its media URLs give 404; a response that has begun is not cut.
 //   - Every status other than success has an empty "recording" list.
 //   - Expired, not-yet-valid and mistyped time claims return 401 with "error verifying the jwt: …".
 //   - An algorithm other than the app's, "none" included, is handled like a bad signature.
@@ -75,6 +77,15 @@
 //   - numResults counts the rows of the page; see Config.InteractionTotals.
 //   - A row of a session without a direction lacks conversationId and isVoicemail too, as in the vendor's sample. A filter by
 //     direction does not select it.
+//
+// # Undocumented behaviour of the voicemail and the messages
+//
+//   - Documented are the keys, that both arguments of the voicemail are required, that its list has a space in its key (in the
+//     sample), that a request asks for at most 10,000 messages, and a range of less than 7 days. What follows is chosen.
+//   - A session without a voicemail, or an unknown one, has the status success and an empty list. No transcriptions are sent.
+//   - Exactly one sessionId, dateFrom and dateTo are required of the messages, limit is 100 by default, skip counts messages,
+//     and any other key is an invalid argument (412). All messages are of the channel korevg.
+//   - Each has a scope and a budget of the bot of its own; see SetScopeOf, SetBudgetOf and SetOutageOf.
 //
 // # Time
 //

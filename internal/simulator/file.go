@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -84,14 +85,19 @@ type fileState struct {
 }
 
 func newFileState(st *sessionState, index int, config *Config) (*fileState, error) {
+	return newFile(st, st.Files[index], strconv.Itoa(index), config)
+}
+
+// newFile returns a file of a session, which has the file once by that name.
+func newFile(st *sessionState, file File, name string, config *Config) (*fileState, error) {
 	key := sessionKey{st.BotID, st.SessionID}
-	identity := sha256.Sum256([]byte(fmt.Sprintf("%s/%s/%d", key.botID, key.sessionID, index)))
-	f := &fileState{File: st.Files[index], session: key, modified: st.begin.Add(10 * time.Minute)}
+	identity := sha256.Sum256([]byte(fmt.Sprintf("%s/%s/%s", key.botID, key.sessionID, name)))
+	f := &fileState{File: file, session: key, modified: st.begin.Add(10 * time.Minute)}
 	defaultString(&f.Name, hex.EncodeToString(identity[16:])+"-merged.wav")
 	if f.Seed == 0 {
 		f.Seed = binary.BigEndian.Uint64(identity[8:]) | 1
 	}
-	where := fmt.Sprintf("session %s, file %d", key.sessionID, index)
+	where := fmt.Sprintf("session %s, file %s", key.sessionID, name)
 	if err := f.prepareAudio(where); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ const (
 	KindAPI          CallKind = "api"          // the recordings endpoint
 	KindSessions     CallKind = "sessions"     // the session list
 	KindInteractions CallKind = "interactions" // the account's list of interactions
+	KindVoicemail    CallKind = "voicemail"    // the voicemail of a session
+	KindMessages     CallKind = "messages"     // the conversation history, version 2
 	KindMedia        CallKind = "media"
 	KindOther        CallKind = "other" // no such route
 )
@@ -27,7 +29,8 @@ type Call struct {
 	Kind   CallKind
 	Method string
 	Path   string
-	// BotID and SessionID come from the path and the query of a recordings call, or from the file of a media request. A call
+	// BotID and SessionID come from the path and the query of a recordings call, or from the file of a media request; the
+	// SessionID of the endpoints of a call's attachments from what an accepted call asked for. A call
 	// of the session list has only the BotID.
 	BotID     string
 	SessionID string
@@ -91,6 +94,8 @@ type Counts struct {
 	InteractionsAccepted int
 	InteractionsRefused  map[Reason]int
 	InteractionsOutages  int
+	// Attachments are the calls of KindVoicemail and of KindMessages.
+	Attachments map[CallKind]KindCounts
 	// Media is all media requests, MediaServed those with a valid URL (faults included), MediaRefused the others by reason.
 	Media        int
 	MediaServed  int
@@ -106,6 +111,16 @@ type Counts struct {
 	// Bytes is the total size of all bodies written, MediaBytes that of media requests.
 	Bytes      int64
 	MediaBytes int64
+}
+
+// KindCounts are the totals of one endpoint.
+type KindCounts struct {
+	// Calls is all calls, Accepted those that were answered, a fault of SetOutageOf included, Outages those that failed because
+	// of SetOutage, Refused the others by reason.
+	Calls    int
+	Accepted int
+	Outages  int
+	Refused  map[Reason]int
 }
 
 // SessionCounts are the totals of one session.
@@ -127,7 +142,7 @@ type ledger struct {
 
 func newLedger(size int) *ledger {
 	return &ledger{size: size, changed: make(chan struct{}), counts: Counts{
-		Refused: map[Reason]int{}, SessionsRefused: map[Reason]int{}, InteractionsRefused: map[Reason]int{}, MediaRefused: map[Reason]int{}, Faults: map[FaultKind]int{},
+		Attachments: map[CallKind]KindCounts{}, Refused: map[Reason]int{}, SessionsRefused: map[Reason]int{}, InteractionsRefused: map[Reason]int{}, MediaRefused: map[Reason]int{}, Faults: map[FaultKind]int{},
 	}}
 }
 
@@ -148,6 +163,8 @@ func (l *ledger) add(c Call) *Call {
 			l.counts.Sessions++
 		case KindInteractions:
 			l.counts.Interactions++
+		case KindVoicemail, KindMessages:
+			l.ofKind(c.Kind, func(k *KindCounts) { k.Calls++ })
 		case KindMedia:
 			l.counts.Media++
 		default:
@@ -173,6 +190,8 @@ func (l *ledger) refuse(c *Call, reason Reason) {
 			l.counts.SessionsRefused[reason]++
 		case KindInteractions:
 			l.counts.InteractionsRefused[reason]++
+		case KindVoicemail, KindMessages:
+			l.ofKind(c.Kind, func(k *KindCounts) { k.Refused[reason]++ })
 		}
 	})
 }
@@ -192,6 +211,8 @@ func (l *ledger) accept(c *Call, fault FaultKind, fill func(c *Call)) {
 			l.counts.SessionsAccepted++
 		case KindInteractions:
 			l.counts.InteractionsAccepted++
+		case KindVoicemail, KindMessages:
+			l.ofKind(c.Kind, func(k *KindCounts) { k.Accepted++ })
 		default:
 			l.counts.Accepted++
 		}
@@ -207,6 +228,8 @@ func (l *ledger) outage(c *Call, fault FaultKind) {
 			l.counts.SessionsOutages++
 		case KindInteractions:
 			l.counts.InteractionsOutages++
+		case KindVoicemail, KindMessages:
+			l.ofKind(c.Kind, func(k *KindCounts) { k.Outages++ })
 		default:
 			l.counts.Outages++
 		}
@@ -234,6 +257,17 @@ func (l *ledger) update(change func()) {
 	l.changed = make(chan struct{})
 }
 
+// ofKind changes the totals of an endpoint. The caller holds l.mu.
+func (l *ledger) ofKind(kind CallKind, change func(*KindCounts)) {
+	counts := l.counts.Attachments[kind]
+	counts.Refused = maps.Clone(counts.Refused) // those that were read before must not change
+	if counts.Refused == nil {
+		counts.Refused = map[Reason]int{}
+	}
+	change(&counts)
+	l.counts.Attachments[kind] = counts
+}
+
 func (l *ledger) list() []Call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -251,6 +285,7 @@ func (l *ledger) read() (Counts, <-chan struct{}) {
 	c := l.counts
 	c.Refused, c.SessionsRefused, c.MediaRefused = maps.Clone(c.Refused), maps.Clone(c.SessionsRefused), maps.Clone(c.MediaRefused)
 	c.InteractionsRefused, c.Faults = maps.Clone(c.InteractionsRefused), maps.Clone(c.Faults)
+	c.Attachments = maps.Clone(c.Attachments)
 	return c, l.changed
 }
 

@@ -41,7 +41,7 @@ func (s *Simulator) findFile(path string, r *http.Request) (*fileState, Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	file := s.files[path]
-	if file == nil {
+	if file == nil || s.isPurged(s.sessions[file.session], s.now()) {
 		return nil, Fault{}
 	}
 	s.sessions[file.session].counts.MediaRequests++

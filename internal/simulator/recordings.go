@@ -41,17 +41,19 @@ func (s *Simulator) recordingsArguments(r *http.Request) (sessionID, userID stri
 	return query.Get("sessionId"), query.Get("userId"), nil
 }
 
-// nextResponse advances the session's script and returns its step and body. An unknown session, or one of another user, is
-// media_unavailable.
+// nextResponse advances the session's script and returns its step and body. An unknown session, one of another user, and one
+// that is purged is media_unavailable.
 func (s *Simulator) nextResponse(key sessionKey, userID, base string, now time.Time) (Step, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.sessions[key]
 	if st == nil || st.UserID != "" && userID != "" && userID != st.UserID {
-		step := Step{Status: StatusMediaUnavailable}
-		return step, encode(recordingsResponse{Status: &step.Status, Recording: []recordingItem{}})
+		return noMedia()
 	}
 	st.counts.StatusCalls++
+	if s.isPurged(st, now) {
+		return noMedia()
+	}
 	step := st.nextStep(now)
 	if step.Body != "" {
 		return step, step.Body
@@ -61,13 +63,19 @@ func (s *Simulator) nextResponse(key sessionKey, userID, base string, now time.T
 		response.Status = nil
 	}
 	if step.Status == StatusSuccess && !step.OmitFiles {
-		response.Recording = s.items(st, step, base, now)
+		response.Recording = s.signedItems(st.files, step, base, now)
 	}
 	return step, encode(response)
 }
 
-// items returns the session's files with newly signed URLs. The caller holds s.mu.
-func (s *Simulator) items(st *sessionState, step Step, base string, now time.Time) []recordingItem {
+// noMedia is the response about a session without a recording.
+func noMedia() (Step, string) {
+	step := Step{Status: StatusMediaUnavailable}
+	return step, encode(recordingsResponse{Status: &step.Status, Recording: []recordingItem{}})
+}
+
+// signedItems returns files with newly signed URLs. The caller holds s.mu.
+func (s *Simulator) signedItems(files []*fileState, step Step, base string, now time.Time) []recordingItem {
 	lifetime := step.URLLifetime
 	defaultDuration(&lifetime, s.config.URLLifetime)
 	if s.config.MediaURL != "" {
@@ -76,8 +84,8 @@ func (s *Simulator) items(st *sessionState, step Step, base string, now time.Tim
 	if step.MediaURL != "" {
 		base = step.MediaURL
 	}
-	items := make([]recordingItem, len(st.files))
-	for i, f := range st.files {
+	items := make([]recordingItem, len(files))
+	for i, f := range files {
 		signed := f.path
 		if step.URLsRefused {
 			signed += " " // no requested path contains a space, so the signature is of no URL

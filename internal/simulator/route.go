@@ -17,7 +17,7 @@ const (
 	interactionsPath = "v2/interactionDetails"
 )
 
-// routeOf matches the media's prefix and the three endpoints of the API; like Express it serves HEAD with GET.
+// routeOf matches the media's prefix and the endpoints of the API; like Express it serves HEAD with GET.
 func routeOf(r *http.Request) route {
 	if strings.HasPrefix(r.URL.Path, mediaPrefix) {
 		return route{kind: KindMedia}
@@ -37,6 +37,10 @@ func routeOf(r *http.Request) route {
 		return route{kind: KindAPI, botID: botID}
 	case endpoint == "getSessions" && r.Method == http.MethodPost:
 		return route{kind: KindSessions, botID: botID}
+	case endpoint == "voicemail" && isGetOrHead(r.Method):
+		return route{kind: KindVoicemail, botID: botID}
+	case endpoint == "getMessagesV2" && r.Method == http.MethodPost:
+		return route{kind: KindMessages, botID: botID}
 	}
 	return route{kind: KindOther}
 }

@@ -59,10 +59,17 @@ type Session struct {
 	Voicemail bool
 	// Conversations is how many rows the interactions have of the session, at most 10, as after a transfer. Defaults to 1.
 	Conversations int
+	// Retention is how long the recording is kept from the begin of the call; then it is purged, see Purge.
+	// Defaults to Config.Retention.
+	Retention time.Duration
 	// Script is the sequence of steps that status calls see, at most 1,000; the last one stays. Defaults to success at once.
 	Script []Step
 	// Files are the recording, at most 64, listed by the steps whose status is success.
 	Files []File
+	// VoicemailFiles are the voicemail, at most 64, listed by KindVoicemail. Defaults to none.
+	VoicemailFiles []File
+	// Messages are what was said, at most 100,000, one a second, listed by KindMessages. Defaults to none.
+	Messages []Message
 }
 
 // The channels of sessions.
@@ -133,7 +140,9 @@ type sessionState struct {
 	stepBegan time.Time
 	stepCalls int
 	hungUp    time.Time // when the script says that the call ended; zero before
+	purged    bool      // before its retention has passed
 	counts    SessionCounts
+	voicemail []*fileState
 	rank      uint64 // places the session in orders that are not by time, and chooses it for faults of the lists
 	removed   bool
 }
@@ -146,6 +155,9 @@ func newSessionState(in Session, config *Config, now time.Time) (*sessionState, 
 	}
 	if in.Length < 0 {
 		return nil, fmt.Errorf("simulator: session %s has the Length %s: use a positive duration, or 0 for what the script tells", in.SessionID, in.Length)
+	}
+	if in.Retention < 0 {
+		return nil, fmt.Errorf("simulator: session %s has the Retention %s: use a positive duration, or 0 for that of the configuration", in.SessionID, in.Retention)
 	}
 	if len(in.Script) > maxSteps || len(in.Files) > maxFiles {
 		return nil, fmt.Errorf("simulator: session %s has %d steps and %d files: at most %d and %d are allowed", in.SessionID, len(in.Script), len(in.Files), maxSteps, maxFiles)
@@ -172,7 +184,7 @@ func newSessionState(in Session, config *Config, now time.Time) (*sessionState, 
 		st.Files[i] = file.File
 		st.files = append(st.files, file)
 	}
-	return st, nil
+	return st, st.prepareAttachments(in, config)
 }
 
 func prepareScript(in Session) ([]Step, error) {

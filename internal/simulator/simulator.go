@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -31,6 +32,8 @@ type Simulator struct {
 	byTime   map[string]*sessionIndex // by bot
 	lists    map[CallKind]*listState
 	files    map[string]*fileState // by path of the media URL
+
+	attachments map[CallKind]attachmentState
 }
 
 // New returns a simulator without sessions, or an error that names the invalid field of the configuration. Close it after
@@ -45,11 +48,18 @@ func New(config Config) (*Simulator, error) {
 		config: config, bots: map[string]budgets{}, replays: newReplayMemory(maxJTIs),
 		granted:  map[CallKind]bool{KindAPI: !config.ScopeWithdrawn, KindSessions: !config.SessionsScopeWithdrawn, KindInteractions: !config.AnalyticsScopeWithdrawn},
 		sessions: map[sessionKey]*sessionState{}, byTime: map[string]*sessionIndex{}, lists: map[CallKind]*listState{}, files: map[string]*fileState{},
+		attachments: map[CallKind]attachmentState{},
 	}
 	if _, err := rand.Read(s.urlKey); err != nil {
 		return nil, fmt.Errorf("simulator: cannot read random bytes for the media URL key: %w", err)
 	}
 	s.openBudgets()
+	for _, kind := range attachmentKinds {
+		s.granted[kind] = true
+		if err := s.SetBudgetOf(kind, DefaultCallsPerMinute, DefaultCallsPerHour); err != nil {
+			return nil, err
+		}
+	}
 	for kind, faults := range map[CallKind]ListFaults{KindSessions: config.SessionListFaults, KindInteractions: config.InteractionFaults} {
 		if err := s.SetListFaults(kind, faults); err != nil {
 			return nil, err
@@ -83,7 +93,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.isClosed():
 		s.ledger.refuse(call, ReasonClosed)
 		writeBody(out, http.StatusServiceUnavailable, htmlType, Fault{Kind: Respond, Status: http.StatusServiceUnavailable}.defaultBody())
-	case to.kind == KindAPI || to.kind == KindSessions || to.kind == KindInteractions:
+	case to.kind == KindAPI || to.kind == KindSessions || to.kind == KindInteractions || slices.Contains(attachmentKinds, to.kind):
 		s.serveAPI(out, r, to, call)
 	case to.kind == KindMedia && isGetOrHead(r.Method):
 		s.serveMedia(out, r, call)
@@ -153,14 +163,14 @@ func (s *Simulator) AddSession(session Session) error {
 		s.byTime[session.BotID] = &sessionIndex{}
 	}
 	s.byTime[session.BotID].add(st)
-	for _, f := range st.files {
+	for _, f := range slices.Concat(st.files, st.voicemail) {
 		s.files[f.path] = f
 	}
 	return nil
 }
 
-// RemoveSession deletes a session and its files, as the vendor's retention does; URLs returned before then give 404.
-// It ignores an unknown session.
+// RemoveSession deletes a session and its files, from the session list too; URLs returned before then give 404. Purge deletes
+// the recording alone. It ignores an unknown session.
 func (s *Simulator) RemoveSession(botID, sessionID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,7 +182,7 @@ func (s *Simulator) remove(key sessionKey) {
 	if st == nil {
 		return
 	}
-	for _, f := range st.files {
+	for _, f := range slices.Concat(st.files, st.voicemail) {
 		delete(s.files, f.path)
 	}
 	s.byTime[key.botID].remove(st)
@@ -189,6 +199,7 @@ func (s *Simulator) Sessions() []Session {
 		session := st.Session
 		session.Script = append([]Step(nil), st.Script...)
 		session.Files = append([]File(nil), st.Files...)
+		session.VoicemailFiles, session.Messages = slices.Clone(st.VoicemailFiles), slices.Clone(st.Messages)
 		out = append(out, session)
 	}
 	sort.Slice(out, func(i, j int) bool {

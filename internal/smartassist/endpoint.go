@@ -38,6 +38,14 @@ var (
 	// addresses and telephone numbers.
 	interactionDetails = endpoint{method: http.MethodPost, path: "/v2/interactionDetails", ofAccount: true, scope: "SmartAssist Analytics",
 		arguments: accountIDSetting + ", botId and the times", personal: true, maxBytes: maxPageBytes}
+
+	// voicemail is the vendor's "Fetch Voicemail Recording".
+	voicemail = endpoint{method: http.MethodGet, path: "/voicemail", scope: "SmartAssist Voicemail", arguments: "botId and sessionId", personal: true}
+
+	// conversationHistory is version 2 of the vendor's "Conversation History". Its messages are
+	// what was said.
+	conversationHistory = endpoint{method: http.MethodPost, path: "/getMessagesV2", scope: "Chat History", arguments: "botId, sessionId and the times",
+		personal: true, maxBytes: MaxMessageBytes}
 )
 
 // The paths that end with the id of a bot or of an account.

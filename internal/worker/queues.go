@@ -48,6 +48,10 @@ const (
 	minTransfers = 2
 	allTransfers = 64
 
+	// attachments bounds what belongs to calls and is fetched at once for an account. Each
+	// holds up to some 40 MB, if a call has ten thousand messages.
+	attachments = 8
+
 	// bufferedBytes bounds the memory for parts of files whose length is not known.
 	// Transfers wait for it.
 	bufferedBytes = 64 << 20
@@ -96,6 +100,7 @@ type served struct {
 	check    activities.CheckStatus
 	download activities.DownloadRecording
 	write    activities.WriteManifest
+	attach   activities.FetchAttachments
 
 	openDay    activities.OpenDay
 	mergeDay   activities.MergeListings
@@ -114,13 +119,15 @@ type served struct {
 
 func newServed(c client.Client, namespace string, accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming, logger *slog.Logger) *served {
 	changed := &activities.ChangedDays{Client: c}
+	buffers := newBuffers(accounts.Accounts)
 	s := &served{
 		accounts: accounts,
 		find:     activities.FindArchived{Served: accounts, Lanes: calls},
 		mint:     activities.MintToken{Served: accounts, Slots: calls},
 		check:    activities.CheckStatus{Served: accounts, Slots: calls},
-		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming, Buffers: newBuffers(accounts.Accounts), Reporter: c, Days: changed},
+		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming, Buffers: buffers, Reporter: c, Days: changed},
 		write:    activities.WriteManifest{Served: accounts, Days: changed},
+		attach:   activities.FetchAttachments{Served: accounts, Slots: calls, Timing: transferTiming, Buffers: buffers, Logger: logger},
 
 		openDay:    activities.OpenDay{Served: accounts},
 		mergeDay:   activities.MergeListings{Served: accounts},
@@ -244,6 +251,9 @@ func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	register(q.addActivities(fetchrecording.CheckTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.CheckStatus, s.check.Execute)
 	register(q.addActivities(fetchrecording.ArchiveTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.WriteManifest, s.write.Execute)
 	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), q.transfers, busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	if len(a.Attachments()) > 0 {
+		register(q.addActivities(fetchrecording.AttachmentTaskQueue(a.Name), attachments, 1, observed), fetchrecording.FetchAttachments, s.attach.Execute)
+	}
 	for _, botID := range a.BotIDs {
 		for _, queue := range []string{fetchrecording.BotTaskQueue(botID), fetchrecording.BackfillTaskQueue(botID)} {
 			first := q.addActivities(queue, lightActivities, 1, observed)

@@ -67,6 +67,11 @@ type situation struct {
 	listed   bool    // the vendor's list of files is known to this run
 	v010     bool    // the fetch began under v0.1.0, see v010.go
 	placed   bool    // the budget's workflow hands out the bot's call slots
+
+	// retention is how long the vendor keeps the recording; 0 if that is not known.
+	retention time.Duration
+	// endsAtPurge: "no recording" is final once the session is purged, however young it is.
+	endsAtPurge bool
 }
 
 // afterWait follows the decision n after its wait.

@@ -41,6 +41,9 @@ func (s situation) afterFind(found *FindArchivedResult, err error) next {
 		}
 	default:
 	}
+	if found.Result.Outcome == workflows.OutcomeUnavailable {
+		s.saysNone(found.Result.FinishedAt)
+	}
 	// A failure that another fetch wrote while this one was at work is replaced too.
 	if s.refetch || s.state.StatusChecks > 0 && !s.v010 {
 		s.keepIntact(found)

@@ -65,6 +65,9 @@ func (s *situation) answered(response *CheckStatusResult) {
 	s.state.LastStatus = response.Status
 	s.state.AnsweredAt = s.now.UTC()
 	s.state.TransientFailures, s.state.Refused = 0, false
+	if !response.Settles() {
+		s.state.SaidNoneAt = time.Time{}
+	}
 	if response.Action != status.Download { // A download may be blocked still.
 		s.unblock()
 	}
@@ -104,13 +107,15 @@ func (s situation) retryNextDay(response *CheckStatusResult) next {
 }
 
 // settle waits because the vendor says that there is no recording, which may
-// mean "not yet". The age of the call decides, but one answer never outweighs
-// that the vendor had the recording before.
+// mean "not yet".
 func (s situation) settle(response *CheckStatusResult) next {
 	age := s.now.Sub(s.callTime)
 	seen := s.seen(response.Status)
-	if age >= s.policy.UnavailableSettlesAfter && (s.seen(status.Success).Count == 0 || seen.Count > 1) {
-		return s.end(response.Outcome, response.Text)
+	if age >= s.policy.UnavailableSettlesAfter {
+		s.saysNone(s.now)
+	}
+	if s.isSettled(seen) || s.timeIsUp() && s.isLost() {
+		return s.endWithout(response)
 	}
 	if s.timeIsUp() {
 		return s.giveUp(response.Text)

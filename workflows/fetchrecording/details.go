@@ -54,15 +54,21 @@ func (f *fetch) enter(ctx workflow.Context, phase workflows.FetchPhase, reason s
 	workflow.SetCurrentDetails(ctx, f.details())
 }
 
-// show updates the search attribute and the details.
-func (f *fetch) show(ctx workflow.Context) error {
+// show updates the search attributes and the details.
+func (f *fetch) show(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
 	workflow.SetCurrentDetails(ctx, f.details())
-	if f.phase == f.shown {
+	if f.phase != f.shown {
+		updates = append(updates, workflows.SearchAttributePhase.ValueSet(string(f.phase)))
+		f.shown = f.phase
+	}
+	if len(updates) == 0 {
 		return nil
 	}
-	f.shown = f.phase
-	return f.upsert(ctx, workflows.SearchAttributePhase.ValueSet(string(f.phase)))
+	return f.upsert(ctx, updates...)
 }
+
+// showWait is show of a fetch that begins to wait, with the alarm that is due.
+func (f *fetch) showWait(ctx workflow.Context) error { return f.show(ctx, f.raiseAlarm(ctx)...) }
 
 // upsert sets search attributes, and with them for nothing how many calls were spent.
 func (f *fetch) upsert(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
@@ -120,6 +126,9 @@ func (f *fetch) details() string {
 			f.state.GiveUpAt.UTC().Format(time.RFC3339), f.state.BlockedSince.UTC().Format(time.RFC3339))
 	default:
 		fmt.Fprintf(&b, "- Gives up: %s\n", f.state.GiveUpAt.UTC().Format(time.RFC3339))
+	}
+	if purgeAt := f.purgeAt(); !f.over && !purgeAt.IsZero() {
+		fmt.Fprintf(&b, "- Purge by the vendor: %s\n", purgeAt.Format(time.RFC3339))
 	}
 	for _, done := range f.state.Done {
 		fmt.Fprintf(&b, "- Archived: `%s`, %d bytes\n", done.Key, done.Bytes)

@@ -47,7 +47,7 @@ func (e edges) take(from workflows.FetchPhase, n next) {
 	}
 }
 
-var outcomes = []workflows.Outcome{workflows.OutcomeArchived, workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp, workflows.OutcomeDamaged}
+var outcomes = []workflows.Outcome{workflows.OutcomeArchived, workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp, workflows.OutcomeDamaged, workflows.OutcomeLostToRetention}
 
 // transitions asks every decision about everything that can come.
 func transitions() edges {
@@ -75,6 +75,7 @@ func transitions() edges {
 			all.take(workflows.PhaseChecking, fresh(aged(100*day), partial(retries, noon)).afterStatus(response))
 			all.take(workflows.PhaseChecking, fresh(over, partial(retries, noon)).afterStatus(response))
 			all.take(workflows.PhaseChecking, fresh(damaged, aged(100*day)).afterStatus(response))
+			all.take(workflows.PhaseChecking, fresh(aged(100*day), keptFor(90*day)).afterStatus(response))
 		}
 	}
 	return all

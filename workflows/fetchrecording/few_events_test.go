@@ -34,7 +34,8 @@ func TestOnlyAFetchWithoutTheMemoRecordsItsVersion(t *testing.T) {
 		"started from JSON":           {responses: []response{success("a.wav")}, fromJSON: true, recorded: true},
 		"from JSON, after a wait":     {responses: []response{answered("media_in_progress"), success("a.wav")}, fromJSON: true, recorded: true},
 		"by a starter from before":    {responses: []response{success("a.wav")}, fromJSON: true, memo: map[string]any{workflows.MemoFlow: 1}, recorded: true},
-		"by a starter that is newer":  {responses: []response{success("a.wav")}, fromJSON: true, memo: map[string]any{workflows.MemoFlow: 3}},
+		"by a starter of few events":  {responses: []response{success("a.wav")}, fromJSON: true, memo: map[string]any{workflows.MemoFlow: 2}},
+		"by a starter that is newer":  {responses: []response{success("a.wav")}, fromJSON: true, memo: map[string]any{workflows.MemoFlow: 99}},
 		"with a memo that is no flow": {responses: []response{success("a.wav")}, fromJSON: true, memo: map[string]any{workflows.MemoFlow: "two"}, recorded: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -43,15 +44,15 @@ func TestOnlyAFetchWithoutTheMemoRecordsItsVersion(t *testing.T) {
 			if row.memo != nil {
 				require.NoError(t, h.env.SetMemoOnStart(row.memo))
 			}
-			for _, change := range []string{"few-events", "after-v0.1.0"} {
-				h.env.OnGetVersion(change, workflow.DefaultVersion, workflow.Version(1)).Return(workflow.Version(1)).Maybe()
+			for change, newest := range map[string]workflow.Version{"few-events": 2, "after-v0.1.0": 1} {
+				h.env.OnGetVersion(change, workflow.DefaultVersion, newest).Return(newest).Maybe()
 			}
 			h.run(workflows.FetchPolicy{})
 			const mocked = "workflow.GetVersion_" // The SDK's name of the call.
 			if row.recorded {
-				h.env.AssertWorkflowCalled(t, mocked+"few-events", "few-events", workflow.DefaultVersion, workflow.Version(1))
+				h.env.AssertWorkflowCalled(t, mocked+"few-events", "few-events", workflow.DefaultVersion, workflow.Version(2))
 			} else {
-				h.env.AssertWorkflowNotCalled(t, mocked+"few-events", "few-events", workflow.DefaultVersion, workflow.Version(1))
+				h.env.AssertWorkflowNotCalled(t, mocked+"few-events", "few-events", workflow.DefaultVersion, workflow.Version(2))
 			}
 			h.env.AssertWorkflowNotCalled(t, mocked+"after-v0.1.0", "after-v0.1.0", workflow.DefaultVersion, workflow.Version(1))
 			require.Empty(t, h.findQueue, "it goes the new way")
@@ -63,7 +64,7 @@ func TestOnlyAFetchWithoutTheMemoRecordsItsVersion(t *testing.T) {
 func TestFetchFromBeforeGoesTheOldWay(t *testing.T) {
 	h := newHarness(t, success("a.wav"))
 	h.fromJSON = true
-	h.env.OnGetVersion("few-events", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)
+	h.env.OnGetVersion("few-events", workflow.DefaultVersion, workflow.Version(2)).Return(workflow.DefaultVersion)
 	h.env.OnGetVersion("after-v0.1.0", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.Version(1)).Maybe()
 	h.run(workflows.FetchPolicy{})
 	require.Zero(t, h.executed[fetchrecording.FindArchivedHere])

@@ -1,6 +1,7 @@
 package fetchrecording_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -77,6 +78,9 @@ type harness struct {
 	// unplaced: the fetch began before there were accounts.
 	unplaced  bool
 	retention time.Duration
+	// warnings are the lines of the log, and counters what was counted.
+	warnings  bytes.Buffer
+	counters  counters
 	downloads []string
 	// executed counts the activities of a kind.
 	executed  map[string]int
@@ -118,8 +122,10 @@ func refusal(code int, msg string) response {
 func newHarness(t testing.TB, responses ...response) *harness {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	h := &harness{t: t, env: suite.NewTestWorkflowEnvironment(), responses: responses, session: session, executed: make(map[string]int)}
+	h := &harness{t: t, responses: responses, session: session, executed: make(map[string]int), counters: counters{by: make(map[string]int64)}}
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewJSONHandler(&h.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+	suite.SetMetricsHandler(&h.counters)
+	h.env = suite.NewTestWorkflowEnvironment()
 	h.env.SetStartTime(startTime)
 	h.env.SetTestTimeout(30 * time.Second)
 

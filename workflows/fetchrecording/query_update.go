@@ -12,7 +12,7 @@ import (
 // handleMessages registers the query and the update.
 func (f *fetch) handleMessages(ctx workflow.Context) error {
 	err := workflow.SetQueryHandlerWithOptions(ctx, workflows.QueryProgress, f.progress, workflow.QueryHandlerOptions{
-		Description: "The state of the fetch: phase, last status, checks, next check, bytes done.",
+		Description: "The state of the fetch: phase, last status, checks, next check, purge by the vendor, bytes done.",
 	})
 	if err != nil {
 		return err
@@ -28,6 +28,7 @@ func (f *fetch) progress() (workflows.FetchProgress, error) {
 		LastStatus:   f.state.LastStatus,
 		StatusChecks: f.state.StatusChecks,
 		GiveUpAt:     f.state.GiveUpAt,
+		PurgeAt:      f.purgeAt(),
 		Reason:       f.reason,
 		FilesDone:    len(f.state.Done),
 		Files:        len(f.files),

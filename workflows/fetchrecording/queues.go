@@ -20,6 +20,10 @@ type Place struct {
 	// nanoseconds; 0 if that is not known.
 	Retention time.Duration `json:"retention,omitempty"`
 
+	// Attachments are the kinds of what belongs to a call that are to be fetched for it, each
+	// at the cost of an activity.
+	Attachments []workflows.AttachmentKind `json:"attachments,omitempty"`
+
 	// Lane is the queue that the first checks of the fetch's batch have, from 1; 0 if
 	// they wait in that of their level.
 	Lane int `json:"lane,omitempty"`

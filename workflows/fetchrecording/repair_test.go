@@ -25,7 +25,7 @@ func manifestOf(outcome workflows.Outcome, damaged []string, recordings ...workf
 }
 
 func TestRefetchReopensAFailure(t *testing.T) {
-	for _, before := range []workflows.Outcome{workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp, workflows.OutcomeDamaged} {
+	for _, before := range []workflows.Outcome{workflows.OutcomeUnavailable, workflows.OutcomeFailed, workflows.OutcomeGaveUp, workflows.OutcomeDamaged, workflows.OutcomeLostToRetention} {
 		t.Run(string(before), func(t *testing.T) {
 			h := newHarness(t, success("a.wav"))
 			h.found = manifestOf(before, nil)

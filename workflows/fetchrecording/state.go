@@ -31,6 +31,16 @@ type State struct {
 	AnsweredAt time.Time         `json:"answeredAt,omitzero"`
 	Evidence   []status.Evidence `json:"evidence,omitempty"`
 
+	// SaidNoneAt is when the vendor first said that there is no recording, of a call old
+	// enough for that to be final: to this fetch, or to the one whose manifest it replaces.
+	// Another status clears it.
+	SaidNoneAt time.Time `json:"saidNoneAt,omitzero"`
+
+	// AlarmRaised is the latest alarm that was raised, as the time before the purge, and
+	// AlarmedOf is that purge.
+	AlarmRaised time.Duration `json:"alarmRaised,omitempty"`
+	AlarmedOf   time.Time     `json:"alarmedOf,omitzero"`
+
 	// BlockedSince is set from the first failure that needs an operator until
 	// the next answer; the clock of giveUpAfter stands still meanwhile.
 	BlockedSince time.Time `json:"blockedSince,omitzero"`
@@ -52,6 +62,15 @@ type State struct {
 
 	// Replaces is the ETag of the manifest that this fetch may replace.
 	Replaces string `json:"replaces,omitempty"`
+
+	// Attachments are what is in the archive of what belongs to the call, LeftOut why
+	// something is not, and Attached the kinds of which that is known.
+	Attachments []workflows.Attachment     `json:"attachments,omitempty"`
+	LeftOut     []workflows.LeftOut        `json:"leftOut,omitempty"`
+	Attached    []workflows.AttachmentKind `json:"attached,omitempty"`
+
+	// AttachmentsTried: some may be in the archive.
+	AttachmentsTried bool `json:"attachmentsTried,omitempty"`
 
 	// Damaged are the files of an archived session that are missing from the
 	// archive or changed.

@@ -67,6 +67,7 @@ func fullInput() fetchrecording.Input {
 		Resume: &fetchrecording.State{
 			StartedAt: at, GiveUpAt: at.Add(time.Hour), StatusChecks: 1, LastStatus: "success", Polls: 2, TransientFailures: 3,
 			BlockedWaits: 4, DownloadFailures: 5, PartialRetries: 6, PartialDueAt: at.Add(time.Minute),
+			SaidNoneAt: at, AlarmRaised: time.Second, AlarmedOf: at,
 			Done: []workflows.Recording{{FileName: "a.wav", Bucket: "recordings", Key: "k", Bytes: 1, SHA256: "00", ContentType: "audio/wav", Format: "wav", CallTime: at, Source: "s"}},
 		},
 	}
@@ -80,6 +81,7 @@ func TestInputFormatIsStable(t *testing.T) {
 	require.JSONEq(t, `{"botId":"st-fd81a2b1-43af-544d-8082-831bc09c0001","sessionId":"65e7133a3242653c58d7aaaa","userId":"u","batchId":"b","policy":{"pollMin":"1s"},
 		"resume":{"startedAt":"2026-03-05T12:00:00Z","giveUpAt":"2026-03-05T13:00:00Z","statusChecks":1,"lastStatus":"success","polls":2,"transientFailures":3,
 			"blockedWaits":4,"downloadFailures":5,"partialRetries":6,"partialDueAt":"2026-03-05T12:01:00Z",
+			"saidNoneAt":"2026-03-05T12:00:00Z","alarmRaised":1000000000,"alarmedOf":"2026-03-05T12:00:00Z",
 			"done":[{"fileName":"a.wav","bucket":"recordings","key":"k","bytes":1,"sha256":"00","contentType":"audio/wav","format":"wav","callTime":"2026-03-05T12:00:00Z","source":"s"}]}}`, string(body))
 
 	var got fetchrecording.Input
@@ -102,6 +104,7 @@ func TestNextRunGetsEverythingTheRunKnows(t *testing.T) {
 	require.Equal(t, given.FetchRequest, got.FetchRequest)
 	want := *given.Resume
 	want.StatusChecks, want.LastStatus, want.Polls, want.TransientFailures, want.BlockedWaits = 2, "call_in_progress", 1, 0, 0
+	want.SaidNoneAt = time.Time{}
 	want.AnsweredAt = h.checkedAt[0].Truncate(time.Second)
 	want.Evidence = []status.Evidence{{Status: "call_in_progress", First: want.AnsweredAt, Last: want.AnsweredAt, Count: 1}}
 	require.Equal(t, want, *got.Resume)

@@ -20,7 +20,7 @@ import (
 func (f *fetch) findArchived(ctx workflow.Context) next {
 	if f.state.Unserved {
 		f.enter(ctx, workflows.PhaseBlocked, unservedReason(f.input.BotID))
-		if err := f.show(ctx); err != nil {
+		if err := f.showWait(ctx); err != nil {
 			return f.situation(ctx, false).fail(err)
 		}
 	}
@@ -188,7 +188,7 @@ func (f *fetch) showsDownload() bool {
 // manifestOfOnlyFile returns the manifest that the download of a call's only file
 // writes, without the recording; nil if the manifest has to wait for a decision.
 func (f *fetch) manifestOfOnlyFile(ctx workflow.Context) *WriteManifestInput {
-	if !f.fewEvents || !f.now(ctx).archivesOnlyFile(f.files) {
+	if !f.fewEvents || len(f.missingAttachments()) > 0 || !f.now(ctx).archivesOnlyFile(f.files) {
 		return nil
 	}
 	input := f.manifestOf(f.newResult(ctx, workflows.OutcomeArchived, ""))
@@ -197,6 +197,9 @@ func (f *fetch) manifestOfOnlyFile(ctx workflow.Context) *WriteManifestInput {
 }
 
 func (f *fetch) writeManifest(ctx workflow.Context) next {
+	if n, ok := f.fetchAttachments(ctx); !ok {
+		return n
+	}
 	var written WriteManifestResult
 	err := workflow.ExecuteActivity(
 		workflow.WithActivityOptions(ctx, archiveOptions(f.account(), "write the manifest: "+string(f.result.Outcome))),

@@ -13,6 +13,11 @@ const (
 	// urgent. Of a short retention it is purgeShare.
 	purgeSoon  = 7 * day
 	purgeShare = 10
+
+	// purgeLate is how long a session stays urgent after its purge: the vendor may count from
+	// the end of the call, and delete once a day. After that nothing is left of it,
+	// and it must not go before what can still be had.
+	purgeLate = day
 )
 
 // level returns the level of the next call: that of the request's priority, before
@@ -51,9 +56,9 @@ func (f *fetch) slotQueue(level int) string {
 }
 
 func (f *fetch) isPurgedSoon(now time.Time) bool {
-	if f.place == nil || f.place.Retention == 0 {
+	if f.retention() == 0 {
 		return false
 	}
-	purge := f.callTime.Add(f.place.Retention)
-	return purge.Sub(now) < min(purgeSoon, f.place.Retention/purgeShare)
+	left := f.purgeAt().Sub(now)
+	return left > -purgeLate && left < min(purgeSoon, f.retention()/purgeShare)
 }

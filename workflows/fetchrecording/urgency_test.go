@@ -48,10 +48,11 @@ func TestSessionThatIsPurgedSoonIsUrgent(t *testing.T) {
 		retention time.Duration
 		level     int
 	}{
-		"not known":                          {0, 4},
-		"in more than a week":                {age + 8*24*time.Hour + 90*24*time.Hour, 4},
-		"in less than a tenth of it":         {age + time.Minute, 3},
-		"already, as far as anybody can say": {age - time.Minute, 3},
+		"not known":                           {0, 4},
+		"in more than a week":                 {age + 8*24*time.Hour + 90*24*time.Hour, 4},
+		"in less than a tenth of it":          {age + time.Minute, 3},
+		"already, as far as anybody can say":  {age - time.Minute, 3},
+		"a day ago, so nothing is left of it": {age - 24*time.Hour - time.Minute, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, success("a.wav"))

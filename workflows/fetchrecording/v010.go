@@ -21,7 +21,7 @@ const changeAfterV010 = "after-v0.1.0"
 // on the version under v0.1.0. One that only made ordinary decisions there goes
 // on like a new one.
 func beganUnderV010(ctx workflow.Context) bool {
-	return !hasFewEvents(ctx) && workflow.GetVersion(ctx, changeAfterV010, workflow.DefaultVersion, 1) == workflow.DefaultVersion
+	return flowOf(ctx) < workflows.FlowFewEvents && workflow.GetVersion(ctx, changeAfterV010, workflow.DefaultVersion, 1) == workflow.DefaultVersion
 }
 
 // maxQuickRetriesV010 is how often a recording that is not whole is requested

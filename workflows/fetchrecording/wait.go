@@ -46,7 +46,8 @@ func (f *fetch) isCutShort(n next, began, until time.Time) bool {
 	return !n.blocked && f.state.BlockedSince.IsZero() && end.Add(n.slack).Before(until) && (end.After(began) || f.v010)
 }
 
-// sleep waits until then and reports whether checkNow ended the wait before.
+// sleep waits until then and reports whether checkNow ended the wait before. An alarm that
+// becomes due meanwhile is raised, and the wait goes on.
 func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (checkNow bool, err error) {
 	d := until.Sub(workflow.Now(ctx))
 	if d <= 0 {
@@ -54,18 +55,34 @@ func (f *fetch) sleep(ctx workflow.Context, until time.Time, summary string) (ch
 	}
 	f.timer, f.wake = &timer{until: until, summary: summary}, false
 	defer func() { f.timer = nil }()
-	if err := f.show(ctx); err != nil {
-		return false, err
+	for {
+		if err := f.showWait(ctx); err != nil {
+			return false, err
+		}
+		part := d
+		if at := f.nextAlarmAt(workflow.Now(ctx)); !at.IsZero() && at.Before(until) {
+			part = at.Sub(workflow.Now(ctx))
+		}
+		if err := f.awaitTimer(ctx, part, summary); err != nil {
+			return false, err
+		}
+		if d = until.Sub(workflow.Now(ctx)); f.wake || d <= 0 {
+			return f.wake, nil
+		}
 	}
+}
+
+// awaitTimer waits so long, or until checkNow ends the wait.
+func (f *fetch) awaitTimer(ctx workflow.Context, d time.Duration, summary string) error {
 	// A timer that is stopped by hand: the SDK's AwaitWithTimeout would leave
 	// it running when checkNow ends the wait.
 	timing, stop := workflow.WithCancel(ctx)
 	defer stop()
 	fired := workflow.NewTimerWithOptions(timing, max(d, minWait), workflow.TimerOptions{Summary: summary})
 	if err := workflow.Await(ctx, func() bool { return f.wake || fired.IsReady() }); err != nil {
-		return false, err
+		return err
 	}
-	return f.wake, ctx.Err() // A cancelled timer is ready too.
+	return ctx.Err() // A cancelled timer is ready too.
 }
 
 func historyIsLong(ctx workflow.Context) bool {

@@ -68,7 +68,8 @@ type fetch struct {
 	policy     workflows.FetchPolicy
 	callTime   time.Time
 	workflowID string
-	fewEvents  bool // see flow.go
+	flow       int  // see flow.go
+	fewEvents  bool // the same
 	v010       bool // it began under v0.1.0, see v010.go
 	state      State
 
@@ -97,7 +98,7 @@ type leftover struct {
 }
 
 func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
-	fewEvents := hasFewEvents(ctx)
+	flow := flowOf(ctx)
 	info := workflow.GetInfo(ctx)
 	continued := info.ContinuedExecutionRunID != ""
 	err := input.validate(workflow.Now(ctx), continued)
@@ -114,7 +115,8 @@ func newFetch(ctx workflow.Context, input Input) (*fetch, error) {
 		input:      input,
 		policy:     input.Policy.WithDefaults(),
 		workflowID: info.WorkflowExecution.ID,
-		fewEvents:  fewEvents,
+		flow:       flow,
+		fewEvents:  flow >= workflows.FlowFewEvents,
 		resumes:    make(map[string]leftover),
 		view:       view{phase: workflows.PhaseChecking},
 	}
@@ -156,6 +158,9 @@ func (f *fetch) now(ctx workflow.Context) situation {
 		listed:   len(f.files) > 0,
 		v010:     f.v010,
 		placed:   f.place != nil,
+
+		retention:   f.retention(),
+		endsAtPurge: f.flow >= workflows.FlowPurgeAlarm,
 	}
 }
 
@@ -178,6 +183,8 @@ func (f *fetch) newResult(ctx workflow.Context, outcome workflows.Outcome, reaso
 		Status:       f.state.LastStatus,
 		Reason:       reason,
 		Recordings:   f.archivedFiles(),
+		Attachments:  f.state.Attachments,
+		LeftOut:      f.state.LeftOut,
 		StatusChecks: f.state.StatusChecks,
 		StartedAt:    f.state.StartedAt,
 		FinishedAt:   workflow.Now(ctx).UTC(),
