@@ -51,17 +51,17 @@ func newDayList() *cobra.Command {
 			return err
 		}
 		ctx := command.Context()
-		print := listedDayPrinter(*output, command.OutOrStdout())
+		printer := listedDayPrinter(*output, command.OutOrStdout())
 		for _, bot := range bots {
 			owner, err := served.Of(bot)
 			if err != nil {
 				return program.Usage(err)
 			}
-			if err := listDays(ctx, owner.Store, bot, days, print.one); err != nil {
+			if err := listDays(ctx, owner.Store, bot, days, printer.one); err != nil {
 				return interruptedOr(ctx, storeFailure(err))
 			}
 		}
-		return print.end()
+		return printer.end()
 	}
 	return command
 }
@@ -156,7 +156,7 @@ func listDays(ctx context.Context, store *archive.Store, botID string, days dayi
 }
 
 func (d *listedDay) add(r *dayindex.Revision) {
-	d.Sealed, d.Revision, d.SealedAt = true, r.Record.Revision, r.SealedAt
+	d.Sealed, d.Revision, d.SealedAt = true, r.Revision, r.SealedAt
 	d.Sessions, d.Outcomes, d.Disagreeing = r.Counts.Sessions, r.Counts.Outcomes, disagreeing(r.Counts)
 	d.Files, d.Bytes = r.Counts.Files, r.Counts.Bytes
 }

@@ -75,12 +75,12 @@ func (w *backfillWatch) wait(ctx context.Context, output format, stdout, stderr 
 		return err
 	}
 	allArchived := true
-	print := listedDayPrinter(output, stdout)
+	printer := listedDayPrinter(output, stdout)
 	err := listDays(ctx, w.store, w.request.BotID, w.rangeOf(), func(day listedDay) error {
 		allArchived = allArchived && day.Sealed && day.isAllArchived()
-		return print.one(day)
+		return printer.one(day)
 	})
-	if err = errors.Join(err, print.end()); err != nil {
+	if err = errors.Join(err, printer.end()); err != nil {
 		return interruptedOr(ctx, storeFailure(err))
 	}
 	if lost := w.lost(); len(lost) > 0 {
