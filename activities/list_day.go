@@ -154,7 +154,7 @@ type listProgress struct {
 // unavailable returns why the vendor does not let the app use a list. What stands between it and this machine passes, or
 // concerns the machine alone.
 func unavailable(err error) (text string, ok bool) {
-	if errors.Is(err, daylist.ErrTimesIgnored) {
+	if errors.Is(err, daylist.ErrTimesIgnored) || errors.Is(err, daylist.ErrTooManyCalls) {
 		return err.Error(), true
 	}
 	refused, ok := errors.AsType[*smartassist.Error](err)

@@ -30,6 +30,7 @@ type InteractionLister struct {
 
 	spans *spans
 	calls int // since the last window
+	total int // in all
 
 	// Whether windows have the sessions that began in their first and in their last second, or do not have the latter: none is
 	// documented.
@@ -285,7 +286,11 @@ func (l *InteractionLister) learnBounds(r *interactionReading) {
 }
 
 func (l *InteractionLister) ask(ctx context.Context, r *interactionReading, number int) (*smartassist.InteractionPage, error) {
+	if l.total == maxCalls {
+		return nil, ErrTooManyCalls
+	}
 	l.calls++
+	l.total++
 	return l.Page(ctx, smartassist.InteractionQuery{
 		AccountID: l.AccountID, BotID: l.BotID, From: r.span.From, To: r.last, Direction: r.span.Direction, Page: number,
 	})

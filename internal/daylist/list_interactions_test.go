@@ -87,6 +87,7 @@ func TestSecondWithAFullWindowIsSplitByDirection(t *testing.T) {
 				got := v.listInteractions(hints)
 				require.Equal(t, sorted(want), got.ids(), i)
 				require.Empty(t, got.Remarks)
+				require.Less(t, got.Calls, 200, i)
 			}
 		})
 	}
@@ -101,6 +102,7 @@ func TestNeighbouringSecondsWithFullWindowsAreListedOneByOne(t *testing.T) {
 	got := v.listInteractions(nil)
 	require.Equal(t, sorted(want), got.ids())
 	require.Empty(t, got.Remarks)
+	require.Less(t, got.Calls, 200)
 }
 
 func TestWhatASecondDoesNotShowIsSaid(t *testing.T) {
@@ -125,6 +127,21 @@ func TestWhatASecondDoesNotShowIsSaid(t *testing.T) {
 	for _, remark := range got.Remarks {
 		require.LessOrEqual(t, len(remark), 200)
 	}
+}
+
+func TestCallsWithoutADirectionThatNoWindowShowsAreSaidIfTheTotalTellsOfThem(t *testing.T) {
+	v := newVendor(t, simulator.Config{InteractionTotals: true})
+	v.calls(1050, 12*time.Hour, 12*time.Hour, nil)
+	v.calls(1050, 12*time.Hour, 12*time.Hour, func(s *simulator.Session) { s.Direction = simulator.Outbound })
+	for range 20 { // One of them is beyond the rows that the undivided window shows.
+		v.call(12*time.Hour, func(s *simulator.Session) { s.Direction = simulator.NoDirection })
+		got := v.listInteractions(nil)
+		require.NotEmpty(t, got.Remarks)
+		if got.Sessions < len(v.inDay()) {
+			return
+		}
+	}
+	require.Fail(t, "all were shown")
 }
 
 func TestTotalsOfAWindowSaveTheCallsOfOneThatIsTooFull(t *testing.T) {

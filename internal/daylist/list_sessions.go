@@ -110,6 +110,9 @@ func minTime(a, b time.Time) time.Time {
 }
 
 func (l *SessionLister) ask(ctx context.Context, from, top time.Time, skip int) (*smartassist.SessionsPage, error) {
+	if l.total == maxCalls {
+		return nil, ErrTooManyCalls
+	}
 	l.calls++
 	l.total++
 	return l.Page(ctx, smartassist.SessionsQuery{BotID: l.BotID, From: from, To: top, Skip: skip})

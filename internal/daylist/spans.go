@@ -174,7 +174,7 @@ func (s *spans) fitted(from, last time.Time, rows int) {
 	if hinted := s.count(from, last); hinted > 0 && s.off <= farOffRows {
 		s.rows, s.hinted = s.rows+rows, s.hinted+hinted
 	}
-	span := max(last.Sub(from), time.Second)
+	span := last.Sub(from) + time.Second // Both are in it.
 	density := float64(max(rows, 1)) / span.Seconds()
 	s.rises = s.density > 0 && density > s.density*rising
 	if s.density > 0 && rows > unhintedRows/4 { // A crowd in one second tells little of the next window.

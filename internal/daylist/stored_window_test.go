@@ -189,7 +189,10 @@ func TestWhatIsBehindAGapIsListedAgain(t *testing.T) {
 		v.listInto(whole, list, daylist.NewDone())
 		keys, err := whole.Keys(t.Context(), folder, 100)
 		require.NoError(t, err)
-		for lost := range keys {
+		for lost, key := range keys {
+			if lost != 0 && lost != len(keys)/2 && lost != len(keys)-1 && !strings.Contains(key, "-inbound") {
+				continue
+			}
 			store := openStore(t)
 			copyAllBut(t, whole, store, keys, lost)
 			done, err := daylist.ReadDone(t.Context(), store, folder, list, theDay(t), now)
