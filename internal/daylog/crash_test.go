@@ -141,8 +141,8 @@ func interleave(t *testing.T, random *rand.Rand) {
 	var checked []byte
 	for running > 0 {
 		// Everybody who runs waits for a turn before one is given.
-		for w, asked := 0, 0; ; w++ {
-			asked = 0
+		for {
+			asked := 0
 			for _, waits := range waiting {
 				if waits != nil {
 					asked++
@@ -187,11 +187,11 @@ func interleave(t *testing.T, random *rand.Rand) {
 		} else {
 			go func() { turns <- came }()
 		}
-		if signed := b.objects[daylog.CheckpointKey(prefix)]; bytes.Equal(signed, checked) {
+		signed := b.objects[daylog.CheckpointKey(prefix)]
+		if bytes.Equal(signed, checked) {
 			continue // Tiles are only created.
-		} else {
-			checked = signed
 		}
+		checked = signed
 		has := entriesOf(t, b, key)
 		require.GreaterOrEqual(t, len(has), len(had))
 		require.Equal(t, append([]string{}, had...), append([]string{}, has[:len(had)]...))

@@ -6,12 +6,11 @@ import (
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayrecord"
-	"github.com/callvault/callvault/workflows"
 )
 
 // checkDay checks the records and rows of all revisions of a day, and the sessions of the
 // latest.
-func (v *run) checkDay(at workflows.Day, d *day) error {
+func (v *run) checkDay(d *day) error {
 	v.report.add(Checked{Days: 1})
 	for _, number := range slices.Sorted(maps.Keys(d.entries)) {
 		e := d.entries[number]

@@ -45,12 +45,10 @@ func (f *fields) has(name string) bool {
 }
 
 // decode decodes a value that has to be there.
-func (f *fields) decode(name, what string, into any) bool {
+func (f *fields) decode(name, what string, into any) {
 	if !f.has(name) || json.Unmarshal(f.values[name], into) != nil {
 		f.fail("its %s is not %s", name, what)
-		return false
 	}
-	return true
 }
 
 func (f *fields) text(name string) string {

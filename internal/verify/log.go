@@ -18,20 +18,18 @@ func (v *run) readCheckpoint() (bool, error) {
 	if err != nil {
 		return false, v.hold(at, err)
 	}
-	v.checkpoint, err = daylog.OpenCheckpoint(signed, v.Key)
-	if err == nil {
+	if v.checkpoint, err = daylog.OpenCheckpoint(signed, v.Key); err == nil {
 		v.signed = signed
 	} else {
 		v.report.fail(at.failure(err.Error()))
 		text, _, _ := bytes.Cut(signed, []byte("\n\n"))
-		if _, v.checkpoint, err = daylog.ParseCheckpoint(string(text) + "\n"); err != nil {
-			return false, nil
-		}
+		_, v.checkpoint, err = daylog.ParseCheckpoint(string(text) + "\n")
 	}
-	if v.kept.Size > v.checkpoint.Size {
+	isReadable := err == nil
+	if isReadable && v.kept.Size > v.checkpoint.Size {
 		v.report.fail(at.failure(problemf("it has %d entries, fewer than the checkpoint that was kept, with %d: the log was put back, or is another one", v.checkpoint.Size, v.kept.Size).Error()))
 	}
-	return true, nil
+	return isReadable, nil
 }
 
 // logReader reads the entries of the log one after the other.

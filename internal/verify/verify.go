@@ -185,7 +185,7 @@ func (v *run) run() error {
 	for _, at := range slices.SortedFunc(maps.Keys(v.days), func(a, b workflows.Day) int {
 		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(a.BotID, b.BotID))
 	}) {
-		if err := v.checkDay(at, v.days[at]); err != nil {
+		if err := v.checkDay(v.days[at]); err != nil {
 			return err
 		}
 	}
