@@ -54,7 +54,7 @@ func (a *FetchAttachments) Execute(ctx context.Context, input fetchrecording.Fet
 		},
 	}
 	clock := newServerClock(ctx)
-	f.transfer.paused.Store(true)
+	f.paused.Store(true)
 	running, end := f.begin(ctx)
 	defer end()
 	var result fetchrecording.FetchAttachmentsResult
@@ -101,6 +101,7 @@ func (f *attachmentFetch) settle(ctx context.Context, err error, isOver bool) (*
 		return nil, activityError(err)
 	case failure.Blocked, failure.Rejected, failure.MediaTooLarge:
 		isOver = true
+	default:
 	}
 	if isOver && kind != "" {
 		result := new(fetchrecording.FetchAttachmentsResult)
