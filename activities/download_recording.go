@@ -29,6 +29,9 @@ type DownloadRecording struct {
 	// Reporter tells the Temporal server at once which parts are uploaded. Defaults to the
 	// heartbeats of the SDK, which holds them back.
 	Reporter Reporter
+
+	// Days are told of a session whose day was sealed before. Defaults to nothing.
+	Days *ChangedDays
 }
 
 // Reporter records a heartbeat of an activity at the Temporal server, as client.Client does.
@@ -56,7 +59,11 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 	if earlier != nil {
 		return earlier, nil
 	}
-	return proof.add(ctx, d.account, d.recording, d.verified), nil
+	result := proof.add(ctx, d.account, d.recording, d.verified)
+	if result.Written != nil {
+		a.Days.after(ctx, d.store, *input.Manifest)
+	}
+	return result, nil
 }
 
 // download is one attempt to archive a file.

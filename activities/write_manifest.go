@@ -16,6 +16,8 @@ import (
 // as [archive.Store.WriteManifest] allows.
 type WriteManifest struct {
 	Served *account.Served
+	// Days are told of a session whose day was sealed before. Defaults to nothing.
+	Days *ChangedDays
 }
 
 // Execute verifies that every recording is still what was stored, writes the
@@ -26,6 +28,9 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 		return nil, activityError(err)
 	}
 	written, err := prove(ctx, served, input, false)
+	if err == nil {
+		a.Days.after(ctx, served.Store, input)
+	}
 	return written, activityError(err)
 }
 

@@ -173,6 +173,10 @@ type DaysRequest struct {
 	// wait to be listed again do not count. 1 to 20. Defaults to 3.
 	AtOnce int
 
+	// Again has days listed again that are sealed; they are sealed again only if something
+	// has changed. Defaults to false.
+	Again bool
+
 	DayPolicy
 }
 
@@ -181,12 +185,13 @@ type daysRequestJSON struct {
 	From   string `json:"from"`
 	To     string `json:"to,omitempty"`
 	AtOnce int    `json:"atOnce,omitempty"`
+	Again  bool   `json:"again,omitempty"`
 	dayPolicyJSON
 }
 
 // MarshalJSON implements [json.Marshaler].
 func (r DaysRequest) MarshalJSON() ([]byte, error) {
-	return json.Marshal(daysRequestJSON{r.BotID, r.From, r.To, r.AtOnce, r.DayPolicy.json()})
+	return json.Marshal(daysRequestJSON{r.BotID, r.From, r.To, r.AtOnce, r.Again, r.DayPolicy.json()})
 }
 
 // UnmarshalJSON decodes the request strictly.
@@ -196,7 +201,7 @@ func (r *DaysRequest) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	policy, err := decoded.policy()
-	*r = DaysRequest{BotID: decoded.BotID, From: decoded.From, To: decoded.To, AtOnce: decoded.AtOnce, DayPolicy: policy}
+	*r = DaysRequest{BotID: decoded.BotID, From: decoded.From, To: decoded.To, AtOnce: decoded.AtOnce, Again: decoded.Again, DayPolicy: policy}
 	return err
 }
 

@@ -22,6 +22,10 @@ const (
 	// takes a [DaysRequest] and returns a [DaysResult]; a schedule starts it every day.
 	ArchiveDaysWorkflowName = "ArchiveDaysWorkflow"
 
+	// ArchiveLedgerWorkflowName is the type of the workflow that alone writes the log of an
+	// archive. Callvault starts it; the query [QueryProgress] returns a [LedgerProgress].
+	ArchiveLedgerWorkflowName = "ArchiveLedgerWorkflow"
+
 	// TaskQueue is the queue of the workflows.
 	TaskQueue = "callvault"
 

@@ -72,9 +72,14 @@ type state struct {
 	// young sessions begin now, the others long ago; notServed ones are of a bot
 	// that no worker serves.
 	young, notServed bool
+	// age is that of the call, if it is neither young nor old.
+	age time.Duration
+	// flow is what the starter knows; 0 for the newest.
+	flow int
 	// open fetches are exported while they run; the others when they have ended.
 	open bool
-	// slow states are reached only to save their histories.
+	// slow states are reached only to save their histories: it takes long, or depends on
+	// the time that a machine takes.
 	slow bool
 }
 
@@ -288,7 +293,7 @@ func TestTodaysHistoriesReplay(t *testing.T) {
 func skipSlow(t *testing.T, slow bool, engine string) {
 	t.Helper()
 	if slow && !*save {
-		t.Skip("it takes a minute to reach; its saved history is replayed in workflows/" + engine)
+		t.Skip("it takes long to reach; its saved history is replayed in workflows/" + engine)
 	}
 }
 
@@ -326,6 +331,11 @@ const callsPerMinute = 3000
 func start(ctx context.Context, t *testing.T) (*stack.Stack, client.Client) {
 	t.Helper()
 	return startWith(ctx, t, func(*account.Settings) {})
+}
+
+// startWithRetention is start with a vendor that is known to keep recordings so long.
+func startWithRetention(ctx context.Context, t *testing.T, retention time.Duration) (*stack.Stack, client.Client) {
+	return startWith(ctx, t, func(account *account.Settings) { account.Retention = retention })
 }
 
 // startWith starts a stack, and a worker whose account is changed.
@@ -389,6 +399,9 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 	if state.young {
 		begin = time.Now()
 	}
+	if state.age > 0 {
+		begin = time.Now().Add(-state.age)
+	}
 	session.SessionID = simulator.NewSessionID(begin, serial)
 	if state.notServed {
 		session.BotID = "st-22222222-2222-2222-2222-222222222222"
@@ -418,7 +431,7 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 		_, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: request.FetchWorkflowID(), TaskQueue: workflows.TaskQueue}, workflows.FetchRecordingWorkflowName, request)
 		require.NoError(t, err)
 	}
-	run, err := workflows.StartFetch(ctx, c, request)
+	run, err := startAs(ctx, c, request, state.flow)
 	require.NoError(t, err)
 
 	if state.until != nil {
@@ -438,6 +451,14 @@ func historyOf(ctx context.Context, t *testing.T, s *stack.Stack, c client.Clien
 		require.NoError(t, run.Cancel(ctx)) // It has no part in what follows.
 	}
 	return history
+}
+
+// startAs starts a fetch, or attaches to it, as a caller that knows a flow; 0 for the newest.
+func startAs(ctx context.Context, c client.Client, request workflows.FetchRequest, flow int) (*workflows.FetchRun, error) {
+	if flow == 0 {
+		return workflows.StartFetch(ctx, c, request)
+	}
+	return workflows.StartFetchAs(ctx, c, request, flow)
 }
 
 func export(ctx context.Context, t *testing.T, c client.Client, workflowID, runID string) *historypb.History {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/daylog"
 	"github.com/callvault/callvault/internal/media"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
@@ -46,6 +47,10 @@ type Settings struct {
 	// that it purges soon are asked for first. Defaults to 0, which is not known.
 	Retention time.Duration
 
+	// UserHashKey is the key of the hashes of users' ids in the rows of sealed days: 16 bytes
+	// or more. Defaults to none, and no hashes.
+	UserHashKey []byte
+
 	// MaxRecordingBytes is the most that a recording may have: 1 MiB to 5 TiB. Defaults to
 	// media.DefaultMaxBytes.
 	MaxRecordingBytes int64
@@ -59,6 +64,13 @@ type Settings struct {
 	// wastes a call. Defaults to false.
 	AskWhenReady bool
 
+	// LogKey signs the log of sealed days in the archive. All accounts whose archive is the same
+	// bucket and prefix have the same one. Defaults to none, and no day is entered into a log.
+	LogKey *daylog.Key
+
+	// TimestampURL is the RFC 3161 authority that stamps the log's checkpoints; http only for a
+	// loopback host. Defaults to none, and no timestamps.
+	TimestampURL *url.URL
 	// CallDetails keeps what the vendor's lists say of a call beside its recordings, as
 	// call.json. Defaults to false.
 	CallDetails bool

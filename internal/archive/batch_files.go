@@ -52,12 +52,23 @@ var ErrExists = errors.New("the object exists already")
 // WriteFile streams a file of a batch into the object key, and replaces what is there.
 // length is in bytes, or -1 if it is not known; then one part of 8 MiB is kept in memory.
 func (s *Store) WriteFile(ctx context.Context, key, contentType string, body io.Reader, length int64) error {
-	return s.writeFile(ctx, key, contentType, body, length, true)
+	return s.writeFile(ctx, Upload{Key: key, ContentType: contentType, Length: length, overwrite: true}, body)
 }
 
 // CreateFile is [Store.WriteFile] for an object that must not exist: it returns
 // [ErrExists] if it does.
 func (s *Store) CreateFile(ctx context.Context, key, contentType string, body io.Reader, length int64) error {
+	return s.createFile(ctx, Upload{Key: key, ContentType: contentType, Length: length}, body)
+}
+
+// CreateRecordFile is [Store.CreateFile] for a file that is part of the proof, such as the
+// rows of a day: it is kept like a manifest.
+func (s *Store) CreateRecordFile(ctx context.Context, key, contentType string, body io.Reader, length int64) error {
+	return s.createFile(ctx, Upload{Key: key, ContentType: contentType, Length: length, isRecord: true}, body)
+}
+
+func (s *Store) createFile(ctx context.Context, upload Upload, body io.Reader) error {
+	key := upload.Key
 	_, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{}) // The body may be long.
 	switch {
 	case err == nil:
@@ -65,19 +76,16 @@ func (s *Store) CreateFile(ctx context.Context, key, contentType string, body io
 	case !isNotFound(err):
 		return s.storeError("inspect", key, s.reasonFor(ctx, err))
 	}
-	err = s.writeFile(ctx, key, contentType, body, length, false)
+	err = s.writeFile(ctx, upload, body)
 	if errors.Is(err, ErrConflict) {
 		return fmt.Errorf("s3://%s/%s: %w", s.bucket, key, ErrExists)
 	}
 	return err
 }
 
-func (s *Store) writeFile(ctx context.Context, key, contentType string, body io.Reader, length int64, overwrite bool) error {
-	upload := Upload{
-		Key: key, Source: &hashed{body, sha256.New()}, Length: length, ContentType: contentType,
-		isFile: true, overwrite: overwrite,
-	}
-	if length < 0 || length >= s.config.MultipartFrom {
+func (s *Store) writeFile(ctx context.Context, upload Upload, body io.Reader) error {
+	upload.Source, upload.isFile = &hashed{body, sha256.New()}, true
+	if upload.Length < 0 || upload.Length >= s.config.MultipartFrom {
 		upload.Length, upload.Buffer = -1, make([]byte, minPartBytes)
 	}
 	_, err := s.Put(ctx, upload)

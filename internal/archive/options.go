@@ -169,6 +169,13 @@ func (o Options) applyToReadable(options *minio.PutObjectOptions, now time.Time,
 	options.StorageClass = o.readableClass()
 }
 
+// applyToRecord is apply for what is written down about days, which has to be readable at any
+// time, and belongs to no one session that tags could name.
+func (o Options) applyToRecord(options *minio.PutObjectOptions, now time.Time) {
+	o.apply(options, now, Labels{})
+	options.StorageClass, options.UserTags = o.readableClass(), nil
+}
+
 // applyToFile adds what applies to any object, such as the files of a batch. Those are no
 // recordings, and are replaced again and again: they get no lock, no legal hold and no tags.
 func (o Options) applyToFile(options *minio.PutObjectOptions) {

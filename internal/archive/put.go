@@ -103,6 +103,8 @@ func (s *Store) objectOptions(u Upload) minio.PutObjectOptions {
 	options := minio.PutObjectOptions{ContentType: u.ContentType}
 	labels := Labels{Session: u.Session, RetainedUntil: u.Replaces.RetainedUntil}
 	switch {
+	case u.isRecord:
+		s.options.applyToRecord(&options, time.Now())
 	case u.isFile:
 		s.options.applyToFile(&options)
 	case u.isAttachment:

@@ -2,6 +2,8 @@ package archive
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 
@@ -14,26 +16,46 @@ import (
 // [Store.WriteManifest] takes; nil and "" if there is none. It returns [ErrBlocked]
 // if what is stored there is not a valid manifest of the session.
 func (s *Store) ReadManifest(ctx context.Context, session workflows.Session) (manifest *Manifest, etag string, err error) {
+	stored, err := s.ReadStoredManifest(ctx, session)
+	if stored == nil {
+		return nil, "", err
+	}
+	return stored.Manifest, stored.etag, err
+}
+
+// StoredManifest is a manifest with the object that it was read from.
+type StoredManifest struct {
+	*Manifest
+	Key    string
+	Bytes  int64
+	SHA256 string // of the object, in hexadecimal
+	etag   string
+}
+
+// ReadStoredManifest is [Store.ReadManifest] for somebody who has to prove which manifest
+// was read; it returns nil if there is none.
+func (s *Store) ReadStoredManifest(ctx context.Context, session workflows.Session) (*StoredManifest, error) {
 	key, err := s.ManifestKey(session)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	object, info, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
 	if isNotFound(err) {
-		return nil, "", nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, "", s.storeError("read", key, err)
+		return nil, s.storeError("read", key, err)
 	}
 	defer object.Close()
 	body, err := io.ReadAll(io.LimitReader(object, maxManifestBytes+1))
 	if err != nil {
-		return nil, "", s.storeError("read", key, err)
+		return nil, s.storeError("read", key, err)
 	}
-	manifest, err = decodeManifest(body, session)
+	manifest, err := decodeManifest(body, session)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: the manifest s3://%s/%s is %w: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, ErrInvalidManifest, err)
+		return nil, fmt.Errorf("%w: the manifest s3://%s/%s is %w: %w; move it away to have the session fetched again", ErrBlocked, s.bucket, key, ErrInvalidManifest, err)
 	}
 	manifest.retainedUntil = retainedUntil(info.Metadata)
-	return manifest, info.ETag, nil
+	sum := sha256.Sum256(body)
+	return &StoredManifest{Manifest: manifest, Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:]), etag: info.ETag}, nil
 }

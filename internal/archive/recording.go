@@ -35,6 +35,8 @@ type Upload struct {
 	// isFile is true for a file of a batch, which is no recording; overwrite replaces
 	// whatever is there.
 	isFile, overwrite bool
+	// isRecord is true for a file that is part of the proof, and kept like a manifest.
+	isRecord bool
 	// isAttachment is true for what belongs to a call beside its recordings.
 	isAttachment bool
 

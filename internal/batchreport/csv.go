@@ -41,8 +41,8 @@ func (c *CSV) Write(row Row) error {
 		keys, digests = append(keys, file.Key), append(digests, file.SHA256)
 	}
 	return c.writer.Write([]string{
-		row.BotID, row.SessionID, timeText(row.CallTime), safeCell(string(row.Outcome)), safeCell(row.Reason), strconv.Itoa(len(row.Files)),
-		safeCell(strings.Join(keys, ";")), strconv.FormatInt(row.bytes(), 10), strings.Join(digests, ";"), strconv.Itoa(row.StatusChecks),
+		row.BotID, row.SessionID, timeText(row.CallTime), SafeCell(string(row.Outcome)), SafeCell(row.Reason), strconv.Itoa(len(row.Files)),
+		SafeCell(strings.Join(keys, ";")), strconv.FormatInt(row.bytes(), 10), strings.Join(digests, ";"), strconv.Itoa(row.StatusChecks),
 		timeText(row.StartedAt), timeText(row.FinishedAt),
 	})
 }
@@ -89,8 +89,8 @@ func timeText(t time.Time) string {
 // drops before one; the last four are full-width forms of the first.
 const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
-// safeCell keeps a spreadsheet from taking a text of the vendor for a formula.
-func safeCell(text string) string {
+// SafeCell keeps a spreadsheet from taking a text of the vendor for a formula.
+func SafeCell(text string) string {
 	first, _ := utf8.DecodeRuneInString(text)
 	if text != "" && strings.ContainsRune(formulaStarts, first) {
 		return "'" + text

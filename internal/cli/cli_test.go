@@ -24,9 +24,11 @@ const (
 
 // commands and groups of them are all there are, as they are called.
 var (
-	groups   = [][]string{{}, {"config"}, {"budget"}, {"batch"}}
+	groups   = [][]string{{}, {"config"}, {"budget"}, {"batch"}, {"schedule"}, {"day"}}
 	commands = [][]string{{"fetch"}, {"setup"}, {"config", "check"}, {"budget", "show"}, {"budget", "pause"}, {"budget", "resume"}, {"budget", "set"},
-		{"batch", "start"}, {"batch", "list"}, {"batch", "status"}, {"batch", "pause"}, {"batch", "resume"}, {"batch", "cancel"}, {"batch", "retry"}, {"batch", "report"}}
+		{"batch", "start"}, {"batch", "list"}, {"batch", "status"}, {"batch", "pause"}, {"batch", "resume"}, {"batch", "cancel"}, {"batch", "retry"}, {"batch", "report"},
+		{"schedule", "create"}, {"schedule", "list"}, {"schedule", "pause"}, {"schedule", "resume"}, {"schedule", "delete"},
+		{"day", "show"}, {"day", "backfill"}, {"day", "list"}, {"find"}}
 )
 
 // outcome is what a user or a script sees of a run.
@@ -106,6 +108,32 @@ func TestWrongUsageSaysWhatToChange(t *testing.T) {
 		"a reason beyond reason":           {[]string{"batch", "pause", "b1", "--reason", strings.Repeat("r", 201)}, []string{"reason has 201 bytes"}},
 		"a report as text":                 {[]string{"batch", "report", "b1", "--output", "text"}, []string{"want csv or json"}},
 		"a retry without limit":            {[]string{"batch", "retry", "b1", "--max-failures", "none"}, []string{"--max-failures"}},
+		"a schedule without a bot":         {[]string{"schedule", "create"}, []string{"botId is empty"}},
+		"an hour that does not exist":      {[]string{"schedule", "create", "--bot", bot, "--hour", "24"}, []string{"hour is 24: want 0 to 23"}},
+		"a schedule from tomorrow on":      {[]string{"schedule", "create", "--bot", bot, "--from", "2999-01-01"}, []string{"2999-01-01 is in the future"}},
+		"a schedule from no day on":        {[]string{"schedule", "create", "--bot", bot, "--from", "yesterday"}, []string{`date "yesterday" is malformed`, "2026-11-20"}},
+		"days settled at once":             {[]string{"schedule", "create", "--bot", bot, "--settle-after", "0s"}, []string{"--settle-after 0s is not positive"}},
+		"no days at once":                  {[]string{"day", "backfill", "--bot", bot, "--from", "2026-01-01", "--at-once", "0"}, []string{"--at-once 0 is out of bounds", "1 to 20"}},
+		"too many days at once":            {[]string{"schedule", "create", "--bot", bot, "--at-once", "21"}, []string{"atOnce is 21"}},
+		"a pause without reason":           {[]string{"schedule", "pause", "--bot", bot}, []string{"reason is empty"}},
+		"a resumption of no bot":           {[]string{"schedule", "resume"}, []string{"botId is empty"}},
+		"a deletion of a malformed bot":    {[]string{"schedule", "delete", "--bot", "nonsense"}, []string{`botId "nonsense" is malformed`}},
+		"no day":                           {[]string{"day", "show"}, []string{"want one day, got 0", "day show 2026-11-20"}},
+		"a malformed day":                  {[]string{"day", "show", "20.11.2026"}, []string{`date "20.11.2026" is malformed`}},
+		"a day of the future":              {[]string{"day", "show", "2999-01-01"}, []string{"2999-01-01 is in the future"}},
+		"a backfill of no days":            {[]string{"day", "backfill", "--bot", bot}, []string{"give either --from DATE or --since-retention"}},
+		"a backfill of days and all":       {[]string{"day", "backfill", "--bot", bot, "--from", "2026-01-01", "--since-retention"}, []string{"give either --from DATE or --since-retention"}},
+		"a backfill that ends early":       {[]string{"day", "backfill", "--bot", bot, "--from", "2026-01-02", "--to", "2026-01-01"}, []string{"--to 2026-01-01 is before --from 2026-01-02"}},
+		"a backfill of the future":         {[]string{"day", "backfill", "--bot", bot, "--from", "2998-12-31", "--to", "2999-01-01"}, []string{"2999-01-01 is in the future"}},
+		"a backfill before there were any": {[]string{"day", "backfill", "--bot", bot, "--from", "2009-01-02", "--to", "2009-01-03"}, []string{"before 2015"}},
+		"days that are too many":           {[]string{"day", "list", "--from", "2015-01-01", "--to", "2026-01-01"}, []string{"more than 2562 days: split them"}},
+		"a search of no days":              {[]string{"find"}, []string{"no days are given", "--session SESSION"}},
+		"a search of a malformed session":  {[]string{"find", "--session", "x"}, []string{`sessionId "x" is malformed`}},
+		"a search of two users":            {[]string{"find", "--from", "2026-01-01", "--user", "u", "--user-hash", strings.Repeat("a", 64)}, []string{"exclude each other"}},
+		"a malformed hash":                 {[]string{"find", "--from", "2026-01-01", "--user-hash", "abc"}, []string{"64 lower-case hexadecimal digits"}},
+		"a prefix of the archive":          {[]string{"find", "--from", "2026-01-01", "--prefix", "calls/"}, []string{"--prefix is of a copy"}},
+		"a copy that is not there":         {[]string{"find", "--from", "2026-01-01", "--copy", "/none/at/all"}, []string{"/none/at/all"}},
+		"found as YAML":                    {[]string{"find", "--from", "2026-01-01", "--output", "yaml"}, []string{"want text, json or csv"}},
 		"a misspelt subcommand of help":    {[]string{"fetch", "help"}, []string{`unexpected argument "help"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,8 +160,11 @@ func TestEveryCommandShowsAnExample(t *testing.T) {
 			require.NotContains(t, got.stdout, "completion", "every command that is shown is one of ours")
 			if i >= len(groups) {
 				forms := "text|json"
-				if slices.Equal(command, []string{"batch", "report"}) {
+				switch {
+				case slices.Equal(command, []string{"batch", "report"}):
 					forms = "csv|json"
+				case slices.Equal(command, []string{"find"}):
+					forms = "text|json|csv"
 				}
 				require.Contains(t, got.stdout, "--output "+forms, command)
 			}
@@ -179,6 +210,8 @@ func TestUnreachableTemporalIsNamedInBoundedTime(t *testing.T) {
 		{"setup"},
 		{"batch", "list"},
 		{"batch", "status", "b1"},
+		{"schedule", "list"},
+		{"day", "backfill", "--bot", bot, "--from", "2026-01-01"},
 	} {
 		t.Run(args[0], func(t *testing.T) {
 			noTemporal(t)

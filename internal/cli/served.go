@@ -41,30 +41,47 @@ const (
 // the server does not say who polls the bot's queue, a warning is written to
 // stderr and the fetch may start.
 func checkServed(ctx context.Context, server workflowservice.WorkflowServiceClient, namespace string, session workflows.Session, stderr io.Writer) error {
+	return servedCheck{
+		botID:     session.BotID,
+		isRunning: func(ctx context.Context) bool { return isRunning(ctx, server, namespace, session.FetchWorkflowID()) },
+		anyway:    "starting the fetch anyway; it waits until one does",
+		noCheck:   "start a fetch that waits as blocked until a worker serves the bot",
+	}.run(ctx, server, namespace, stderr)
+}
+
+// servedCheck makes sure that a worker serves a bot before something of the bot starts.
+type servedCheck struct {
+	botID     string
+	isRunning func(context.Context) bool // whether it has started already
+	anyway    string                     // what is done if the server does not say who serves
+	noCheck   string                     // what --no-check does
+}
+
+func (c servedCheck) run(ctx context.Context, server workflowservice.WorkflowServiceClient, namespace string, stderr io.Writer) error {
 	bounded, cancel := context.WithTimeout(ctx, servedTimeout)
 	defer cancel()
-	polled, err := isPolled(bounded, server, namespace, session.BotID)
+	polled, err := isPolled(bounded, server, namespace, c.botID)
 	switch {
 	case ctx.Err() != nil:
 		return program.ErrInterrupted
 	case err != nil:
-		fmt.Fprintf(stderr, "warning: the server does not say whether a worker serves bot %s (%v): starting the fetch anyway; it waits until one does\n", session.BotID, err)
+		fmt.Fprintf(stderr, "warning: the server does not say whether a worker serves bot %s (%v): %s\n", c.botID, err, c.anyway)
 		return nil
-	case polled, isRunning(bounded, server, namespace, session):
+	case polled, c.isRunning(bounded):
 		return nil
 	}
 	bots, err := servedBots(bounded, server, namespace)
 	switch {
 	case ctx.Err() != nil:
 		return program.ErrInterrupted
-	case slices.Contains(bots, session.BotID):
+	case slices.Contains(bots, c.botID):
 		// The server reports the pollers of one partition of a queue only.
 		return nil
-	case startedMeanwhile(bounded, server, namespace, session.BotID):
+	case startedMeanwhile(bounded, server, namespace, c.botID):
 		return nil
 	}
-	return program.Usage(fmt.Errorf("no worker of namespace %q serves bot %s (%s): correct --bot, start a worker (%s) that has the bot in SMARTASSIST_BOT_ID or CALLVAULT_CONFIG, or give --no-check to start a fetch that waits as blocked until a worker serves the bot",
-		namespace, session.BotID, describeServed(bots, err), program.Command("worker")))
+	return program.Usage(fmt.Errorf("no worker of namespace %q serves bot %s (%s): correct --bot, start a worker (%s) that has the bot in SMARTASSIST_BOT_ID or CALLVAULT_CONFIG, or give --no-check to %s",
+		namespace, c.botID, describeServed(bots, err), program.Command("worker"), c.noCheck))
 }
 
 // startedMeanwhile reports whether a worker polls the bot's queue a moment later: one
@@ -91,11 +108,11 @@ func isPolled(ctx context.Context, server workflowservice.WorkflowServiceClient,
 	return len(described.GetPollers()) > 0, err
 }
 
-// isRunning reports whether the session has a running fetch to attach to.
-func isRunning(ctx context.Context, server workflowservice.WorkflowServiceClient, namespace string, session workflows.Session) bool {
+// isRunning reports whether a workflow is running that a start attaches to.
+func isRunning(ctx context.Context, server workflowservice.WorkflowServiceClient, namespace, workflowID string) bool {
 	described, err := server.DescribeWorkflowExecution(ctx, &workflowservice.DescribeWorkflowExecutionRequest{
 		Namespace: namespace,
-		Execution: &commonpb.WorkflowExecution{WorkflowId: session.FetchWorkflowID()},
+		Execution: &commonpb.WorkflowExecution{WorkflowId: workflowID},
 	})
 	return err == nil && described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 }

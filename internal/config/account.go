@@ -42,10 +42,14 @@ func (p *problems) settings(w *written) account.Settings {
 		Budget:     account.Budget{Scope: p.scope(w.get("budget.scope")), Windows: p.windows(w.get("budget.windows"))},
 		Retention:  p.retention(w.get("retention")),
 
+		UserHashKey: p.userHashKey(w),
+
 		SkipFLACDecoding:  !p.isOn(w.get("decodeFlac")),
 		MaxRecordingBytes: p.size(w.get("maxRecordingSize"), minMaxRecording, archive.MaxObjectBytes),
 
 		AskWhenReady: p.askWhenReady(w.get("askWhenReady")),
+		LogKey:       p.logKey(w),
+		TimestampURL: p.timestampURL(w.get("archive.timestampUrl")),
 		CallDetails:  p.isOn(w.get("callDetails")),
 		Voicemail:    p.isOn(w.get("voicemail")),
 		Transcript:   p.isOn(w.get("transcript")),

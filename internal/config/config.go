@@ -55,6 +55,7 @@ func fromMap(environment map[string]string) (*Config, error) {
 		config.Accounts = append(config.Accounts, p.settings(w))
 	}
 	p.unique(accounts)
+	p.oneKeyForEachLog(accounts, config.Accounts)
 	if slices.ContainsFunc(accounts, (*written).usesStandardChain) {
 		p.standardChain(present)
 	}

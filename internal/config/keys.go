@@ -55,6 +55,8 @@ var keys = []key{
 	{name: "budget.scope", variable: "SMARTASSIST_BUDGET_SCOPE", standard: []string{"bot"}},
 	{name: "budget.windows", kind: kindList, standard: []string{"60/1m", "1800/1h"}}, // see windowVariables
 	{name: "retention", variable: "SMARTASSIST_RETENTION"},
+	{name: "userHashKeyFile", variable: "CALLVAULT_USER_HASH_KEY_FILE", kind: kindPath},
+	{name: "userHashKeyEnv", variable: "CALLVAULT_USER_HASH_KEY", kind: kindVariable},
 	{name: "askWhenReady", variable: "SMARTASSIST_ASK_WHEN_READY", standard: []string{"auto"}},
 	{name: "maxRecordingSize", variable: "CALLVAULT_MAX_RECORDING_SIZE", standard: []string{"4GiB"}},
 	{name: "decodeFlac", variable: "CALLVAULT_DECODE_FLAC", standard: []string{"on"}},
@@ -76,6 +78,9 @@ var keys = []key{
 	{name: "archive.tags", kind: kindList},
 	{name: "archive.pathStyle", standard: []string{string(archive.AutoStyle)}},
 	{name: "archive.caFile", variable: "S3_CA_FILE", kind: kindPath},
+	{name: "archive.logKeyFile", variable: "CALLVAULT_LOG_KEY_FILE", kind: kindPath},
+	{name: "archive.logKeyEnv", variable: "CALLVAULT_LOG_KEY", kind: kindVariable},
+	{name: "archive.timestampUrl", variable: "CALLVAULT_TIMESTAMP_URL"},
 	{name: "archive.accessKeyIdFile", kind: kindPath},
 	{name: "archive.accessKeyIdEnv", kind: kindVariable},
 	{name: "archive.secretAccessKeyFile", kind: kindPath},

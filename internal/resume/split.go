@@ -31,3 +31,17 @@ func Split[State any](input []byte) (state *State, rest []byte, err error) {
 	rest, err = json.Marshal(object)
 	return state, rest, err
 }
+
+// Join returns an input, which is a JSON object, with a state in it.
+func Join(input []byte, state any) ([]byte, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(input, &object); err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(state)
+	if err != nil {
+		return nil, err
+	}
+	object[Key] = encoded
+	return json.Marshal(object)
+}

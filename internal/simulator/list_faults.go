@@ -130,3 +130,23 @@ func rankOf(sessionID string) uint64 {
 	_, _ = hash.Write([]byte(sessionID)) // never fails
 	return hash.Sum64()
 }
+
+// Listed returns the ids of the bot's sessions that a list has at its next call, KindSessions or KindInteractions, whatever
+// their channel; it is no call.
+func (s *Simulator) Listed(kind CallKind, botID string) map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids, now := map[string]bool{}, s.now()
+	list := s.lists[kind]
+	if list == nil {
+		return ids
+	}
+	next := *list
+	next.calls++
+	for key, st := range s.sessions {
+		if key.botID == botID && next.has(st, now) {
+			ids[key.sessionID] = true
+		}
+	}
+	return ids
+}

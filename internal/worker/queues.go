@@ -17,7 +17,9 @@ import (
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/batch"
 	"github.com/callvault/callvault/workflows/callbudget"
+	"github.com/callvault/callvault/workflows/day"
 	"github.com/callvault/callvault/workflows/fetchrecording"
+	"github.com/callvault/callvault/workflows/ledger"
 )
 
 // How much one worker process does at a time.
@@ -31,6 +33,14 @@ const (
 	// read at once: one of a million sessions takes 100 MB.
 	batchActivities = 5
 	preparedBatches = 1
+
+	// listedDays bounds the lists of an account that are read at once: each holds a window of
+	// some 1,000 rows of a few kB, and most of the time waits for a call slot.
+	listedDays = 4
+
+	// dayActivities bounds what is done at once with the days of an account: one of a hundred
+	// thousand sessions takes some 50 MB.
+	dayActivities = 6
 
 	// maxTransfers bounds the concurrent downloads of an account, allTransfers about
 	// those of all accounts. Each holds some 100 kB.
@@ -92,22 +102,39 @@ type served struct {
 	write    activities.WriteManifest
 	attach   activities.FetchAttachments
 
+	openDay    activities.OpenDay
+	mergeDay   activities.MergeListings
+	sealDay    activities.SealDay
+	logDay     activities.LogDay
+	appendDays activities.AppendToLog
+	startDays  activities.StartDays
+
 	prepareBatch activities.PrepareBatch
 	launchBatch  activities.LaunchBatch
 	cancelBatch  activities.CancelBatch
 	reportBatch  activities.ReportBatch
+
+	listDay activities.ListDay
 }
 
 func newServed(c client.Client, namespace string, accounts *account.Served, calls *slots.Client, transferTiming activities.TransferTiming, logger *slog.Logger) *served {
+	changed := &activities.ChangedDays{Client: c}
 	buffers := newBuffers(accounts.Accounts)
 	s := &served{
 		accounts: accounts,
 		find:     activities.FindArchived{Served: accounts, Lanes: calls},
 		mint:     activities.MintToken{Served: accounts, Slots: calls},
 		check:    activities.CheckStatus{Served: accounts, Slots: calls},
-		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming, Buffers: buffers, Reporter: c},
-		write:    activities.WriteManifest{Served: accounts},
+		download: activities.DownloadRecording{Served: accounts, Timing: transferTiming, Buffers: buffers, Reporter: c, Days: changed},
+		write:    activities.WriteManifest{Served: accounts, Days: changed},
 		attach:   activities.FetchAttachments{Served: accounts, Slots: calls, Timing: transferTiming, Buffers: buffers, Logger: logger},
+
+		openDay:    activities.OpenDay{Served: accounts},
+		mergeDay:   activities.MergeListings{Served: accounts},
+		sealDay:    activities.SealDay{Served: accounts},
+		logDay:     activities.LogDay{Served: accounts, Client: c},
+		appendDays: activities.AppendToLog{Served: accounts},
+		startDays:  activities.StartDays{Served: accounts, Client: c, Namespace: namespace},
 
 		prepareBatch: activities.PrepareBatch{Served: accounts},
 		launchBatch: activities.LaunchBatch{
@@ -116,6 +143,8 @@ func newServed(c client.Client, namespace string, accounts *account.Served, call
 		},
 		cancelBatch: activities.CancelBatch{Client: c, Namespace: namespace},
 		reportBatch: activities.ReportBatch{Served: accounts, Client: c},
+
+		listDay: activities.ListDay{Served: accounts, Slots: calls},
 	}
 	s.findHere = activities.NewFindArchivedHere(&s.find)
 	return s
@@ -141,6 +170,7 @@ func newQueues(c client.Client, s *served, logger *slog.Logger, onFatal func(err
 		q.addAccount(account, s, newBlockLog(logger.With("account", account.Name)))
 	}
 	q.addBatches(s, all)
+	q.addDays(s, all)
 	q.addOld(s, all)
 	return q
 }
@@ -161,6 +191,11 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 		// next one begins on the current one.
 		VersioningBehavior: workflow.VersioningBehaviorPinned,
 	})
+	for name, engine := range map[string]any{
+		workflows.ArchiveDayWorkflowName: day.Workflow, workflows.ArchiveDaysWorkflowName: day.StartWorkflow, workflows.ArchiveLedgerWorkflowName: ledger.Workflow,
+	} {
+		fetches.RegisterWorkflowWithOptions(engine, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})
+	}
 	register(fetches, fetchrecording.FindArchivedHere, s.findHere.Execute)
 	register(fetches, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: q.client}).Execute)
 	s.registerOld(fetches)
@@ -190,6 +225,26 @@ func (q *queues) addBatches(s *served, blocks *blockLog) {
 	}
 }
 
+// addDays adds the queues of the days: two for each account, and one for each archive, whose
+// log several accounts may share.
+func (q *queues) addDays(s *served, blocks *blockLog) {
+	observed := []interceptor.WorkerInterceptor{blocks}
+	logs := make(map[string]bool)
+	for _, account := range s.accounts.Accounts {
+		work := q.addActivities(day.AccountTaskQueue(account.Name), dayActivities, 1, observed)
+		lists := q.addActivities(day.ListTaskQueue(account.Name), listedDays, 1, observed)
+		register(lists, day.ListSessions, s.listDay.Sessions)
+		register(lists, day.ListInteractions, s.listDay.Interactions)
+		register(work, day.MergeListings, s.mergeDay.Execute)
+		register(work, day.SealDay, s.sealDay.Execute)
+		register(work, day.LogDay, s.logDay.Execute)
+		if log := account.Store.Place(); !logs[log] {
+			logs[log] = true
+			register(q.addActivities(ledger.TaskQueue(log), 1, 1, observed), ledger.AppendToLog, s.appendDays.Execute)
+		}
+	}
+}
+
 // addAccount adds the queues of one account and of its bots.
 func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 	observed := []interceptor.WorkerInterceptor{blocks}
@@ -204,6 +259,8 @@ func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
 			first := q.addActivities(queue, lightActivities, 1, observed)
 			register(first, fetchrecording.FindArchived, s.find.Execute)
 			register(first, batch.PrepareBatch, s.prepareBatch.Execute)
+			register(first, day.OpenDay, s.openDay.Execute)
+			register(first, day.StartDays, s.startDays.Execute)
 		}
 		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
 			register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level), held(a.Budget)), fetchrecording.MintToken, s.mint.Execute)

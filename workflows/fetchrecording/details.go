@@ -128,7 +128,7 @@ func (f *fetch) details() string {
 		fmt.Fprintf(&b, "- Gives up: %s\n", f.state.GiveUpAt.UTC().Format(time.RFC3339))
 	}
 	if purgeAt := f.purgeAt(); !f.over && !purgeAt.IsZero() {
-		fmt.Fprintf(&b, "- Purged by the vendor: %s\n", purgeAt.Format(time.RFC3339))
+		fmt.Fprintf(&b, "- Purge by the vendor: %s\n", purgeAt.Format(time.RFC3339))
 	}
 	for _, done := range f.state.Done {
 		fmt.Fprintf(&b, "- Archived: `%s`, %d bytes\n", done.Key, done.Bytes)

@@ -47,8 +47,12 @@ func TestDetailsSayWhereTheFetchIs(t *testing.T) {
 		`- Note: a\_note`,
 	}, lines())
 
+	f.place = &Place{Account: "acme", Retention: 20 * day}
+	require.Contains(t, lines(), "- Purge by the vendor: 2026-03-25T12:00:00Z")
+
 	f.over = true
 	require.NotContains(t, f.details(), "Gives up")
+	require.NotContains(t, f.details(), "Purge")
 	for phase, headline := range map[workflows.FetchPhase]string{
 		workflows.PhaseCallInProgress:  "Waiting: the call is in progress",
 		workflows.PhaseMediaInProgress: "Waiting: the recording is being generated",

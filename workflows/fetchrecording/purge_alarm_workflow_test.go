@@ -130,7 +130,7 @@ func TestFetchThatWaitsWithinAnAlarmRaisesItInTheSameUpsert(t *testing.T) {
 			purgeAt := startTime.Add(10 * day)
 			h.after(time.Second, func() {
 				require.Equal(t, purgeAt, h.progress().PurgeAt)
-				require.Contains(t, h.details(), "- Purged by the vendor: 2026-03-15T12:00:00Z")
+				require.Contains(t, h.details(), "- Purge by the vendor: 2026-03-15T12:00:00Z")
 			})
 			require.Equal(t, workflows.OutcomeArchived, h.run(workflows.FetchPolicy{}).Outcome)
 			require.Equal(t, upsert{purgeAt, row.phase}, (*upserts)[0])
@@ -142,7 +142,7 @@ func TestFetchThatWaitsWithinAnAlarmRaisesItInTheSameUpsert(t *testing.T) {
 			for key, want := range map[string]string{"botId": botID, "sessionId": h.session.SessionID, "account": "acme", "purgeAt": "2026-03-15T12:00:00Z", "daysLeft": "10.0"} {
 				require.Equal(t, want, alarm[key], key)
 			}
-			require.NotContains(t, h.details(), "Purged by the vendor", "it has an outcome")
+			require.NotContains(t, h.details(), "Purge by the vendor", "it has an outcome")
 		})
 	}
 }

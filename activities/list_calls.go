@@ -1,0 +1,90 @@
+package activities
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/workflows/callbudget"
+)
+
+// listCalls makes the calls of a listing, each in a slot of the list's own budget and with a token of its own.
+type listCalls struct {
+	slots CallSlots
+	list  *account.Account // with the budget of the list
+	botID string
+	spent atomic.Int64 // calls, those of earlier attempts included
+}
+
+func (a *ListDay) newListCalls(list *account.Account, botID string) *listCalls {
+	return &listCalls{slots: a.Slots, list: list, botID: botID}
+}
+
+// make makes one call, and makes it again if it may succeed then.
+func (c *listCalls) make(ctx context.Context, call func(token string) error) error {
+	failed, refused, unmade := 0, 0, 0
+	for {
+		if isStopping(ctx) {
+			return errStopping
+		}
+		err := c.once(ctx, call)
+		switch failure.KindOf(err) {
+		case failure.NoSlotYet, failure.TokenStale: // No call was made.
+			if unmade++; unmade == slotTries {
+				return err
+			}
+		case failure.RateLimited: // The budget knows, and hands out no slot for a while.
+			if refused++; refused == refusedTries {
+				return err
+			}
+		case failure.Transient:
+			if failed++; failed == pageTries {
+				return err
+			}
+		default:
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// once waits for a slot and makes the call.
+func (c *listCalls) once(ctx context.Context, call func(token string) error) error {
+	slot, in, err := c.slots.Take(ctx, c.list, callbudget.Want{BotID: c.botID, Level: callbudget.LastLevel})
+	if err != nil {
+		return err
+	}
+	report := callbudget.CallReport{BotID: c.botID, Slot: *slot, Result: callbudget.Unused}
+	defer func() {
+		if report.Slot.Probe || report.Result != callbudget.Answered {
+			c.slots.Report(context.WithoutCancel(ctx), c.list, report)
+		}
+	}()
+	if err := awaitSlot(ctx, c.slots, *slot, in); err != nil {
+		return err
+	}
+	token, _, err := c.list.Credentials.Mint(c.botID, time.Now())
+	if err != nil {
+		return err
+	}
+	c.spent.Add(1)
+	err = call(token)
+	report = sessionListReport(c.botID, *slot, err)
+	return err
+}
+
+// isStopping reports whether the worker is to stop.
+func isStopping(ctx context.Context) bool {
+	select {
+	case <-activity.GetWorkerStopChannel(ctx):
+		return true
+	default:
+		return false
+	}
+}

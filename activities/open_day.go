@@ -1,0 +1,50 @@
+package activities
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/dayseal"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/day"
+)
+
+// OpenDay says where the work of a day is done, and what of it is sealed.
+type OpenDay struct {
+	Served *account.Served
+}
+
+// Execute refuses a bot that is not served.
+func (a *OpenDay) Execute(ctx context.Context, input workflows.Day) (*day.Opening, error) {
+	defer beat(ctx, func() any { return nil })()
+	served, err := a.Served.Of(input.BotID)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	latest, err := dayseal.Latest(ctx, served.Store, input)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	opening := &day.Opening{
+		Account: served.Name, Log: served.Store.Place(), Bucket: served.Store.Bucket(),
+		Folder: served.Store.WorkingFolder(input, activity.GetInfo(ctx).WorkflowExecution.RunID),
+	}
+	if latest != nil {
+		sealed := sealedDay(served, latest)
+		opening.Sealed = &sealed
+	}
+	return opening, nil
+}
+
+// sealedDay is a revision as the workflow and its callers see it. Its place in the log is
+// not known.
+func sealedDay(served *account.Account, latest *dayseal.Sealed) workflows.SealedDay {
+	counts := latest.Record.Counts
+	return workflows.SealedDay{
+		Revision: latest.Record.Revision, SealedAt: latest.Record.SealedAt,
+		Sessions: counts.Sessions, Outcomes: counts.Outcomes, Disagreeing: counts.OnlyGetSessions + counts.OnlyInteractionDetails + counts.Unlisted,
+		Record: workflows.ObjectRef{Bucket: served.Store.Bucket(), Key: latest.Key}, SHA256: latest.SHA256,
+	}
+}

@@ -1,0 +1,125 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/dayseal"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/day"
+)
+
+// maxDaysInPass bounds the days of one pass: most of them are sealed already, and cost a
+// request or two.
+const maxDaysInPass = 400
+
+// StartDays starts the workflows of the days of a range.
+type StartDays struct {
+	Served    *account.Served
+	Client    client.Client
+	Namespace string
+}
+
+// Execute starts as many of the days as there is room for, the oldest first. A day that is
+// sealed is left as it is, unless it is to be listed again. Run again, it attaches to the
+// days that it has started.
+func (a *StartDays) Execute(ctx context.Context, input day.StartInput) (*day.StartResult, error) {
+	served, err := a.Served.Of(input.Request.BotID)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	result := &day.StartResult{Next: input.Next}
+	defer beat(ctx, func() any { return result.Next })()
+	busy, err := a.busy(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	result.Busy = busy
+	for range maxDaysInPass {
+		if result.Next == "" || result.Busy >= input.Request.EffectiveAtOnce() {
+			break
+		}
+		if err := a.turn(ctx, served, input, result); err != nil {
+			return nil, activityError(err)
+		}
+		result.Next = dayAfter(result.Next, input.Last)
+	}
+	return result, nil
+}
+
+// turn starts a day, unless it is sealed.
+func (a *StartDays) turn(ctx context.Context, served *account.Account, input day.StartInput, result *day.StartResult) error {
+	of := workflows.Day{BotID: input.Request.BotID, Date: result.Next}
+	due, err := isDue(ctx, served, of)
+	if err != nil {
+		return err
+	}
+	due = due || input.Request.Again
+	if !due {
+		result.Sealed++
+		return nil
+	}
+	request := input.Request.Request(of.Date)
+	if _, err := a.Client.ExecuteWorkflow(ctx, workflows.DayStartOptions(request), workflows.ArchiveDayWorkflowName, request); err != nil {
+		return fmt.Errorf("start %s: %w", of.WorkflowID(), err)
+	}
+	activity.GetLogger(ctx).Info("the day is archived", "day", of.Date, "bot", of.BotID)
+	result.Started = append(result.Started, of.Date)
+	result.Busy++
+	return nil
+}
+
+// isDue reports whether a day is not sealed, or is to be listed again. A day that is too old
+// for that costs one request.
+func isDue(ctx context.Context, served *account.Account, of workflows.Day) (bool, error) {
+	begin, err := of.Begin()
+	if err != nil {
+		return false, err
+	}
+	if time.Since(begin) > day.ReviewedFor {
+		records, _, err := served.Store.DayRevisions(ctx, of)
+		return len(records) == 0, err
+	}
+	latest, err := dayseal.Latest(ctx, served.Store, of)
+	if err != nil || latest == nil {
+		return true, err
+	}
+	listed, err := dayseal.LastReview(ctx, served.Store, of)
+	if listings := latest.Record.Listings; err == nil && len(listings) > 0 && listings[len(listings)-1].At.After(listed) {
+		listed = listings[len(listings)-1].At
+	}
+	return day.ReviewIsDue(begin, listed, time.Now()), err
+}
+
+// busy counts the days of the bot that are listed or fetched. Those that were started just
+// now may not be counted by the server yet.
+func (a *StartDays) busy(ctx context.Context, input day.StartInput) (int, error) {
+	counted, err := a.Client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Namespace: a.Namespace,
+		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND %s = '%s' AND %s IN ('%s', '%s')",
+			workflows.ArchiveDayWorkflowName, workflows.SearchAttributeBot.GetName(), input.Request.BotID,
+			workflows.SearchAttributePhase.GetName(), workflows.DayListing, workflows.DayFetching),
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(counted.GetCount()), nil
+}
+
+// dayAfter returns the day after a date; empty if that is after the last one.
+func dayAfter(date, last string) string {
+	begin, err := workflows.Day{Date: date}.Begin()
+	if err != nil {
+		return ""
+	}
+	if next := begin.AddDate(0, 0, 1).Format(time.DateOnly); next <= last {
+		return next
+	}
+	return ""
+}

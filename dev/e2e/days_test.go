@@ -1,0 +1,118 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/simulator"
+	"github.com/callvault/callvault/workflows"
+)
+
+var (
+	success = []simulator.Step{{Status: simulator.StatusSuccess}}
+	none    = []simulator.Step{{Status: simulator.StatusMediaUnavailable}}
+)
+
+// aDay is the day of the sessions that harness.addSession adds.
+var aDay = callTime.Format(time.DateOnly)
+
+func TestDayIsSealedAndAStrangerFindsTheByteThatIsBroken(t *testing.T) {
+	t.Parallel()
+	h := newDaysHarness(t)
+	h.startWorker()
+	first := h.addSession(success, recording("a.wav", 20_000))
+	h.addSession(success, recording("b.wav", 9_000), recording("c.wav", 9_000))
+	gone := h.addSession(none)
+	result := h.dayResult(h.archiveDay(aDay, time.Second))
+	require.Equal(t, 1, result.Revision)
+	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: 2, workflows.OutcomeUnavailable: 1}, result.Outcomes)
+	require.Zero(t, result.Disagreeing)
+
+	record, rows := h.latest(aDay)
+	require.Len(t, rows, 3)
+	require.Equal(t, 3, record.Counts.Files)
+	require.Len(t, record.Listings, 4, "both lists, twice")
+	for _, row := range rows {
+		require.Equal(t, []string{dayrecord.GetSessions, dayrecord.InteractionDetails}, row.ListedBy)
+	}
+
+	folder := h.copyBucket()
+	kept := filepath.Join(t.TempDir(), "checkpoint")
+	code, output := h.verify(folder, "--checkpoint", kept)
+	require.Zero(t, code, output)
+	require.FileExists(t, kept)
+	code, output = h.verify(folder, "--session", gone, "--checkpoint", kept)
+	require.Zero(t, code, output)
+
+	broken := filepath.Join(folder, filepath.FromSlash(h.folder(first)+"a.wav"))
+	content, err := os.ReadFile(broken)
+	require.NoError(t, err)
+	content[5_000] ^= 1
+	require.NoError(t, os.WriteFile(broken, content, 0o600))
+	code, output = h.verify(folder, "--checkpoint", kept)
+	require.Equal(t, 1, code, output)
+	require.Contains(t, output, first)
+	require.Contains(t, output, h.folder(first)+"a.wav")
+	require.NotContains(t, output, gone)
+}
+
+func TestRefetchThatSucceedsReopensASealedDay(t *testing.T) {
+	t.Parallel()
+	h := newDaysHarness(t)
+	h.startWorker()
+	id := h.addSession(none)
+	require.Equal(t, 1, h.dayResult(h.archiveDay(aDay, time.Second)).Revision)
+
+	require.NoError(t, h.upstream.SetScript(bot, id, success))
+	h.upstream.RemoveSession(bot, id)
+	require.NoError(t, h.upstream.AddSession(simulator.Session{BotID: bot, SessionID: id, Script: success, Files: []simulator.File{recording("late.wav", 8_000)}}))
+	run, err := workflows.StartFetch(h.ctx, h.client, workflows.FetchRequest{Session: sessionOf(id), Refetch: true})
+	require.NoError(t, err)
+	fetched, err := run.Result(h.ctx)
+	require.NoError(t, err)
+	require.Equal(t, workflows.OutcomeArchived, fetched.Outcome)
+
+	h.await("the day has its second revision", func() bool { record, _ := h.latest(aDay); return record.Revision == 2 })
+	record, rows := h.latest(aDay)
+	require.Equal(t, workflows.OutcomeArchived, rows[0].Outcome)
+	require.Equal(t, "days/"+bot+"/2026/03/05/r1.json", record.Previous.Key)
+	h.dayResult(h.client.GetWorkflow(h.ctx, workflows.Day{BotID: bot, Date: aDay}.WorkflowID(), "")) // It is in the log.
+	code, output := h.verify(h.copyBucket())
+	require.Zero(t, code, output)
+}
+
+func TestDayWaitsForTheKeyOfItsLog(t *testing.T) {
+	t.Parallel()
+	h := newDaysHarness(t)
+	worker := h.startWorker("CALLVAULT_LOG_KEY_FILE", "")
+	h.addSession(none)
+	run := h.archiveDay(aDay, time.Second)
+	h.awaitListed("WorkflowType = 'ArchiveDayWorkflow' AND CallvaultPhase = 'blocked'")
+	worker.kill()
+	h.startWorker()
+	require.Equal(t, 1, h.dayResult(run).Revision)
+}
+
+// The day is killed again and again: no call of the lists that is done is done again, and one revision comes out of it.
+func TestDayThatLosesItsWorkersIsSealedOnce(t *testing.T) {
+	t.Parallel()
+	h := newDaysHarness(t)
+	worker := h.startWorker()
+	for i := range 30 {
+		h.addSession(success, recording("a.wav", 1_000+10*i))
+	}
+	run := h.archiveDay(aDay, 2*time.Second)
+	for _, phase := range []workflows.DayPhase{workflows.DayFetching, workflows.DaySettling} {
+		h.awaitListed("WorkflowType = 'ArchiveDayWorkflow' AND CallvaultPhase = '" + string(phase) + "'")
+		worker.kill()
+		worker = h.startWorker()
+	}
+	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: 30}, h.dayResult(run).Outcomes)
+	code, output := h.verify(h.copyBucket())
+	require.Zero(t, code, output)
+}

@@ -1,0 +1,222 @@
+package e2e_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/simulator"
+	"github.com/callvault/callvault/workflows"
+)
+
+var monthSeed = flag.Uint64("month-seed", 0, "the seed of the month of days; 0 for a new one")
+
+const (
+	monthDays = 30
+
+	// The worker is down in these days, as the month goes by.
+	outageBegins, outageEnds = 12, 19
+
+	// retention of the vendor, in days.
+	retention = 20
+
+	// settle is how long a day settles; a day of the month takes some tenths of a second.
+	settle = 3 * time.Second
+)
+
+// month is what the vendor knows of a month of calls: the simulator's books. Its days are
+// those before today; the clock of the month is compressed, so that a day begins when the
+// one before has been asked for.
+type month struct {
+	*daysHarness
+	random *rand.Rand
+	first  time.Time
+	serial uint64
+
+	// expected is what each session has to end with.
+	expected map[string]workflows.Outcome
+	// late are sessions that come into the lists some days after their calls.
+	late map[int][]simulator.Session
+	// lacking are the sessions that one of the lists never has.
+	lacking map[simulator.CallKind][]string
+}
+
+func (m *month) date(day int) string { return m.first.AddDate(0, 0, day).Format(time.DateOnly) }
+
+// addDay adds the calls of a day, and those of earlier days that come late.
+func (m *month) addDay(day int) {
+	calls := m.random.IntN(7)
+	if day == 5 {
+		calls = 130 // several pages
+	}
+	for range calls {
+		session := m.session(day)
+		if m.random.IntN(8) == 0 {
+			comes := day + 1 + m.random.IntN(3)
+			m.late[comes] = append(m.late[comes], session)
+			continue
+		}
+		m.add(session)
+	}
+	for _, session := range m.late[day] {
+		m.add(session)
+	}
+}
+
+// session returns a call of a day, with the outcome that it has to have in expected.
+func (m *month) session(day int) simulator.Session {
+	m.serial++
+	begin := m.first.AddDate(0, 0, day).Add(time.Duration(m.random.Int64N(int64(24*time.Hour - time.Second))))
+	session := simulator.Session{BotID: bot, SessionID: simulator.NewSessionID(begin, m.serial), UserID: fmt.Sprintf("canary-%d@example.com", m.serial), Length: 2 * time.Second}
+	file := recording(fmt.Sprintf("call-%d.wav", m.serial), 1_000+m.random.IntN(20_000))
+	outcome := workflows.OutcomeArchived
+	switch m.random.IntN(10) {
+	case 0:
+		session.Script = []simulator.Step{{Status: simulator.StatusFailed}}
+		outcome = workflows.OutcomeFailed
+	case 1: // The vendor has deleted it, or never had it: the age of the call decides.
+		session.Script = none
+		outcome = workflows.OutcomeUnavailable
+		if time.Since(begin) > retention*24*time.Hour {
+			outcome = workflows.OutcomeLostToRetention
+		}
+	case 2, 3: // late media
+		session.Script = []simulator.Step{{Status: simulator.StatusMediaInProgress, Calls: 1 + m.random.IntN(3)}, {Status: simulator.StatusSuccess}}
+		session.Files = []simulator.File{file}
+	case 4:
+		session.Script = []simulator.Step{{Status: simulator.StatusPartialDownloadFailed, Calls: 1}, {Status: simulator.StatusSuccess}}
+		session.Files = []simulator.File{file}
+	case 5:
+		session.Channel = simulator.ChannelChat
+		return session
+	default:
+		session.Script, session.Files = success, []simulator.File{file}
+	}
+	m.expected[session.SessionID] = outcome
+	if m.random.IntN(6) == 0 {
+		list := []simulator.CallKind{simulator.KindSessions, simulator.KindInteractions}[m.random.IntN(2)]
+		m.lacking[list] = append(m.lacking[list], session.SessionID)
+	}
+	return session
+}
+
+func (m *month) add(session simulator.Session) {
+	require.NoError(m.t, m.upstream.AddSession(session))
+}
+
+// setFaults has both lists repeat rows, shift while they are paged, and lack rows for good.
+func (m *month) setFaults(day int) {
+	for _, list := range []simulator.CallKind{simulator.KindSessions, simulator.KindInteractions} {
+		require.NoError(m.t, m.upstream.SetListFaults(list, simulator.ListFaults{
+			Lacks: slices.Clone(m.lacking[list]), RepeatShare: 0.1, AppearShare: 0.05, ShiftCalls: 3, Seed: uint64(day),
+		}))
+	}
+}
+
+// archive starts every day up to one that is not sealed, as the schedule does every night.
+func (m *month) archive(last int, again bool) {
+	request := workflows.DaysRequest{BotID: bot, From: m.date(0), To: m.date(last), AtOnce: 6, Again: again, DayPolicy: dayPolicy(settle)}
+	_, err := m.client.ExecuteWorkflow(m.ctx, workflows.DaysStartOptions("month", request), workflows.ArchiveDaysWorkflowName, request)
+	require.NoError(m.t, err)
+}
+
+// awaitNights waits until nothing starts or archives days.
+func (m *month) awaitNights() {
+	m.t.Helper()
+	m.await("every day is archived", func() bool {
+		for _, kind := range []string{workflows.ArchiveDaysWorkflowName, workflows.ArchiveDayWorkflowName} {
+			if m.count("WorkflowType = '"+kind+"' AND ExecutionStatus = 'Running'") > 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// A month of a bot with late media, calls that come late into the lists, lists that lack, repeat and shift rows, a
+// vendor who deletes after twenty days and a week without workers ends with every day sealed, and with a row for each
+// call of the vendor's own books.
+func TestMonthOfDaysIsComplete(t *testing.T) {
+	t.Parallel()
+	seed := *monthSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("the seed is %d: -month-seed %[1]d repeats it", seed)
+	m := &month{
+		daysHarness: newDaysHarness(t), random: rand.New(rand.NewPCG(seed, 1)),
+		first:    time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -monthDays-1),
+		expected: make(map[string]workflows.Outcome), late: make(map[int][]simulator.Session), lacking: make(map[simulator.CallKind][]string),
+	}
+	m.env = m.env.with("SMARTASSIST_RETENTION", fmt.Sprintf("%dd", retention))
+	worker := m.startWorker()
+	for day := range monthDays {
+		m.addDay(day)
+		m.setFaults(day)
+		m.archive(day, false)
+		switch {
+		case day == outageBegins:
+			worker.kill()
+		case day == outageEnds:
+			worker = m.startWorker()
+		case day < outageBegins && day%4 == 3, day == monthDays-1:
+			m.awaitNights()
+		}
+	}
+	for _, sessions := range m.late {
+		for _, session := range sessions {
+			if _, added := m.expected[session.SessionID]; added && m.upstream.SessionCounts(bot, session.SessionID) == (simulator.SessionCounts{}) {
+				_ = m.upstream.AddSession(session) // It may be there.
+			}
+		}
+	}
+	m.archive(monthDays-1, true)
+	m.awaitNights()
+	m.requireComplete()
+	code, output := m.verify(m.copyBucket())
+	require.Zero(t, code, output)
+}
+
+// requireComplete compares the archive with the books.
+func (m *month) requireComplete() {
+	m.t.Helper()
+	found := make(map[string]bool)
+	for day := range monthDays {
+		record, rows := m.latest(m.date(day))
+		require.NotNil(m.t, record, "%s is sealed", m.date(day))
+		for _, row := range rows {
+			require.False(m.t, found[row.SessionID], "%s is there twice", row.SessionID)
+			found[row.SessionID] = true
+			require.Equal(m.t, m.expected[row.SessionID], row.Outcome, row.SessionID)
+			m.requireListedBy(row)
+			m.requireBytes(row)
+		}
+	}
+	require.Len(m.t, found, len(m.expected), "each call of the books has a row")
+}
+
+func (m *month) requireListedBy(row dayrecord.Row) {
+	for list, name := range map[simulator.CallKind]string{simulator.KindSessions: dayrecord.GetSessions, simulator.KindInteractions: dayrecord.InteractionDetails} {
+		lacks := slices.Contains(m.lacking[list], row.SessionID)
+		require.Equal(m.t, !lacks, slices.Contains(row.ListedBy, name), "%s of %s", row.SessionID, name)
+	}
+}
+
+func (m *month) requireBytes(row dayrecord.Row) {
+	digests, err := m.upstream.SHA256(bot, row.SessionID)
+	require.NoError(m.t, err)
+	if row.Outcome != workflows.OutcomeArchived {
+		require.Empty(m.t, row.Files)
+		return
+	}
+	require.Len(m.t, row.Files, len(digests))
+	for i, file := range row.Files {
+		require.Contains(m.t, digests[i], file.SHA256)
+	}
+}

@@ -1,0 +1,188 @@
+package dayseal
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/daysessions"
+	"github.com/callvault/callvault/internal/merkle"
+	"github.com/callvault/callvault/workflows"
+)
+
+const (
+	// concurrent bounds the manifests that are read at a time, and with them the memory: one
+	// has at most 1 MiB.
+	concurrent = 32
+
+	// maxRowBytes bounds a row: one of a session with a thousand files has 300 kB.
+	maxRowBytes = 1 << 20
+)
+
+// MissingError means that sessions have no outcome.
+type MissingError struct {
+	Sessions int
+	Example  string
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%d session(s) have no manifest, for example %s", e.Sessions, e.Example)
+}
+
+// rows are the rows of a day in a temporary file.
+type rows struct {
+	file  *os.File
+	size  dayrecord.Rows // but for the key
+	tally *tally
+}
+
+func (r *rows) close() {
+	r.file.Close()
+	os.Remove(r.file.Name())
+}
+
+// writeRows reads the manifest of each session and writes the rows. It returns a
+// [MissingError] if sessions have none.
+func writeRows(ctx context.Context, store *archive.Store, day workflows.Day, sessions []*daysessions.Known, tally *tally, options Options) (_ *rows, err error) {
+	file, err := os.CreateTemp(options.TempDir, "callvault-day-*.ndjson")
+	if err != nil {
+		return nil, err
+	}
+	written := &rows{file: file, tally: tally}
+	defer func() {
+		if err != nil {
+			written.close()
+		}
+	}()
+	sink := newRowSink(file)
+	var missing *MissingError
+	for len(sessions) > 0 {
+		page := sessions[:min(concurrent, len(sessions))]
+		sessions = sessions[len(page):]
+		found, err := readManifests(ctx, store, day, page)
+		if err != nil {
+			return nil, err
+		}
+		for i, manifest := range found {
+			if manifest == nil {
+				if missing == nil {
+					missing = &MissingError{Example: page[i].SessionID}
+				}
+				missing.Sessions++
+				continue
+			}
+			row := rowOf(page[i], manifest.Manifest, dayrecord.Object{Key: manifest.Key, Bytes: manifest.Bytes, SHA256: manifest.SHA256}, options)
+			tally.add(row)
+			if err := sink.write(row); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if missing != nil {
+		return nil, missing
+	}
+	written.size, err = sink.close()
+	return written, err
+}
+
+func readManifests(ctx context.Context, store *archive.Store, day workflows.Day, page []*daysessions.Known) ([]*archive.StoredManifest, error) {
+	found := make([]*archive.StoredManifest, len(page))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, known := range page {
+		group.Go(func() (err error) {
+			found[i], err = store.ReadStoredManifest(ctx, workflows.Session{BotID: day.BotID, SessionID: known.SessionID})
+			return err
+		})
+	}
+	return found, group.Wait()
+}
+
+// rowSink writes rows, and the tree of them.
+type rowSink struct {
+	buffered *bufio.Writer
+	hash     interface {
+		io.Writer
+		Sum([]byte) []byte
+	}
+	tree  merkle.Tree
+	bytes int64
+}
+
+func newRowSink(w io.Writer) *rowSink {
+	hash := sha256.New()
+	return &rowSink{buffered: bufio.NewWriterSize(io.MultiWriter(w, hash), 256<<10), hash: hash}
+}
+
+func (s *rowSink) write(row dayrecord.Row) error {
+	line, err := json.Marshal(row)
+	if err != nil {
+		return err
+	}
+	if len(line) > maxRowBytes {
+		return fmt.Errorf("%w: the row of session %s would have %d bytes, more than %d: have the limit raised in a release of callvault", archive.ErrBlocked, row.SessionID, len(line), maxRowBytes)
+	}
+	s.tree.Add(line)
+	s.bytes += int64(len(line)) + 1
+	_, err = s.buffered.Write(append(line, '\n'))
+	return err
+}
+
+func (s *rowSink) close() (dayrecord.Rows, error) {
+	if err := s.buffered.Flush(); err != nil {
+		return dayrecord.Rows{}, err
+	}
+	return dayrecord.Rows{
+		Object:   dayrecord.Object{Bytes: s.bytes, SHA256: hex.EncodeToString(s.hash.Sum(nil))},
+		TreeSize: s.tree.Size(), TreeRoot: s.tree.HexRoot(),
+	}, nil
+}
+
+// EachRow passes the rows of an object to each, and returns what the record says of them, but
+// for the key. It fails if they are not in the form of rows, or not of the day.
+func EachRow(r io.Reader, day workflows.Day, each func(dayrecord.Row)) (dayrecord.Rows, error) {
+	hash := sha256.New()
+	var tree merkle.Tree
+	var size int64
+	last := ""
+	lines := bufio.NewScanner(io.TeeReader(r, hash))
+	lines.Buffer(nil, maxRowBytes+2)
+	lines.Split(wholeLines)
+	for lines.Scan() {
+		line := lines.Bytes()
+		var row dayrecord.Row
+		if err := json.Unmarshal(line, &row); err != nil || row.BotID != day.BotID || row.SessionID <= last || row.Outcome == "" {
+			return dayrecord.Rows{}, fmt.Errorf("line %d is not a row of the day, or not in order", tree.Size()+1)
+		}
+		last = row.SessionID
+		tree.Add(line)
+		size += int64(len(line)) + 1
+		each(row)
+	}
+	return dayrecord.Rows{
+		Object:   dayrecord.Object{Bytes: size, SHA256: hex.EncodeToString(hash.Sum(nil))},
+		TreeSize: tree.Size(), TreeRoot: tree.HexRoot(),
+	}, lines.Err()
+}
+
+// wholeLines is [bufio.ScanLines] that refuses a last line without its end, and leaves a
+// carriage return where it is.
+func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return 0, nil, errors.New("the last line has no end")
+	}
+	return 0, nil, nil
+}

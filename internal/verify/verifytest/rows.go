@@ -1,0 +1,55 @@
+package verifytest
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/merkle"
+	"github.com/callvault/callvault/workflows"
+)
+
+// complete makes a record that of rows, and returns the rows' object.
+func complete(record *dayrecord.Record, rows []dayrecord.Row, key string) []byte {
+	var tree merkle.Tree
+	body := []byte{}
+	var d dayrecord.Disagreement
+	counts := dayrecord.Counts{Sessions: len(rows), Outcomes: make(map[workflows.Outcome]int)}
+	for _, row := range rows {
+		line, err := json.Marshal(row)
+		if err != nil {
+			panic(err)
+		}
+		tree.Add(line)
+		body = append(append(body, line...), '\n')
+		counts.Outcomes[row.Outcome]++
+		counts.Files += len(row.Files)
+		counts.Bytes += row.Bytes
+		switch {
+		case len(row.ListedBy) == 0:
+			d.Unlisted = append(d.Unlisted, row.SessionID)
+		case !bothAnswered(record.Listings) || len(row.ListedBy) > 1:
+		case row.ListedBy[0] == dayrecord.GetSessions:
+			d.OnlyGetSessions = append(d.OnlyGetSessions, row.SessionID)
+		default:
+			d.OnlyInteractionDetails = append(d.OnlyInteractionDetails, row.SessionID)
+		}
+	}
+	counts.OnlyGetSessions, counts.OnlyInteractionDetails, counts.Unlisted = len(d.OnlyGetSessions), len(d.OnlyInteractionDetails), len(d.Unlisted)
+	record.Counts = counts
+	if record.Disagreement = nil; counts.OnlyGetSessions+counts.OnlyInteractionDetails+counts.Unlisted > 0 {
+		record.Disagreement = &d
+	}
+	record.Rows = dayrecord.Rows{
+		Object:   dayrecord.Object{Key: key, Bytes: int64(len(body)), SHA256: hexSHA256(body)},
+		TreeSize: tree.Size(), TreeRoot: tree.HexRoot(),
+	}
+	return body
+}
+
+func bothAnswered(listings []dayrecord.Listing) bool {
+	answered := func(list string) bool {
+		return slices.ContainsFunc(listings, func(l dayrecord.Listing) bool { return l.List == list && l.Unavailable == "" })
+	}
+	return answered(dayrecord.GetSessions) && answered(dayrecord.InteractionDetails)
+}

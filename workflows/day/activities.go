@@ -1,0 +1,140 @@
+package day
+
+import (
+	"time"
+
+	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/workflows"
+)
+
+// The other activities, by the names that are recorded in histories.
+const (
+	// OpenDay says where the day's work is done, and what of it is sealed.
+	OpenDay = "OpenDay"
+	// MergeListings joins what the lists had with what was known of the day before.
+	MergeListings = "MergeListings"
+	// SealDay writes the record of the day.
+	SealDay = "SealDay"
+	// LogDay enters the record into the log.
+	LogDay = "LogDay"
+	// StartDays starts the workflows of days.
+	StartDays = "StartDays"
+)
+
+// Opening is where a day's work is done, and what of it is sealed.
+type Opening struct {
+	// Account is the bot's.
+	Account string `json:"account"`
+	// Log is the name of the log that the day is entered into.
+	Log string `json:"log"`
+
+	// Bucket is the archive's, and Folder where the run keeps its working files in it; it
+	// ends with a slash.
+	Bucket string `json:"bucket"`
+	Folder string `json:"folder"`
+
+	// Sealed is the latest revision; nil if there is none. Its place in the log is not
+	// known.
+	Sealed *workflows.SealedDay `json:"sealed,omitempty"`
+}
+
+// MergeInput is a listing, and what was known before it.
+type MergeInput struct {
+	workflows.Day
+	// Run is where the run keeps its working files, and Round the listing's number.
+	Run   string `json:"run"`
+	Round int    `json:"round"`
+	// Folder has the rows of the listing; empty if none was made. Known is the key of the
+	// sessions that were known before it; empty if those of the latest revision are.
+	Folder string `json:"folder,omitempty"`
+	Known  string `json:"known,omitempty"`
+}
+
+// Merged is what is known after a listing.
+type Merged struct {
+	// Known is the key of the object with the sessions, and Fetch that of the list of those
+	// that are to be fetched; empty if there are none.
+	Known string `json:"known"`
+	Fetch string `json:"fetch,omitempty"`
+
+	// Sessions is their number. New of them are in the listing and were not known before it,
+	// ToFetch have no manifest and are to be fetched now, Open have none and their calls are
+	// not over.
+	Sessions int `json:"sessions"`
+	New      int `json:"new"`
+	ToFetch  int `json:"toFetch"`
+	Open     int `json:"open"`
+}
+
+// SealInput is what a record is made from.
+type SealInput struct {
+	workflows.Day
+	Known    string              `json:"known"`
+	Listings []dayrecord.Listing `json:"listings"`
+}
+
+// SealResult is a sealed revision.
+type SealResult struct {
+	// Missing are sessions without an outcome: nothing was sealed. Example is one of them.
+	Missing int    `json:"missing,omitempty"`
+	Example string `json:"example,omitempty"`
+
+	// Sealed is the latest revision; Unchanged reports that it is the one from before.
+	Sealed    workflows.SealedDay `json:"sealed"`
+	Unchanged bool                `json:"unchanged,omitempty"`
+}
+
+// LogInput is the revision that is entered into the log.
+type LogInput struct {
+	workflows.Day
+	Log      string              `json:"log"`
+	Revision int                 `json:"revision"`
+	Record   workflows.ObjectRef `json:"record"`
+	SHA256   string              `json:"sha256"`
+	Folder   string              `json:"folder"` // of working files, which are removed
+}
+
+// LogResult is where the revision is in the log.
+type LogResult struct {
+	Index int64 `json:"index"`
+	// Waiting says what keeps the log from being written; the day waits for it. Empty if it
+	// was written.
+	Waiting string `json:"waiting,omitempty"`
+}
+
+// StartInput is a pass over the days of a range.
+type StartInput struct {
+	Request workflows.DaysRequest `json:"request"`
+	// Next is the day to begin with, Last the last one.
+	Next string `json:"next"`
+	Last string `json:"last"`
+}
+
+// StartResult says how far a pass came.
+type StartResult struct {
+	// Next is the day to go on with; empty if every day had its turn.
+	Next string `json:"next,omitempty"`
+	// Started are the days that were started, Sealed how many were sealed before.
+	Started []string `json:"started,omitempty"`
+	Sealed  int      `json:"sealed,omitempty"`
+	// Busy are the days of the bot that are listed or fetched.
+	Busy int `json:"busy"`
+}
+
+// reviewedAt are the ages at which a sealed day is listed again.
+var reviewedAt = []time.Duration{7 * 24 * time.Hour, 30 * 24 * time.Hour}
+
+// ReviewedFor is the age, from its begin, from which a sealed day is not listed again by
+// itself. A schedule that was paused for two weeks misses no review.
+const ReviewedFor = 45 * 24 * time.Hour
+
+// ReviewIsDue reports whether a sealed day that was listed at a time for the last time is
+// to be listed again.
+func ReviewIsDue(begin, listed, now time.Time) bool {
+	for _, age := range reviewedAt {
+		if due := begin.Add(24*time.Hour + age); listed.Before(due) && !now.Before(due) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,231 @@
+package day_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/day"
+)
+
+func TestDayIsSealedOnceASecondListingHasNothingNew(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a", "b")
+	h.execute()
+	result := h.result()
+	require.Equal(t, 1, result.Revision)
+	require.Equal(t, 2, result.Sessions)
+	require.Len(t, h.listings, 2)
+	require.WithinDuration(t, h.listings[0].Add(49*time.Hour), h.listings[1], time.Minute, "48 hours after the fetches, which take an hour")
+	require.Equal(t, []int{1}, h.logged)
+	require.Len(t, h.batches, 1)
+	require.Equal(t, workflows.DaySealed, h.progress().Phase)
+}
+
+func TestEmptyDayIsListedTwiceAndSealed(t *testing.T) {
+	h := newHarness(t)
+	h.execute()
+	require.Zero(t, h.result().Sessions)
+	require.Len(t, h.listings, 2)
+	require.Empty(t, h.batches)
+}
+
+func TestSessionThatIsListedLaterIsFetchedAndTheDaySettlesAgain(t *testing.T) {
+	h := newHarness(t)
+	late := startTime.Add(24 * time.Hour)
+	h.listed = func(list string, now time.Time) []string {
+		if now.After(late) && list == "interactionDetails" {
+			return []string{"a", "late"}
+		}
+		return []string{"a"}
+	}
+	h.execute()
+	require.Equal(t, 2, h.result().Sessions)
+	require.Len(t, h.listings, 3)
+	require.Equal(t, [][]string{{"a"}, {"late"}}, h.batches)
+}
+
+func TestSessionThatIsOpenIsFetchedOnceItsCallIsOver(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a", "open")
+	h.open = func(id string, now time.Time) bool { return id == "open" && now.Before(startTime.Add(40*time.Hour)) }
+	h.execute()
+	require.Equal(t, 2, h.result().Sessions)
+	require.Equal(t, [][]string{{"a"}, {"open"}}, h.batches)
+}
+
+func TestSessionWithoutAnOutcomeKeepsTheDayOpen(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.outcome = func(_ string, now time.Time) workflows.Outcome {
+		if now.Before(startTime.Add(72 * time.Hour)) {
+			return "" // Somebody cancels it.
+		}
+		return workflows.OutcomeUnavailable
+	}
+	h.execute()
+	require.Equal(t, workflows.OutcomeUnavailable, h.archived["a"])
+	require.Equal(t, 1, h.result().Revision)
+	require.Len(t, h.batches, 3, "it is fetched again in each round")
+}
+
+func TestOneListAloneIsEnoughAndTheDaySaysSo(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.unavailable = func(list string, _ time.Time) string {
+		if list == "interactionDetails" {
+			return "set SMARTASSIST_ACCOUNT_ID"
+		}
+		return ""
+	}
+	h.execute()
+	require.Equal(t, 1, h.result().Sessions)
+	require.Contains(t, h.progress().Remarks[0], "interactionDetails is unavailable: set SMARTASSIST_ACCOUNT_ID")
+}
+
+func TestDayWithoutAnyListIsBlockedUntilOneCanBeRead(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	fixed := startTime.Add(5 * time.Hour)
+	h.unavailable = func(_ string, now time.Time) string {
+		if now.Before(fixed) {
+			return "grant the scope"
+		}
+		return ""
+	}
+	h.env.RegisterDelayedCallback(func() {
+		progress := h.progress()
+		require.Equal(t, workflows.DayBlocked, progress.Phase)
+		require.Contains(t, progress.Reason, "grant the scope")
+	}, 4*time.Hour)
+	h.execute()
+	require.Equal(t, 1, h.result().Sessions)
+}
+
+func TestDayWaitsForItsLog(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	fixed := startTime.Add(100 * time.Hour)
+	h.logBlocked = func(now time.Time) string {
+		if now.Before(fixed) {
+			return "make a key"
+		}
+		return ""
+	}
+	h.env.RegisterDelayedCallback(func() {
+		require.Equal(t, workflows.DayBlocked, h.progress().Phase)
+		require.Equal(t, "make a key", h.progress().Reason)
+	}, 99*time.Hour)
+	h.execute()
+	require.Equal(t, 1, h.result().Revision)
+	require.Equal(t, []int{1}, h.logged)
+	require.Len(t, h.listings, 2, "the lists are not read again for that")
+}
+
+func TestSealedDayThatHasNotChangedKeepsItsRevision(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.execute()
+	again := h.again()
+	again.execute()
+	result := again.result()
+	require.True(t, result.Unchanged)
+	require.Equal(t, 1, result.Revision)
+	require.Len(t, again.listings, 1, "one listing is enough for a day that was sealed")
+}
+
+func TestSealedDayWithANewSessionGetsItsNextRevision(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.execute()
+	again := h.again()
+	again.listed = always("a", "late")
+	again.execute()
+	require.Equal(t, 2, again.result().Revision)
+	require.Len(t, again.listings, 2)
+}
+
+func TestChangedManifestReopensASealedDayWithoutListing(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.outcome = func(string, time.Time) workflows.Outcome { return workflows.OutcomeUnavailable }
+	h.execute()
+	again := h.again()
+	again.archived["a"] = workflows.OutcomeArchived // refetched
+	again.env.RegisterDelayedCallback(func() { again.env.SignalWorkflow(workflows.SignalChanged, nil) }, 0)
+	again.execute()
+	require.Equal(t, 2, again.result().Revision)
+	require.Empty(t, again.listings)
+}
+
+func TestChangeWhileTheDayIsSealedIsNotLost(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.outcome = func(string, time.Time) workflows.Outcome { return workflows.OutcomeUnavailable }
+	once := false
+	h.logBlocked = func(time.Time) string {
+		if !once {
+			once = true
+			h.archived["a"] = workflows.OutcomeArchived
+			h.env.SignalWorkflow(workflows.SignalChanged, nil)
+		}
+		return ""
+	}
+	h.execute()
+	require.Equal(t, 2, h.result().Revision)
+	require.Equal(t, []int{1, 2}, h.logged)
+}
+
+func TestInvalidDayIsRefused(t *testing.T) {
+	h := newHarness(t)
+	h.env.ExecuteWorkflow(workflows.ArchiveDayWorkflowName, workflows.DayRequest{Day: workflows.Day{BotID: "st-1", Date: "5 March"}})
+	failed, ok := errors.AsType[*temporal.ApplicationError](h.env.GetWorkflowError())
+	require.True(t, ok)
+	require.Equal(t, string(failure.InvalidInput), failed.Type())
+	require.Contains(t, failed.Message(), "want a day in UTC, such as 2026-11-20")
+}
+
+func TestDayThatIsNotOverIsWaitedFor(t *testing.T) {
+	h := newHarness(t)
+	h.env.SetStartTime(startTime.Add(-9 * time.Hour))
+	h.env.RegisterDelayedCallback(func() { require.Equal(t, workflows.DayWaiting, h.progress().Phase) }, time.Hour)
+	h.execute()
+	require.Equal(t, 1, h.result().Revision)
+	require.False(t, h.listings[0].Before(time.Date(2026, 3, 6, 0, 10, 0, 0, time.UTC)))
+}
+
+func TestCancelledDayShowsThatItIsNotSealed(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.env.RegisterDelayedCallback(h.env.CancelWorkflow, 10*time.Hour)
+	h.execute()
+	require.True(t, temporal.IsCanceledError(h.env.GetWorkflowError()))
+	require.Empty(t, h.logged)
+}
+
+func TestReviewIsDueAtSevenAndThirtyDays(t *testing.T) {
+	begin := time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)
+	at := func(days float64) time.Time { return begin.Add(time.Duration(days * 24 * float64(time.Hour))) }
+	for _, test := range []struct {
+		listed, now float64
+		due         bool
+	}{
+		{3, 4, false}, {3, 7.9, false}, {3, 8.1, true}, {8.1, 9, false}, {8.1, 31.1, true}, {31.1, 300, false}, {3, 300, true},
+	} {
+		require.Equal(t, test.due, day.ReviewIsDue(begin, at(test.listed), at(test.now)), "%v", test)
+	}
+}
+
+// again is the same day in a further run of its workflow.
+func (h *harness) again() *harness {
+	next := newHarness(h.t)
+	next.env.SetStartTime(h.env.Now())
+	next.listed, next.outcome = h.listed, h.outcome
+	next.known, next.archived, next.sealed, next.rows = h.known, h.archived, h.sealed, h.rows
+	return next
+}
