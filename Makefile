@@ -52,6 +52,9 @@ mutation: ## run mutation tests on the packages that decide, download, store and
 	    -E conformance -E s3test ./$$package || exit 1; \
 	done
 
+verifiers: ## change sealed archives at random 10,000 times, each of which both verifiers have to find; needs python3, takes an hour
+	go test ./internal/verify -run TestEveryChangeOfAnArchiveIsFound -mutations 10000 -python python3 -v -timeout 3h
+
 soak: ## run sessions with media faults while their workers are killed, and print the calls
 	go test ./dev/e2e -run '^$$' -bench Soak -benchtime 300x -timeout 30m
 
@@ -70,4 +73,4 @@ histories: ## save workflow histories for the replay tests, before a release
 check: ## run what CI runs
 	bash .ci/run
 
-.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation soak transfers stores interop histories check
+.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation verifiers soak transfers stores interop histories check

@@ -65,7 +65,7 @@ type Settings struct {
 	AskWhenReady bool
 
 	// LogKey signs the log of sealed days in the archive. All accounts whose archive is the same
-	// bucket and prefix have the same one. Defaults to none, and no day is entered into a log.
+	// bucket and prefix have the same one. Defaults to none, and days wait for it.
 	LogKey *daylog.Key
 
 	// TimestampURL is the RFC 3161 authority that stamps the log's checkpoints; http only for a

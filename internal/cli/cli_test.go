@@ -24,11 +24,11 @@ const (
 
 // commands and groups of them are all there are, as they are called.
 var (
-	groups   = [][]string{{}, {"config"}, {"budget"}, {"batch"}, {"schedule"}, {"day"}}
+	groups   = [][]string{{}, {"config"}, {"budget"}, {"batch"}, {"schedule"}, {"day"}, {"log"}}
 	commands = [][]string{{"fetch"}, {"setup"}, {"config", "check"}, {"budget", "show"}, {"budget", "pause"}, {"budget", "resume"}, {"budget", "set"},
 		{"batch", "start"}, {"batch", "list"}, {"batch", "status"}, {"batch", "pause"}, {"batch", "resume"}, {"batch", "cancel"}, {"batch", "retry"}, {"batch", "report"},
 		{"schedule", "create"}, {"schedule", "list"}, {"schedule", "pause"}, {"schedule", "resume"}, {"schedule", "delete"},
-		{"day", "show"}, {"day", "backfill"}, {"day", "list"}, {"find"}}
+		{"day", "show"}, {"day", "backfill"}, {"day", "list"}, {"find"}, {"verify"}, {"log", "keygen"}}
 )
 
 // outcome is what a user or a script sees of a run.

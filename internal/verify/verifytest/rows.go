@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/merkle"
 	"github.com/callvault/callvault/workflows"
@@ -52,4 +53,38 @@ func bothAnswered(listings []dayrecord.Listing) bool {
 		return slices.ContainsFunc(listings, func(l dayrecord.Listing) bool { return l.List == list && l.Unavailable == "" })
 	}
 	return answered(dayrecord.GetSessions) && answered(dayrecord.InteractionDetails)
+}
+
+// SealLines seals a day whose rows are these lines, whatever they are, and appends its entry.
+// Counts and disagreement are those of no rows.
+func (a *Archive) SealLines(day workflows.Day, lines []string) error {
+	key, err := archive.DayKey(a.Prefix, day, 1, archive.DayRowsFile)
+	if err != nil {
+		return err
+	}
+	record := dayrecord.Record{
+		Version: dayrecord.Version, BotID: day.BotID, Date: day.Date, Revision: 1, SealedAt: firstDay.AddDate(0, 0, 2), Listings: []dayrecord.Listing{},
+		Counts: dayrecord.Counts{Sessions: len(lines), Outcomes: map[workflows.Outcome]int{workflows.OutcomeUnavailable: len(lines)}},
+	}
+	var tree merkle.Tree
+	body := []byte{}
+	for _, line := range lines {
+		tree.Add([]byte(line))
+		body = append(append(body, line...), '\n')
+	}
+	object, err := a.Put(key, body)
+	if err != nil {
+		return err
+	}
+	record.Rows = dayrecord.Rows{Object: object, TreeSize: tree.Size(), TreeRoot: tree.HexRoot()}
+	recordKey, _ := archive.DayKey(a.Prefix, day, 1, archive.DayRecordFile) // As above.
+	content := encodeRecord(record)
+	if _, err := a.Put(recordKey, content); err != nil {
+		return err
+	}
+	entry, err := json.Marshal(dayrecord.EntryOf(record, hexSHA256(content)))
+	if err != nil {
+		return err
+	}
+	return a.Append(entry)
 }
