@@ -14,11 +14,11 @@ import (
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
-// How often a backfill of days looks whether there is room for another one: soon after it
-// has started some, and later if it has not.
 const (
-	passAfterStarts = 3 * time.Second
-	passAfterNone   = 20 * time.Second
+	// How often a backfill of days looks whether there is room for another one: soon after it
+	// has started some, and ever less often while there is none.
+	firstPassWait = 2 * time.Second
+	lastPassWait  = time.Minute
 
 	// maxStartEvents is when a backfill continues as new.
 	maxStartEvents = 4_000
@@ -30,6 +30,14 @@ type StartState struct {
 	Last    string               `json:"last"`
 	Result  workflows.DaysResult `json:"result"`
 	Started time.Time            `json:"started"`
+
+	// Idle counts the passes in a row that have started nothing.
+	Idle int `json:"idle,omitempty"`
+}
+
+// passWait returns how long to wait after so many passes that have started nothing.
+func passWait(idle int) time.Duration {
+	return min(firstPassWait<<min(idle, 10), lastPassWait)
 }
 
 // StartWorkflowInput is the input of [StartWorkflow].
@@ -130,8 +138,8 @@ func (s *StartState) pass(ctx workflow.Context, input StartWorkflowInput) (time.
 	s.Next = result.Next
 	s.Result.Started += len(result.Started)
 	s.Result.Sealed += result.Sealed
-	if len(result.Started) > 0 {
-		return passAfterStarts, nil
+	if s.Idle++; len(result.Started) > 0 {
+		s.Idle = 0
 	}
-	return passAfterNone, nil
+	return passWait(s.Idle), nil
 }
