@@ -191,3 +191,20 @@ func TestTheStoreIsVerifiedAsACopyIs(t *testing.T) {
 	_, err = verify.Run(t.Context(), store, verify.Options{Key: sample.Key.Verifier(), Prefix: sample.Prefix})
 	require.Error(t, err, "a store that refuses is no proof of anything")
 }
+
+func TestATimestampIsOfTheCheckpointBesideIt(t *testing.T) {
+	sample := sampleOf(t, verifytest.Config{Seed: 3})
+	stamped, err := filepath.Glob(path(sample, "log/timestamps/*.checkpoint"))
+	require.NoError(t, err)
+	require.Len(t, stamped, 1)
+	stamp := strings.TrimSuffix(stamped[0], ".checkpoint") + ".tsr"
+	other, err := os.ReadFile("../timestamp/testdata/openssl.tsr")
+	require.NoError(t, err)
+	for content, says := range map[string]string{string(other): "not a timestamp of the checkpoint beside it", "x": "not a TimeStampResp"} {
+		require.NoError(t, os.WriteFile(stamp, []byte(content), 0o600))
+		result := run(t, sample, verify.Options{})
+		require.Len(t, result.Failures, 1)
+		require.Equal(t, verify.KindTimestamp, result.Failures[0].Kind)
+		require.Contains(t, result.Failures[0].Text, says)
+	}
+}
