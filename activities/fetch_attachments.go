@@ -3,6 +3,7 @@ package activities
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/media"
+	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
@@ -54,7 +57,7 @@ func (a *FetchAttachments) Execute(ctx context.Context, input fetchrecording.Fet
 		},
 	}
 	clock := newServerClock(ctx)
-	f.transfer.paused.Store(true)
+	f.paused.Store(true)
 	running, end := f.begin(ctx)
 	defer end()
 	var result fetchrecording.FetchAttachmentsResult
@@ -86,7 +89,8 @@ type attachmentFetch struct {
 
 // settle decides by what ended the attempt. The archive's failures are those of the manifest
 // too, and what needs another worker has to be said to the workflow. What cannot be had is
-// left out: at once if only an operator could change it, and otherwise once time is up.
+// left out: at once if it concerns the attachments alone and does not pass, and otherwise
+// once time is up.
 func (f *attachmentFetch) settle(ctx context.Context, err error, isOver bool) (*fetchrecording.FetchAttachmentsResult, error) {
 	cause := context.Cause(ctx)
 	if temporal.IsCanceledError(cause) {
@@ -99,8 +103,13 @@ func (f *attachmentFetch) settle(ctx context.Context, err error, isOver bool) (*
 	switch kind {
 	case failure.HandedOver, failure.ArchiveUnavailable, failure.ArchiveBlocked, failure.BotNotServed:
 		return nil, activityError(err)
-	case failure.Blocked, failure.Rejected, failure.MediaTooLarge:
+	case failure.Rejected, failure.MediaTooLarge:
 		isOver = true
+	case failure.Blocked:
+		// The credentials are those of the recordings: somebody will correct them.
+		refused, isOfVendor := errors.AsType[*smartassist.Error](err)
+		isOver = isOver || isOfVendor && refused.ScopeMissing || errors.Is(err, media.ErrHostRefused)
+	default:
 	}
 	if isOver && kind != "" {
 		result := new(fetchrecording.FetchAttachmentsResult)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/archive/s3test"
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/callbudget"
@@ -242,6 +244,23 @@ func TestWhatPassesIsTriedAgainUntilTimeIsUp(t *testing.T) {
 		require.NoError(t, h.SetOutageOf(row.kind, nil))
 		require.Len(t, h.requireFetched(row.of), 1)
 	}
+}
+
+// The recordings wait for the same credentials.
+func TestWrongCredentialsLeaveNothingOutBeforeTimeIsUp(t *testing.T) {
+	h := newAttachmentHarness(t, simulator.Session{Messages: spoken})
+	h.SetClientSecret("another-secret-000000000000000000000000000000")
+	_, err := h.fetch(workflows.AttachmentTranscript)
+	requireKind(t, err, failure.Blocked, true, true)
+	h.SetClientSecret("")
+	require.Len(t, h.requireFetched(workflows.AttachmentTranscript), 1)
+
+	h.account.Accounts[0].Credentials.Key = secret.File(filepath.Join(t.TempDir(), "missing"))
+	_, err = h.fetch(workflows.AttachmentTranscript)
+	require.Error(t, err, "a secret that is being replaced")
+	h.over = true
+	h.server.Remove(bucket, transcriptKey)
+	h.requireLeftOut(workflows.AttachmentTranscript, "missing")
 }
 
 func TestBrokenVoicemailIsTriedAgainUntilTimeIsUp(t *testing.T) {

@@ -17,11 +17,12 @@ type listCalls struct {
 	slots CallSlots
 	list  *account.Account // with the budget of the list
 	botID string
+	now   time.Time    // when the attempt began
 	spent atomic.Int64 // calls, those of earlier attempts included
 }
 
 func (a *ListDay) newListCalls(list *account.Account, botID string) *listCalls {
-	return &listCalls{slots: a.Slots, list: list, botID: botID}
+	return &listCalls{slots: a.Slots, list: list, botID: botID, now: time.Now()}
 }
 
 // make makes one call, and makes it again if it may succeed then.

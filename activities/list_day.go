@@ -53,7 +53,7 @@ func (a *ListDay) Interactions(ctx context.Context, input day.ListInput) (*day.L
 			}
 		}
 		lister := daylist.InteractionLister{
-			AccountID: served.VendorAccountID, BotID: input.BotID, Day: date, Now: time.Now(), Hints: hints,
+			AccountID: served.VendorAccountID, BotID: input.BotID, Day: date, Now: calls.now, Hints: hints,
 			Page: func(ctx context.Context, query smartassist.InteractionQuery) (page *smartassist.InteractionPage, err error) {
 				err = calls.make(ctx, func(token string) (err error) {
 					page, err = served.Client.Interactions(ctx, token, query)
@@ -77,7 +77,7 @@ func (a *ListDay) Sessions(ctx context.Context, input day.ListInput) (*day.ListR
 	calls := a.newListCalls(served.SessionList(), input.BotID)
 	list := func(ctx context.Context, done *daylist.Done) (daylist.Tally, error) {
 		lister := daylist.SessionLister{
-			BotID: input.BotID, Day: date, Now: time.Now(),
+			BotID: input.BotID, Day: date, Now: calls.now,
 			Page: func(ctx context.Context, query smartassist.SessionsQuery) (page *smartassist.SessionsPage, err error) {
 				err = calls.make(ctx, func(token string) (err error) {
 					page, err = served.Client.SessionsBetween(ctx, token, query)
@@ -127,7 +127,7 @@ func listDay(ctx context.Context, served *account.Account, input day.ListInput, 
 	calls.spent.Store(int64(before.Calls))
 	stop := beat(ctx, func() any { return listProgress{Calls: int(calls.spent.Load())} })
 	defer stop()
-	done, err := daylist.ReadDone(ctx, served.Store, input.Folder, list, date)
+	done, err := daylist.ReadDone(ctx, served.Store, input.Folder, list, date, calls.now)
 	if err != nil {
 		return nil, activityError(err)
 	}
@@ -154,6 +154,9 @@ type listProgress struct {
 // unavailable returns why the vendor does not let the app use a list. What stands between it and this machine passes, or
 // concerns the machine alone.
 func unavailable(err error) (text string, ok bool) {
+	if errors.Is(err, daylist.ErrTimesIgnored) || errors.Is(err, daylist.ErrTooManyCalls) {
+		return err.Error(), true
+	}
 	refused, ok := errors.AsType[*smartassist.Error](err)
 	if !ok || refused.Status == 0 || refused.Kind != failure.Blocked && refused.Kind != failure.Rejected {
 		return "", false

@@ -288,7 +288,7 @@ func TestListingOfAnInvalidDayIsRefused(t *testing.T) {
 func TestObjectThatIsNoWindowStopsTheListing(t *testing.T) {
 	h := newListHarness(t, simulator.Config{})
 	h.calls(1)
-	require.NoError(t, h.served.Accounts[0].Store.WriteFile(t.Context(), listedFolder+"sessions/odd.ndjson", "text/plain", strings.NewReader("x"), 1))
+	require.NoError(t, h.served.Accounts[0].Store.WriteFile(t.Context(), listedFolder+"getSessions/odd.ndjson", "text/plain", strings.NewReader("x"), 1))
 	_, err := h.sessions()
 	require.ErrorContains(t, err, "is not the name of a window: remove it")
 	var failed *temporal.ApplicationError

@@ -68,7 +68,6 @@ func TestRefetchThatSucceedsReopensASealedDay(t *testing.T) {
 	id := h.addSession(none)
 	require.Equal(t, 1, h.dayResult(h.archiveDay(aDay, time.Second)).Revision)
 
-	require.NoError(t, h.upstream.SetScript(bot, id, success))
 	h.upstream.RemoveSession(bot, id)
 	require.NoError(t, h.upstream.AddSession(simulator.Session{BotID: bot, SessionID: id, Script: success, Files: []simulator.File{recording("late.wav", 8_000)}}))
 	run, err := workflows.StartFetch(h.ctx, h.client, workflows.FetchRequest{Session: sessionOf(id), Refetch: true})

@@ -6,7 +6,8 @@ import (
 )
 
 // Damaged returns the keys of m's objects that are missing or differ from what m
-// says, in m's order. It sends one HEAD for each file, one after the other, and
+// says, in m's order. What belongs to the call beside its files is not looked at: nothing is
+// fetched again for it, and a call.json may have been erased. It sends one HEAD for each file, one after the other, and
 // returns the first error of another kind.
 func (s *Store) Damaged(ctx context.Context, m *Manifest) (keys []string, err error) {
 	for _, file := range m.Files {

@@ -98,6 +98,31 @@ func TestBackfillWaitsUntilEveryDayIsSealed(t *testing.T) {
 	require.Contains(t, server.queries, "WorkflowType = 'ArchiveDayWorkflow' AND CallvaultBot = '"+bot+"' AND ExecutionStatus = 'Running'")
 }
 
+// A record is written before its entry in the log, and a sealed day may be listed again.
+func TestBackfillWaitsForTheLogAsFarAsTheWorkflowTells(t *testing.T) {
+	e := newBatchEnvironment(t)
+	for _, date := range []string{"2026-11-18", "2026-11-19", "2026-11-20"} {
+		e.seal(dayOf(date), 1, archived)
+	}
+	server := &dayServer{progress: map[string]workflows.DayProgress{
+		"2026-11-19": {Phase: workflows.DayListing, Sealed: &workflows.SealedDay{Revision: 1}},
+		"2026-11-20": {Phase: workflows.DayBlocked, Reason: "no key signs the log"},
+	}}
+	server.set("day/"+bot+"/2026-11-19", statusRunning)
+	server.set("day/"+bot+"/2026-11-20", statusRunning)
+	listen(t, server)
+	stderr := newAwaited("2 of 3 days sealed, blocked 1; 2026-11-20 is blocked: no key signs the log\n")
+	ended := make(chan outcome)
+	go func() {
+		ended <- runInto(t.Context(), stderr, append([]string{"day", "backfill", "--bot", bot, "--wait"}, threeDays...)...)
+	}()
+	<-stderr.found
+	server.set("day/"+bot+"/2026-11-20", statusCompleted)
+	got := <-ended
+	require.Equal(t, program.ExitDone, got.code, got.stderr)
+	require.Contains(t, got.stderr, "  3 of 3 days sealed\n")
+}
+
 func TestBackfillThatWaitsFailsUnlessEverySessionIsArchived(t *testing.T) {
 	e := newBatchEnvironment(t)
 	for _, date := range []string{"2026-11-18", "2026-11-19"} {

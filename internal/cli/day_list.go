@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,17 +52,17 @@ func newDayList() *cobra.Command {
 			return err
 		}
 		ctx := command.Context()
-		print := listedDayPrinter(*output, command.OutOrStdout())
+		printer := listedDayPrinter(*output, command.OutOrStdout())
 		for _, bot := range bots {
 			owner, err := served.Of(bot)
 			if err != nil {
 				return program.Usage(err)
 			}
-			if err := listDays(ctx, owner.Store, bot, days, print.one); err != nil {
+			if err := listDays(ctx, owner.Store, bot, days, printer.one); err != nil {
 				return interruptedOr(ctx, storeFailure(err))
 			}
 		}
-		return print.end()
+		return printer.end()
 	}
 	return command
 }
@@ -121,8 +122,11 @@ type listedDay struct {
 	Sessions    int                       `json:"sessions"`
 	Outcomes    map[workflows.Outcome]int `json:"outcomes,omitempty"`
 	Disagreeing int                       `json:"disagreeing"`
-	Files       int                       `json:"files"`
-	Bytes       int64                     `json:"bytes"`
+	// Unread are the lists that no listing could read, so that nothing is known of a
+	// disagreement.
+	Unread []string `json:"unread,omitempty"`
+	Files  int      `json:"files"`
+	Bytes  int64    `json:"bytes"`
 
 	// Problem says why a record cannot be used.
 	Problem string `json:"problem,omitempty"`
@@ -156,8 +160,9 @@ func listDays(ctx context.Context, store *archive.Store, botID string, days dayi
 }
 
 func (d *listedDay) add(r *dayindex.Revision) {
-	d.Sealed, d.Revision, d.SealedAt = true, r.Record.Revision, r.SealedAt
+	d.Sealed, d.Revision, d.SealedAt = true, r.Revision, r.SealedAt
 	d.Sessions, d.Outcomes, d.Disagreeing = r.Counts.Sessions, r.Counts.Outcomes, disagreeing(r.Counts)
+	d.Unread = unreadLists(r.Record)
 	d.Files, d.Bytes = r.Counts.Files, r.Counts.Bytes
 }
 
@@ -175,6 +180,9 @@ func listedDayText(d listedDay) string {
 	text += fmt.Sprintf("sealed r%d  %s sessions: %s", d.Revision, count(d.Sessions), outcomesText(d.Outcomes))
 	if d.Disagreeing > 0 {
 		text += fmt.Sprintf("; the lists disagree on %s", count(d.Disagreeing))
+	}
+	if len(d.Unread) > 0 {
+		text += "; could not be read: " + strings.Join(d.Unread, ", ")
 	}
 	return text
 }

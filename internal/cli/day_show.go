@@ -63,7 +63,7 @@ func newDayShow() *cobra.Command {
 }
 
 // oneDate takes a day that has begun.
-func oneDate(command *cobra.Command, args []string) error {
+func oneDate(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return program.Usage(fmt.Errorf("want one day, got %d: give one in UTC, such as %s", len(args), exampleDay("show 2026-11-20")))
 	}

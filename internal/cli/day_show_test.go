@@ -68,6 +68,25 @@ func TestSealedDayIsShownFromItsLatestRecord(t *testing.T) {
 	require.Nil(t, days[0].Progress)
 }
 
+// One list alone says nothing about what it lacks.
+func TestListThatWasNeverReadIsNoAgreement(t *testing.T) {
+	e := newBatchEnvironment(t)
+	record, objects := daytest.Seal(t, "", dayOf("2026-11-20"), 1, daytest.Rows(t, dayOf("2026-11-20"), archived))
+	record.Listings[1].Unavailable = "the scope is missing"
+	objects["days/"+bot+"/2026/11/20/r1.json"] = daytest.Encode(t, record)
+	e.set(objects)
+	listen(t, new(dayServer))
+	got := run(t.Context(), "day", "show", "2026-11-20", "--bot", bot)
+	require.Equal(t, program.ExitDone, got.code, got.stderr)
+	require.Contains(t, got.stdout, "  the lists cannot be compared: interactionDetails could not be read\n")
+	require.NotContains(t, got.stdout, "agree")
+	got = run(t.Context(), "day", "list", "--bot", bot, "--from", "2026-11-20", "--to", "2026-11-20")
+	require.Equal(t, "2026-11-20  "+bot+"  sealed r1  1 sessions: archived 1; could not be read: interactionDetails\n", got.stdout)
+
+	e.seal(dayOf("2026-11-21"), 1, archived)
+	require.Contains(t, run(t.Context(), "day", "show", "2026-11-21", "--bot", bot).stdout, "  the lists agree\n")
+}
+
 func TestDayThatIsNotSealedSaysWhatItWaitsFor(t *testing.T) {
 	newBatchEnvironment(t)
 	next := callTime.Add(48 * time.Hour)

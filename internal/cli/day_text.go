@@ -107,7 +107,8 @@ func recordText(r dayrecord.Record) string {
 
 // disagreementText says which sessions not both lists had.
 func disagreementText(r dayrecord.Record) string {
-	if disagreeing(r.Counts) == 0 {
+	unread := unreadLists(r)
+	if len(unread) == 0 && disagreeing(r.Counts) == 0 {
 		return "  the lists agree\n"
 	}
 	var ids dayrecord.Disagreement
@@ -115,7 +116,12 @@ func disagreementText(r dayrecord.Record) string {
 		ids = *r.Disagreement
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "  the lists disagree on %s sessions\n", count(disagreeing(r.Counts)))
+	if len(unread) > 0 {
+		fmt.Fprintf(&b, "  the lists cannot be compared: %s could not be read\n", strings.Join(unread, ", "))
+	}
+	if disagreeing(r.Counts) > 0 {
+		fmt.Fprintf(&b, "  the lists disagree on %s sessions\n", count(disagreeing(r.Counts)))
+	}
 	for _, part := range []struct {
 		name   string
 		number int
@@ -130,6 +136,17 @@ func disagreementText(r dayrecord.Record) string {
 		}
 	}
 	return b.String()
+}
+
+// unreadLists names the lists of the vendor that no listing of a day could read.
+func unreadLists(r dayrecord.Record) []string {
+	unread := []string{dayrecord.GetSessions, dayrecord.InteractionDetails}
+	for _, listing := range r.Listings {
+		if listing.Unavailable == "" {
+			unread = slices.DeleteFunc(unread, func(list string) bool { return list == listing.List })
+		}
+	}
+	return unread
 }
 
 // disagreeing counts the sessions that not both lists had.

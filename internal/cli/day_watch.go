@@ -28,8 +28,9 @@ const (
 	// maxSuspects bounds how many days are looked up at a time that do not seem to run.
 	maxSuspects = 20
 
-	// maxAskedDays bounds how many days are asked where they are.
-	maxAskedDays = 5
+	// maxAskedDays bounds how many days are asked where they are, of those that have a
+	// record and of those that have none.
+	maxAskedDays = 20
 
 	// runningPages bounds the pages of 1,000 running days.
 	runningPages = 4
@@ -75,12 +76,12 @@ func (w *backfillWatch) wait(ctx context.Context, output format, stdout, stderr 
 		return err
 	}
 	allArchived := true
-	print := listedDayPrinter(output, stdout)
+	printer := listedDayPrinter(output, stdout)
 	err := listDays(ctx, w.store, w.request.BotID, w.rangeOf(), func(day listedDay) error {
 		allArchived = allArchived && day.Sealed && day.isAllArchived()
-		return print.one(day)
+		return printer.one(day)
 	})
-	if err = errors.Join(err, print.end()); err != nil {
+	if err = errors.Join(err, printer.end()); err != nil {
 		return interruptedOr(ctx, storeFailure(err))
 	}
 	if lost := w.lost(); len(lost) > 0 {
@@ -161,22 +162,26 @@ func (w *backfillWatch) look(ctx context.Context) (look, error) {
 	if err != nil {
 		return found, err
 	}
-	var active, suspects []workflows.Day
+	var recorded, active, suspects []workflows.Day
 	for _, date := range dates {
+		day := workflows.Day{BotID: w.request.BotID, Date: date}
 		phase, runs := running[date]
 		switch {
-		case sealed[date] > 0:
+		case sealed[date] == 0 && !runs:
+			suspects = append(suspects, day)
+			continue
+		case !runs:
 			found.sealed++
-			delete(w.gone, date)
-		case runs:
+		case sealed[date] > 0: // It is listed again, or its record is not in the log yet.
+			recorded = append(recorded, day)
 			found.phases[phase]++
-			delete(w.gone, date)
-			if phase != workflows.DaySettling && phase != workflows.DayWaiting {
-				active = append(active, workflows.Day{BotID: w.request.BotID, Date: date})
-			}
 		default:
-			suspects = append(suspects, workflows.Day{BotID: w.request.BotID, Date: date})
+			found.phases[phase]++
+			if phase != workflows.DaySettling && phase != workflows.DayWaiting {
+				active = append(active, day)
+			}
 		}
+		delete(w.gone, date)
 	}
 	if starter != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		if err := w.suspect(ctx, suspects); err != nil {
@@ -188,14 +193,34 @@ func (w *backfillWatch) look(ctx context.Context) (look, error) {
 		}
 	}
 	found.lost = len(w.lost())
-	for _, day := range active[:min(len(active), maxAskedDays)] {
-		if progress, err := w.progress(ctx, day); err == nil {
-			found.asked = append(found.asked, *progress)
-		} else if errors.Is(err, errNoWorker) {
-			break // The others wait for the same.
+	found.asked = w.ask(ctx, active)
+	for _, progress := range w.ask(ctx, recorded) {
+		if progress.Sealed == nil {
+			found.asked = append(found.asked, progress)
+			continue
+		}
+		found.sealed++
+		if found.phases[running[progress.Date]]--; found.phases[running[progress.Date]] == 0 {
+			delete(found.phases, running[progress.Date])
 		}
 	}
 	return found, nil
+}
+
+// ask asks some of the days where they are.
+func (w *backfillWatch) ask(ctx context.Context, days []workflows.Day) []workflows.DayProgress {
+	var asked []workflows.DayProgress
+	for _, day := range days[:min(len(days), maxAskedDays)] {
+		progress, err := w.progress(ctx, day)
+		if errors.Is(err, errNoWorker) {
+			break // The others wait for the same.
+		}
+		if err == nil {
+			progress.Day = day
+			asked = append(asked, *progress)
+		}
+	}
+	return asked
 }
 
 // suspect looks up days that do not seem to run, although all are started.

@@ -169,7 +169,7 @@ func find(command *cobra.Command, archives []dayArchive, q findQuery, output fin
 	found := 0
 	use := func(revision *dayindex.Revision, row dayrecord.Row) error {
 		found++
-		return printer.write(foundRow{revision.Record.Revision, row})
+		return printer.write(foundRow{revision.Revision, row})
 	}
 	var err error
 	for _, one := range archives {

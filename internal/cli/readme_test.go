@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -43,5 +44,28 @@ func TestReadmeHasValidInputForTheTemporalCLI(t *testing.T) {
 		var change workflows.BatchChange
 		require.NoError(t, change.UnmarshalJSON(input(name)), name)
 		require.NoError(t, change.Validate(), name)
+	}
+}
+
+// The README's lines for this program are pasted by people: each names a command that there
+// is, and flags that it has.
+func TestReadmeShowsCommandsAndFlagsThatThereAre(t *testing.T) {
+	noTemporal(t)
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	lines := regexp.MustCompile(`(?m)^bin/callvault-starter ([^#\n]*)`).FindAllStringSubmatch(string(readme), -1)
+	require.Greater(t, len(lines), 20)
+	for _, line := range lines {
+		var command []string
+		words := strings.Fields(line[1])
+		for len(words) > 0 && regexp.MustCompile(`^[a-z]+$`).MatchString(words[0]) {
+			command, words = append(command, words[0]), words[1:]
+		}
+		got := run(t.Context(), append(command, "--help")...)
+		require.Equal(t, program.ExitDone, got.code, line[1])
+		require.Contains(t, got.stdout, program.Command("starter")+" "+strings.Join(command, " ")+" ", line[1])
+		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(line[1], -1) {
+			require.Contains(t, got.stdout, "      "+flag+" ", line[1])
+		}
 	}
 }

@@ -161,12 +161,11 @@ func (s schedules) show(ctx context.Context, botID string) (listedSchedule, erro
 			shown.LastRuns = append(shown.LastRuns, scheduledRun{action.ActualTime.UTC(), started.WorkflowID, running})
 		}
 	}
-	schedule, err := workflows.DaysScheduleOf(described.Schedule)
-	if err != nil {
-		shown.Problem = "somebody has changed it: " + err.Error()
-		return shown, nil
+	if schedule, unknown := workflows.DaysScheduleOf(described.Schedule); unknown != nil {
+		shown.Problem = "somebody has changed it: " + unknown.Error()
+	} else {
+		shown.From, shown.Hour, shown.Minute, shown.Request = schedule.Request.From, schedule.Hour, schedule.Minute(), &schedule.Request
 	}
-	shown.From, shown.Hour, shown.Minute, shown.Request = schedule.Request.From, schedule.Hour, schedule.Minute(), &schedule.Request
 	return shown, nil
 }
 

@@ -16,7 +16,7 @@ func TestKeyOfUsersHashesComesFromAVariableOrAFile(t *testing.T) {
 		require.Equal(t, userHashKey, string(config.Accounts[0].UserHashKey), setting[0])
 		shown, err := config.Effective().YAML()
 		require.NoError(t, err)
-		require.NotContains(t, string(shown), "canary")
+		require.NotContains(t, shown, "canary")
 	}
 	config, err := fromMap(minimal())
 	require.NoError(t, err)

@@ -104,7 +104,7 @@ func TestIndexFindsTheLatestRevisionOfEachDay(t *testing.T) {
 				require.NoError(t, err)
 				require.Len(t, revisions, 2)
 				require.Equal(t, day("st-1", "2026-11-18"), revisions[0].Day())
-				require.Equal(t, 11, revisions[1].Record.Revision)
+				require.Equal(t, 11, revisions[1].Revision)
 				require.Equal(t, prefix+"days/st-1/2026/11/20/r11.json", revisions[1].Key)
 
 				rows, err := collect(index.Rows(t.Context(), revisions[1]))

@@ -105,7 +105,7 @@ func (x *Index) check(r *Revision, day workflows.Day, number int) error {
 		return err
 	case r.Version > dayrecord.Version:
 		return fmt.Errorf("record %s has version %d, and this program knows %d: use a newer one", r.Key, r.Version, dayrecord.Version)
-	case r.Version < 1, r.BotID != day.BotID, r.Date != day.Date, r.Record.Revision != number:
+	case r.Version < 1, r.BotID != day.BotID, r.Date != day.Date, r.Revision != number:
 		return fmt.Errorf("record %s is that of another day or revision: %w", r.Key, ErrDamaged)
 	case r.Rows.Key != rows:
 		return fmt.Errorf("record %s does not name the rows beside it: %w", r.Key, ErrDamaged)

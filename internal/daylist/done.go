@@ -21,13 +21,14 @@ type Done struct {
 func NewDone() *Done { return &Done{seen: newSeen()} }
 
 // ReadDone finds out what an earlier attempt has listed. What it has written behind a gap does not count, and is written again.
-func ReadDone(ctx context.Context, store Store, folder string, list List, day Day) (*Done, error) {
+// Of a day that goes on at now, list 2 is listed anew.
+func ReadDone(ctx context.Context, store Store, folder string, list List, day Day, now time.Time) (*Done, error) {
 	spans, err := storedSpans(ctx, store, folder, list)
 	if err != nil {
 		return nil, err
 	}
 	done := NewDone()
-	for _, span := range done.chain(spans, list, day) {
+	for _, span := range done.chain(spans, list, day, now) {
 		if err := done.read(ctx, store, folder, span); err != nil {
 			return nil, err
 		}
@@ -36,7 +37,7 @@ func ReadDone(ctx context.Context, store Store, folder string, list List, day Da
 }
 
 // chain returns the windows that follow each other.
-func (d *Done) chain(spans []Span, list List, day Day) []Span {
+func (d *Done) chain(spans []Span, list List, day Day, now time.Time) []Span {
 	byBegin := make(map[time.Time][]Span)
 	for _, span := range spans {
 		at := span.From
@@ -45,9 +46,9 @@ func (d *Done) chain(spans []Span, list List, day Day) []Span {
 		}
 		byBegin[at] = append(byBegin[at], span)
 	}
-	at, end := day.bounds(time.Unix(1<<40, 0))
+	at, end := day.bounds(now)
 	if list == Sessions {
-		at = newestEnd(spans, end)
+		at = end
 	}
 	var chain []Span
 	for {
@@ -62,17 +63,6 @@ func (d *Done) chain(spans []Span, list List, day Day) []Span {
 		}
 		d.oldest, d.newest = step[0].From, step[0].To
 	}
-}
-
-// newestEnd is where the listing began: at the end of the day, or before it if the day went on.
-func newestEnd(spans []Span, end time.Time) time.Time {
-	var newest time.Time
-	for _, span := range spans {
-		if span.To.After(newest) && !span.To.After(end) {
-			newest = span.To
-		}
-	}
-	return newest
 }
 
 // wholeStep returns a window, or the two halves of one that was split by direction; nil if there is none that is whole.

@@ -30,22 +30,24 @@ type InteractionLister struct {
 
 	spans *spans
 	calls int // since the last window
+	total int // in all
 
 	// Whether windows have the sessions that began in their first and in their last second, or do not have the latter: none is
 	// documented.
 	startIncluded, endIncluded, endExcluded bool
-	// totalsLie: numResults has contradicted the pages.
+	// totalsLie: numResults has contradicted the pages. tooMany is what it last said of a window that was too full.
 	totalsLie bool
+	tooMany   int
 }
 
 // List lists the day, except for what was done before, and returns what it counted in addition.
 func (l *InteractionLister) List(ctx context.Context, done *Done) (Tally, error) {
 	var all Tally
 	from, end := l.Day.bounds(l.Now)
-	l.spans = newSpans(l.Hints, end)
 	if done.newest.After(from) {
 		from = done.newest
 	}
+	l.spans = newSpans(l.Hints, from, end)
 	for from.Before(end) {
 		to, isDoubtful := l.spans.next(from)
 		windows, err := l.listSpan(ctx, Span{List: Interactions, From: from, To: to}, isDoubtful)
@@ -75,9 +77,11 @@ func (l *InteractionLister) listSpan(ctx context.Context, span Span, isDoubtful 
 	case err != nil:
 		return nil, err
 	case !read.isFull:
+		l.tooMany = 0
 		l.spans.fitted(span.From, read.last, read.end)
 		return []*interactionReading{read}, nil
 	case span.To.Sub(span.From) > time.Second:
+		l.tooMany = read.total
 		l.spans.overflowed(span.From, read.last, read.total, read.began())
 		return nil, nil
 	}
@@ -172,6 +176,9 @@ func (l *InteractionLister) read(ctx context.Context, span Span, last time.Time,
 		if err != nil {
 			return nil, err
 		}
+		if number == 0 && ignoresTimes(page.Rows, span.From, last) {
+			return nil, ErrTimesIgnored
+		}
 		before := r.total
 		l.take(r, page, number)
 		if before >= 0 {
@@ -206,7 +213,8 @@ func (l *InteractionLister) looksFull(ctx context.Context, r *interactionReading
 	case r.last.Sub(r.span.From) <= time.Second:
 		return false, nil
 	case r.total >= 0:
-		return r.total >= fullRows, nil
+		// Of a shorter window it must say less, or it is not believed: at worst that costs ten calls.
+		return r.total >= fullRows && (l.tooMany <= 0 || r.total < l.tooMany), nil
 	case !isDoubtful:
 		return false, nil
 	}
@@ -278,7 +286,11 @@ func (l *InteractionLister) learnBounds(r *interactionReading) {
 }
 
 func (l *InteractionLister) ask(ctx context.Context, r *interactionReading, number int) (*smartassist.InteractionPage, error) {
+	if l.total == maxCalls {
+		return nil, ErrTooManyCalls
+	}
 	l.calls++
+	l.total++
 	return l.Page(ctx, smartassist.InteractionQuery{
 		AccountID: l.AccountID, BotID: l.BotID, From: r.span.From, To: r.last, Direction: r.span.Direction, Page: number,
 	})

@@ -110,6 +110,9 @@ func minTime(a, b time.Time) time.Time {
 }
 
 func (l *SessionLister) ask(ctx context.Context, from, top time.Time, skip int) (*smartassist.SessionsPage, error) {
+	if l.total == maxCalls {
+		return nil, ErrTooManyCalls
+	}
 	l.calls++
 	l.total++
 	return l.Page(ctx, smartassist.SessionsQuery{BotID: l.BotID, From: from, To: top, Skip: skip})
@@ -147,6 +150,9 @@ func (r *sessionReading) next(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.pages == 0 && ignoresTimes(page.Rows, r.from, r.top) {
+		return ErrTimesIgnored
+	}
 	r.take(page, skip)
 	return nil
 }
@@ -179,7 +185,7 @@ func (r *sessionReading) judgeEnd(page *smartassist.SessionsPage, isFurther bool
 	switch {
 	case page.MoreAvailable && !isShort && isFurther:
 		r.doubted = false
-	case !page.MoreAvailable && (page.Total == r.end || page.Total < 0 && (isShort || r.doubted)):
+	case !page.MoreAvailable && (page.Total == r.end || page.Total < 0 && (isShort || !isFurther)):
 		r.complete = true
 	case r.doubted && !isFurther:
 		r.complete = true

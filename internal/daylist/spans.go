@@ -12,6 +12,9 @@ const (
 	// fullRows is how many rows make a window of list 1 that may have more.
 	fullRows = smartassist.MaxInteractionRows
 
+	// farOffRows is an error of the hints from which on they do not tell of list 1.
+	farOffRows = 300
+
 	// firstHinted is how many rows the first window is to have whose start times list 2 gave: it shows how far the lists
 	// agree. Later ones are as large as the error of the last ones allows, and leave at least leastRoom.
 	firstHinted = 490
@@ -59,10 +62,16 @@ type spans struct {
 	limit time.Duration
 }
 
-func newSpans(hints []time.Time, end time.Time) *spans {
+// newSpans takes the hints of the time that is left, if they are enough for a window.
+func newSpans(hints []time.Time, from, end time.Time) *spans {
 	s := &spans{end: end, aim: unhintedRows}
 	for _, hint := range hints {
-		s.hints = append(s.hints, hint.Unix())
+		if !hint.Before(from) && hint.Before(end) {
+			s.hints = append(s.hints, hint.Unix())
+		}
+	}
+	if len(s.hints) < firstHinted {
+		s.hints = nil
 	}
 	slices.Sort(s.hints)
 	return s
@@ -84,10 +93,13 @@ func (s *spans) next(from time.Time) (to time.Time, isDoubtful bool) {
 	switch {
 	case len(s.hints) > 0:
 		to = s.byHints(from)
+		if s.off > farOffRows && s.density > 0 {
+			to = minTime(to, from.Add(s.byDensity()))
+		}
 	case s.density > 0:
-		span := time.Duration(float64(s.aim) / s.density * float64(time.Second))
-		to = from.Add(min(span, 2*s.last))
-		isDoubtful = s.rises || min(span, 2*s.last) > longSpan
+		span := s.byDensity()
+		to = from.Add(span)
+		isDoubtful = s.rises || span > longSpan
 	default:
 		isDoubtful = s.limit == 0 || s.limit > time.Hour
 	}
@@ -99,6 +111,11 @@ func (s *spans) next(from time.Time) (to time.Time, isDoubtful bool) {
 		to = least
 	}
 	return minTime(to, s.end), isDoubtful
+}
+
+// byDensity returns how long a window is to be if the density of the last ones goes on.
+func (s *spans) byDensity() time.Duration {
+	return min(time.Duration(float64(s.aim)/s.density*float64(time.Second)), 2*s.last)
 }
 
 // byHints returns the time by which as many sessions have begun as a window is to have.
@@ -150,14 +167,14 @@ func (s *spans) count(from, last time.Time) int {
 
 // fitted learns from a window that had so many rows, up to and in its last second.
 func (s *spans) fitted(from, last time.Time, rows int) {
-	if hinted := s.count(from, last); hinted > 0 {
-		if expected := s.expected(from, last); expected >= 0 {
-			// The last error, but one that was small by chance counts for little.
-			s.off = max(expected-rows, rows-expected, s.off*3/4)
-		}
+	if expected := s.expected(from, last); len(s.hints) > 0 && expected >= 0 {
+		// The last error, but one that was small by chance counts for little.
+		s.off = max(expected-rows, rows-expected, s.off*3/4)
+	}
+	if hinted := s.count(from, last); hinted > 0 && s.off <= farOffRows {
 		s.rows, s.hinted = s.rows+rows, s.hinted+hinted
 	}
-	span := max(last.Sub(from), time.Second)
+	span := last.Sub(from) + time.Second // Both are in it.
 	density := float64(max(rows, 1)) / span.Seconds()
 	s.rises = s.density > 0 && density > s.density*rising
 	if s.density > 0 && rows > unhintedRows/4 { // A crowd in one second tells little of the next window.

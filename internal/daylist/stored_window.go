@@ -159,7 +159,7 @@ func readWindow(ctx context.Context, store Store, folder string, span Span) iter
 // storedRows are the rows of an object that is being read.
 type storedRows struct {
 	io.Closer
-	lines *bufio.Scanner
+	lines *bufio.Reader
 	key   string
 	list  List
 	left  int
@@ -172,8 +172,7 @@ func openWindow(ctx context.Context, store Store, folder string, span Span) (*st
 	if err != nil {
 		return nil, nil, err
 	}
-	rows := &storedRows{Closer: object, lines: bufio.NewScanner(object), key: key, list: span.List}
-	rows.lines.Buffer(nil, maxLineBytes)
+	rows := &storedRows{Closer: object, lines: bufio.NewReaderSize(object, maxLineBytes), key: key, list: span.List}
 	var header storedHeader
 	if err := rows.decode(&header); err != nil {
 		object.Close()
@@ -191,10 +190,13 @@ func openWindow(ctx context.Context, store Store, folder string, span Span) (*st
 // next returns the next row, nil after the last one.
 func (r *storedRows) next() (*Row, error) {
 	if r.left == 0 {
-		if r.lines.Scan() {
-			return nil, fmt.Errorf("the object %s has more rows than its first line says: remove it", r.key)
+		switch _, err := r.lines.Peek(1); {
+		case errors.Is(err, io.EOF):
+			return nil, nil
+		case err != nil:
+			return nil, err
 		}
-		return nil, r.lines.Err()
+		return nil, fmt.Errorf("the object %s has more rows than its first line says: remove it", r.key)
 	}
 	var stored storedRow
 	if err := r.decode(&stored); err != nil {
@@ -212,13 +214,14 @@ func (r *storedRows) next() (*Row, error) {
 
 // decode reads the next line. Its error shows nothing of the line.
 func (r *storedRows) decode(into any) error {
-	if !r.lines.Scan() {
-		if err := r.lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
-			return err
-		}
+	line, err := r.lines.ReadSlice('\n')
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, bufio.ErrBufferFull):
 		return fmt.Errorf("the object %s ends too early, or has a line of more than %d bytes: remove it", r.key, maxLineBytes)
+	case err != nil:
+		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(r.lines.Bytes()))
+	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
 	if decoder.Decode(into) != nil || decoder.More() {
 		return fmt.Errorf("the object %s has a line that is not as it was written: remove it", r.key)

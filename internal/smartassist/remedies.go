@@ -31,9 +31,12 @@ var vendorTexts = []struct{ text, remedy string }{
 	{"invalid sdk credentials", credentialsRemedy},
 }
 
+// namesScope reports whether the upstream says that the app lacks the scope.
+func (a answer) namesScope() bool { return strings.Contains(a.text, "scope") }
+
 // vendorRemedy returns what to do about one of the vendorTexts; "" for others.
 func (a answer) vendorRemedy() string {
-	if strings.Contains(a.text, "scope") {
+	if a.namesScope() {
 		return fmt.Sprintf("grant the JWT app the scope %q and publish the bot", a.endpoint.scope)
 	}
 	for _, known := range vendorTexts {

@@ -73,11 +73,7 @@ func parseVoicemail(body []byte, secrets ...string) (*Voicemail, error) {
 		}
 		return &Voicemail{}, nil
 	}
-	files, err := voicemailFiles(given, secrets...)
-	if err != nil {
-		return &Voicemail{Unusable: err.Error()}, nil
-	}
-	return &Voicemail{Files: files}, nil
+	return voicemailOf(given, secrets...), nil
 }
 
 // isEmptyJSON reports whether a value holds nothing.
@@ -89,16 +85,14 @@ func isEmptyJSON(raw json.RawMessage) bool {
 	return false
 }
 
-// voicemailFiles reads a file, or a list of them.
-func voicemailFiles(raw json.RawMessage, secrets ...string) ([]File, error) {
-	list := []json.RawMessage{raw}
-	if raw[0] == '[' {
-		if json.Unmarshal(raw, &list) != nil {
-			return nil, errors.New("its voicemail is not a list")
-		}
+// voicemailOf reads a file, or a list of them.
+func voicemailOf(raw json.RawMessage, secrets ...string) *Voicemail {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		list = []json.RawMessage{raw}
 	}
 	if len(list) > maxFiles {
-		return nil, fmt.Errorf("its voicemail has %d files, more than %d", len(list), maxFiles)
+		return unusable("its voicemail has %d files, more than %d", len(list), maxFiles)
 	}
 	files := make([]File, 0, len(list))
 	for i, one := range list {
@@ -107,15 +101,20 @@ func voicemailFiles(raw json.RawMessage, secrets ...string) ([]File, error) {
 			FileURL  string `json:"fileUrl"`
 		}
 		if json.Unmarshal(one, &file.FileURL) != nil && json.Unmarshal(one, &file) != nil {
-			return nil, fmt.Errorf("file %d of its voicemail is neither a URL nor an object with fileUrl", i+1)
+			return unusable("file %d of its voicemail is neither a URL nor an object with fileUrl", i+1)
 		}
 		address, err := url.Parse(file.FileURL)
 		if err != nil || address.Host == "" || len(file.FileURL) > maxURLBytes {
-			return nil, fmt.Errorf("file %d of its voicemail has no valid URL of at most %d bytes", i+1, maxURLBytes)
+			return unusable("file %d of its voicemail has no valid URL of at most %d bytes", i+1, maxURLBytes)
 		}
 		files = append(files, File{Name: cleanName(file.FileName, secrets...), URL: file.FileURL})
 	}
-	return files, nil
+	return &Voicemail{Files: files}
+}
+
+// unusable returns a voicemail that is not understood.
+func unusable(format string, numbers ...any) *Voicemail {
+	return &Voicemail{Unusable: fmt.Sprintf(format, numbers...)}
 }
 
 // waitingPhases are those of a fetch that waits for a recording.

@@ -116,3 +116,20 @@ func requireError(t *testing.T, err error, kind failure.Kind, says string) {
 	require.Contains(t, got.Text, says)
 	requireNoSecret(t, got.Text)
 }
+
+// What lacks a scope is refused for good, whereas wrong credentials concern every call.
+func TestMissingScopeIsToldFromWrongCredentials(t *testing.T) {
+	for _, row := range []struct {
+		status int
+		text   string
+		want   bool
+	}{
+		{401, "Permission denied. Scope is incorrect!", true}, {403, "Permission denied. Scope is incorrect!", true}, {200, "Permission denied. Scope is incorrect!", true},
+		{401, "Invalid SDK credentials", false}, {401, "error verifying the jwt: possibly a replay", false}, {403, "Bot not found", false},
+	} {
+		_, err := askVoicemail(t, row.status, envelope(4002, row.text))
+		var got *smartassist.Error
+		require.ErrorAs(t, err, &got)
+		require.Equal(t, []any{failure.Blocked, row.want}, []any{got.Kind, got.ScopeMissing}, row.text)
+	}
+}

@@ -22,6 +22,9 @@ const (
 
 	lockName = "lock"
 	pidName  = "pid"
+
+	logKeyName       = "log.key"
+	publicLogKeyName = logKeyName + ".pub"
 )
 
 // InUseError reports that another process, or another Dir of this one, has locked
@@ -102,6 +105,10 @@ func (d *Dir) Store() string { return filepath.Join(d.path, "store") }
 // Logs returns the path of the sub-folder of the log files.
 func (d *Dir) Logs() string { return filepath.Join(d.path, "logs") }
 
+// LogKey is the file with the key that signs the log of sealed days. The public key is in
+// the one of that name and ".pub".
+func (d *Dir) LogKey() string { return filepath.Join(d.path, logKeyName) }
+
 // Close unlocks the folder. The lock file stays: if it were removed, two later
 // processes could lock two different files of that name.
 func (d *Dir) Close() error {
@@ -141,7 +148,7 @@ func (d *Dir) Remove() error {
 func (d *Dir) owns(name string) bool {
 	store := filepath.Base(d.Store())
 	switch name {
-	case lockName, pidName, store, filepath.Base(d.Temporal()), filepath.Base(d.Logs()):
+	case lockName, pidName, logKeyName, publicLogKeyName, store, filepath.Base(d.Temporal()), filepath.Base(d.Logs()):
 		return true
 	}
 	return strings.HasPrefix(name, store+"-")

@@ -20,11 +20,13 @@ func (s *Stack) Environment() []Variable {
 		{"SMARTASSIST_BOT_ID", strings.Join(upstream.BotIDs, ",")},
 		{"SMARTASSIST_CLIENT_ID", upstream.ClientID},
 		{"SMARTASSIST_CLIENT_SECRET", upstream.ClientSecret},
+		{"SMARTASSIST_ACCOUNT_ID", upstream.AccountID},
 		{"SMARTASSIST_CALLS_PER_MINUTE", strconv.Itoa(upstream.CallsPerMinute)},
 		{"SMARTASSIST_CALLS_PER_HOUR", strconv.Itoa(max(0, upstream.CallsPerHour))},
 		{"S3_ENDPOINT", s.Store.Endpoint()},
 		{"S3_BUCKET", Bucket},
 		{"S3_REGION", Region},
+		{"CALLVAULT_LOG_KEY_FILE", s.logKeyFile},
 		{"AWS_ACCESS_KEY_ID", accessKey},
 		{"AWS_SECRET_ACCESS_KEY", secretKey},
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/config"
+	"github.com/callvault/callvault/internal/daylog"
 	"github.com/callvault/callvault/internal/secret"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/internal/smartassist"
@@ -61,6 +62,8 @@ type Stack struct {
 	Upstream *simulator.Simulator
 
 	upstreamURL *url.URL
+	logKey      *daylog.Key
+	logKeyFile  string
 	stops       []func() error
 }
 
@@ -72,6 +75,9 @@ func Start(ctx context.Context, options Options) (_ *Stack, err error) {
 			err = errors.Join(err, s.Stop())
 		}
 	}()
+	if err := s.openLogKey(options.Data); err != nil {
+		return nil, err
+	}
 	// The store first: it moves the process into its folder, and every path
 	// after it is absolute.
 	if s.Store, err = objectstore.Start(ctx, objectstore.Options{
@@ -165,6 +171,9 @@ func (s *Stack) Settings() (*config.Config, error) {
 			API:         s.upstreamURL,
 			BotIDs:      upstream.BotIDs,
 			Credentials: smartassist.Credentials{ClientID: upstream.ClientID, Key: secret.Value(upstream.ClientSecret)},
+
+			VendorAccountID: upstream.AccountID,
+			LogKey:          s.logKey,
 			Budget:      account.Budget{Windows: windows},
 			Archive:     archive.Config{Endpoint: endpoint, Bucket: Bucket, Region: Region, Credentials: s.Credentials()},
 		}},

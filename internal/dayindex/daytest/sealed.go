@@ -67,7 +67,10 @@ func Seal(t *testing.T, prefix string, day workflows.Day, revision int, rows []d
 	sealedAt := begin.Add(time.Duration(72+revision) * time.Hour)
 	record := dayrecord.Record{
 		Version: dayrecord.Version, BotID: day.BotID, Date: day.Date, Revision: revision, SealedAt: sealedAt, Counts: counts,
-		Listings: []dayrecord.Listing{{List: dayrecord.GetSessions, At: sealedAt.Add(-time.Hour), Sessions: len(rows), Calls: 1}},
+		Listings: []dayrecord.Listing{
+			{List: dayrecord.GetSessions, At: sealedAt.Add(-time.Hour), Sessions: len(rows), Calls: 1},
+			{List: dayrecord.InteractionDetails, At: sealedAt.Add(-time.Hour), Sessions: len(rows), Calls: 1},
+		},
 		Rows: dayrecord.Rows{
 			Object:   dayrecord.Object{Key: key(t, prefix, day, revision, archive.DayRowsFile), Bytes: int64(lines.Len()), SHA256: hexSum(lines.Bytes())},
 			TreeSize: int64(len(rows)), TreeRoot: strings.Repeat("0", 64),
