@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -200,6 +201,17 @@ func TestATimestampIsOfTheCheckpointBesideIt(t *testing.T) {
 	stamp := strings.TrimSuffix(stamped[0], ".checkpoint") + ".tsr"
 	other, err := os.ReadFile("../timestamp/testdata/openssl.tsr")
 	require.NoError(t, err)
+	checkpoint, err := os.ReadFile(stamped[0])
+	require.NoError(t, err)
+	for i := range checkpoint {
+		changed := bytes.Clone(checkpoint)
+		changed[i] ^= 1
+		require.NoError(t, os.WriteFile(stamped[0], changed, 0o600))
+		require.Equal(t, verify.KindTimestamp, run(t, sample, verify.Options{}).Failures[0].Kind, "byte %d", i)
+	}
+	require.NoError(t, os.WriteFile(stamped[0], sample.Checkpoints[0], 0o600))
+	require.Contains(t, run(t, sample, verify.Options{}).Failures[0].Text, "its name says another number")
+	require.NoError(t, os.WriteFile(stamped[0], checkpoint, 0o600))
 	for content, says := range map[string]string{string(other): "not a timestamp of the checkpoint beside it", "x": "not a TimeStampResp"} {
 		require.NoError(t, os.WriteFile(stamp, []byte(content), 0o600))
 		result := run(t, sample, verify.Options{})
