@@ -188,3 +188,15 @@ func TestWhatTheCallerKeptOfTheLogHolds(t *testing.T) {
 		kept, size = append(kept, appended.Checkpoint), size+n
 	}
 }
+
+func TestAStampedCheckpointIsKeptOnce(t *testing.T) {
+	key, b := newKey(t), newBucket()
+	log := daylog.Open(b, prefix, key)
+	appended, err := log.Append(t.Context(), texts(0, 3), nil)
+	require.NoError(t, err)
+	require.NoError(t, log.KeepStamp(t.Context(), appended.Checkpoint, []byte("first")))
+	require.NoError(t, log.KeepStamp(t.Context(), appended.Checkpoint, []byte("second")))
+	require.Equal(t, appended.Checkpoint, b.objects[daylog.StampsPrefix(prefix)+"3.checkpoint"])
+	require.Equal(t, "first", string(b.objects[daylog.StampsPrefix(prefix)+"3.tsr"]))
+	require.Error(t, log.KeepStamp(t.Context(), []byte("x"), nil))
+}

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/daylog"
+	"github.com/callvault/callvault/internal/timestamp"
 )
 
 // stamped is a checkpoint that a timestamp is of.
@@ -22,17 +22,22 @@ const maxStamped = 100_000
 // findStamped returns the checkpoints with timestamps by their sizes. Each has to be one of
 // the log, signed by its key.
 func (v *run) findStamped() ([]stamped, error) {
-	prefix := archive.LogPrefix(v.Prefix) + "timestamps/"
+	prefix := daylog.StampsPrefix(v.Prefix)
 	var found []stamped
 	for key, err := range v.source.KeysAfter(v.ctx, prefix, "") {
 		if err != nil {
 			return nil, v.hold(place{kind: KindTimestamp, key: prefix}, v.whyUnread(err))
 		}
-		name, isCheckpoint := strings.CutSuffix(key, ".checkpoint")
+		at := place{kind: KindTimestamp, key: key}
+		if checkpointKey, isStamp := strings.CutSuffix(key, daylog.StampSuffix); isStamp {
+			if err := v.hold(at, v.checkStamp(key, checkpointKey+daylog.StampedSuffix)); err != nil {
+				return nil, err
+			}
+		}
+		name, isCheckpoint := strings.CutSuffix(key, daylog.StampedSuffix)
 		if !isCheckpoint {
 			continue
 		}
-		at := place{kind: KindTimestamp, key: key}
 		checkpoint, err := v.readStamped(key, strings.TrimPrefix(name, prefix))
 		if err := v.hold(at, err); err != nil {
 			return nil, err
@@ -60,4 +65,25 @@ func (v *run) readStamped(key, size string) (daylog.Checkpoint, error) {
 		return checkpoint, problemf("it has %d entries, and the log has %d now: the log was put back", checkpoint.Size, v.checkpoint.Size)
 	}
 	return checkpoint, nil
+}
+
+// checkStamp compares what an authority has stamped with the checkpoint beside it. Its signature
+// is not verified: whom to trust is for the reader to decide.
+func (v *run) checkStamp(key, checkpointKey string) error {
+	response, err := v.read(key, timestamp.MaxBytes)
+	if err != nil {
+		return err
+	}
+	checkpoint, err := v.read(checkpointKey, daylog.MaxCheckpointBytes)
+	if err != nil {
+		return err
+	}
+	stamp, err := timestamp.Parse(response)
+	switch {
+	case err != nil:
+		return problemf("%v", err)
+	case !stamp.Covers(checkpoint):
+		return problemf("it is not a timestamp of the checkpoint beside it")
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -190,4 +191,32 @@ func TestTheStoreIsVerifiedAsACopyIs(t *testing.T) {
 	server.Add(s3test.Rule{Operation: s3test.GetObject, Always: true, Status: 403, Code: "AccessDenied"})
 	_, err = verify.Run(t.Context(), store, verify.Options{Key: sample.Key.Verifier(), Prefix: sample.Prefix})
 	require.Error(t, err, "a store that refuses is no proof of anything")
+}
+
+func TestATimestampIsOfTheCheckpointBesideIt(t *testing.T) {
+	sample := sampleOf(t, verifytest.Config{Seed: 3})
+	stamped, err := filepath.Glob(path(sample, "log/timestamps/*.checkpoint"))
+	require.NoError(t, err)
+	require.Len(t, stamped, 1)
+	stamp := strings.TrimSuffix(stamped[0], ".checkpoint") + ".tsr"
+	other, err := os.ReadFile("../timestamp/testdata/openssl.tsr")
+	require.NoError(t, err)
+	checkpoint, err := os.ReadFile(stamped[0])
+	require.NoError(t, err)
+	for i := range checkpoint {
+		changed := bytes.Clone(checkpoint)
+		changed[i] ^= 1
+		require.NoError(t, os.WriteFile(stamped[0], changed, 0o600))
+		require.Equal(t, verify.KindTimestamp, run(t, sample, verify.Options{}).Failures[0].Kind, "byte %d", i)
+	}
+	require.NoError(t, os.WriteFile(stamped[0], sample.Checkpoints[0], 0o600))
+	require.Contains(t, run(t, sample, verify.Options{}).Failures[0].Text, "its name says another number")
+	require.NoError(t, os.WriteFile(stamped[0], checkpoint, 0o600))
+	for content, says := range map[string]string{string(other): "not a timestamp of the checkpoint beside it", "x": "not a TimeStampResp"} {
+		require.NoError(t, os.WriteFile(stamp, []byte(content), 0o600))
+		result := run(t, sample, verify.Options{})
+		require.Len(t, result.Failures, 1)
+		require.Equal(t, verify.KindTimestamp, result.Failures[0].Kind)
+		require.Contains(t, result.Failures[0].Text, says)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/daylog"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
@@ -78,11 +79,10 @@ func (g *generator) finish() error {
 	if n := len(g.Checkpoints); n > 2 {
 		stamped := g.Checkpoints[n/2]
 		size := strings.Split(string(stamped), "\n")[1]
-		object, err := g.Put(archive.LogPrefix(g.Prefix)+"timestamps/"+size+".checkpoint", stamped)
-		if err != nil {
+		// A verifier need not look at it, so it is not among what is proven.
+		if err := g.store.write(daylog.StampsPrefix(g.Prefix)+size+daylog.StampedSuffix, stamped); err != nil {
 			return err
 		}
-		g.Erasable[object.Key] = true
 	}
 	for _, key := range provenLog(g.Prefix, int64(len(g.Entries))) {
 		g.Proven[key] = true

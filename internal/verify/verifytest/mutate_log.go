@@ -3,11 +3,13 @@ package verifytest
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"time"
 
-	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/daylog"
 )
 
@@ -30,14 +32,15 @@ func (m *Mutation) rewrite(entries [][]byte, key *daylog.Key) error {
 
 // dropTimestamps removes what would contradict a log that was written anew.
 func (m *Mutation) dropTimestamps() error {
-	for key := range m.archive.Proven {
-		if name := archive.LogPrefix(m.archive.Prefix) + "timestamps/"; len(key) > len(name) && key[:len(name)] == name {
-			if err := m.delete(key); err != nil {
-				return err
-			}
-		}
+	folder := daylog.StampsPrefix(m.archive.Prefix)
+	stamps, err := os.ReadDir(m.archive.store.path(folder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return nil
+	for _, stamp := range stamps {
+		err = errors.Join(err, m.delete(folder+stamp.Name()))
+	}
+	return err
 }
 
 func (m *Mutation) lastCheckpoint() []byte {
