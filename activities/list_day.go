@@ -110,8 +110,15 @@ func (a *ListDay) open(input day.ListInput) (*account.Account, daylist.Day, erro
 	return served, date, err
 }
 
+// sinkOf keeps the windows, and the rows as they came only if the account keeps details of
+// calls: they are personal data.
 func sinkOf(served *account.Account, folder string) func(context.Context, daylist.Window) error {
 	return func(ctx context.Context, window daylist.Window) error {
+		for i := range window.Rows {
+			if !served.CallDetails {
+				window.Rows[i].Raw = nil
+			}
+		}
 		return daylist.WriteWindow(ctx, served.Store, folder, window)
 	}
 }

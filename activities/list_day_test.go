@@ -45,7 +45,7 @@ func newListHarness(t *testing.T, config simulator.Config) *listHarness {
 	config.SessionCallsPerMinute, config.InteractionCallsPerMinute = simulator.Unlimited, simulator.Unlimited
 	u := newUpstream(t, config)
 	served, store := openAccount(t, u.url)
-	served.Accounts[0].VendorAccountID = simulator.DefaultAccountID
+	served.Accounts[0].VendorAccountID, served.Accounts[0].CallDetails = simulator.DefaultAccountID, true
 	slots := &callSlots{slot: callbudget.Slot{Within: time.Minute}}
 	return &listHarness{t: t, upstream: u, served: served, store: store, slots: slots,
 		list:  activities.ListDay{Served: served, Slots: slots},
@@ -294,4 +294,16 @@ func TestObjectThatIsNoWindowStopsTheListing(t *testing.T) {
 	var failed *temporal.ApplicationError
 	require.ErrorAs(t, err, &failed)
 	require.False(t, failed.NonRetryable())
+}
+
+func TestRowsAreNotKeptAsTheyCameUnlessTheAccountKeepsDetails(t *testing.T) {
+	h := newListHarness(t, simulator.Config{})
+	h.served.Accounts[0].CallDetails = false
+	h.calls(3)
+	_, err := h.sessions()
+	require.NoError(t, err)
+	for row, err := range daylist.ReadRows(t.Context(), h.served.Accounts[0].Store, listedFolder) {
+		require.NoError(t, err)
+		require.Empty(t, row.Raw)
+	}
 }

@@ -32,11 +32,11 @@ func (a *MergeListings) Execute(ctx context.Context, input day.MergeInput) (*day
 	if err != nil {
 		return nil, activityError(err)
 	}
-	merged, err := mergeDay(ctx, served.Store, input)
+	merged, err := mergeDay(ctx, served.Store, input, served.CallDetails)
 	return merged, activityError(err)
 }
 
-func mergeDay(ctx context.Context, store *archive.Store, input day.MergeInput) (*day.Merged, error) {
+func mergeDay(ctx context.Context, store *archive.Store, input day.MergeInput, keepCalls bool) (*day.Merged, error) {
 	sessions, err := knownBefore(ctx, store, input)
 	if err != nil {
 		return nil, err
@@ -59,11 +59,17 @@ func mergeDay(ctx context.Context, store *archive.Store, input day.MergeInput) (
 	if err != nil {
 		return nil, err
 	}
-	list, err := chooseSessions(sessions, archived, input.Day, merged)
-	if err != nil {
-		return nil, err
+	toFetch := chooseSessions(sessions, archived, merged)
+	if keepCalls && input.Folder != "" {
+		ids := make([]string, 0, len(toFetch))
+		for _, known := range toFetch {
+			ids = append(ids, known.SessionID)
+		}
+		if err := writeCalls(ctx, store, input.Folder, input.Day, ids); err != nil {
+			return nil, err
+		}
 	}
-	return merged, writeMerged(ctx, store, sessions, list, merged, input)
+	return merged, writeMerged(ctx, store, sessions, toFetch, merged, input)
 }
 
 // knownBefore returns the sessions that were known before the listing.
@@ -144,13 +150,9 @@ func manifestsOf(ctx context.Context, store *archive.Store, of workflows.Day, se
 	return archived, nil
 }
 
-// chooseSessions returns the list of the sessions that are to be fetched, and counts.
-func chooseSessions(sessions daysessions.Sessions, archived map[string]bool, of workflows.Day, merged *day.Merged) (*bytes.Buffer, error) {
-	var text bytes.Buffer
-	list, err := sessionlist.NewWriter(&text, sessionlist.NDJSON)
-	if err != nil {
-		return nil, err
-	}
+// chooseSessions returns the sessions that are to be fetched, in ascending order, and counts.
+func chooseSessions(sessions daysessions.Sessions, archived map[string]bool, merged *day.Merged) []*daysessions.Known {
+	var toFetch []*daysessions.Known
 	now := time.Now()
 	for _, known := range sessions.Sorted() {
 		merged.Sessions++
@@ -160,15 +162,14 @@ func chooseSessions(sessions daysessions.Sessions, archived map[string]bool, of 
 			merged.Open++
 		default:
 			merged.ToFetch++
-			if err := list.Write(sessionlist.Row{Session: workflows.Session{BotID: of.BotID, SessionID: known.SessionID}, UserID: known.UserID}); err != nil {
-				return nil, err
-			}
+			toFetch = append(toFetch, known)
 		}
 	}
-	return &text, list.Flush()
+	return toFetch
 }
 
-func writeMerged(ctx context.Context, store *archive.Store, sessions daysessions.Sessions, list *bytes.Buffer, merged *day.Merged, input day.MergeInput) error {
+// writeMerged writes what is known, and the list of a batch.
+func writeMerged(ctx context.Context, store *archive.Store, sessions daysessions.Sessions, toFetch []*daysessions.Known, merged *day.Merged, input day.MergeInput) error {
 	var known bytes.Buffer
 	if err := sessions.Write(&known); err != nil {
 		return err
@@ -176,9 +177,22 @@ func writeMerged(ctx context.Context, store *archive.Store, sessions daysessions
 	if err := store.WriteFile(ctx, merged.Known, "application/x-ndjson", &known, int64(known.Len())); err != nil {
 		return err
 	}
-	if merged.ToFetch == 0 {
+	if len(toFetch) == 0 {
 		return nil
 	}
+	var text bytes.Buffer
+	list, err := sessionlist.NewWriter(&text, sessionlist.NDJSON)
+	if err != nil {
+		return err
+	}
+	for _, session := range toFetch {
+		if err := list.Write(sessionlist.Row{Session: workflows.Session{BotID: input.BotID, SessionID: session.SessionID}, UserID: session.UserID}); err != nil {
+			return err
+		}
+	}
+	if err := list.Flush(); err != nil {
+		return err
+	}
 	merged.Fetch = fmt.Sprintf("%sfetch-%d.ndjson", input.Run, input.Round)
-	return store.WriteFile(ctx, merged.Fetch, "application/x-ndjson", list, int64(list.Len()))
+	return store.WriteFile(ctx, merged.Fetch, "application/x-ndjson", &text, int64(text.Len()))
 }
