@@ -91,6 +91,9 @@ func show(ctx context.Context, s *stack.Stack, c client.Client, out io.Writer) e
 	if err := showBatch(ctx, s, c, out, entries); err != nil {
 		return errors.Join(err, context.Cause(ctx))
 	}
+	if err := showDay(ctx, s, c, out); err != nil {
+		return errors.Join(err, context.Cause(ctx))
+	}
 	printEnd(out, s)
 	return nil
 }

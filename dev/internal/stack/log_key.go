@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/callvault/callvault/dev/internal/datadir"
 	"github.com/callvault/callvault/internal/daylog"
 )
@@ -35,3 +37,9 @@ func (s *Stack) openLogKey(data *datadir.Dir) error {
 	s.logKey, err = daylog.ParseKey(string(text))
 	return err
 }
+
+// LogVerifier is the public part of the key that signs the log.
+func (s *Stack) LogVerifier() note.Verifier { return s.logKey.Verifier() }
+
+// PublicLogKeyFile is the file with it.
+func (s *Stack) PublicLogKeyFile() string { return s.logKeyFile + ".pub" }

@@ -174,8 +174,8 @@ func (s *Stack) Settings() (*config.Config, error) {
 
 			VendorAccountID: upstream.AccountID,
 			LogKey:          s.logKey,
-			Budget:      account.Budget{Windows: windows},
-			Archive:     archive.Config{Endpoint: endpoint, Bucket: Bucket, Region: Region, Credentials: s.Credentials()},
+			Budget:          account.Budget{Windows: windows},
+			Archive:         archive.Config{Endpoint: endpoint, Bucket: Bucket, Region: Region, Credentials: s.Credentials()},
 		}},
 	}, nil
 }
