@@ -52,7 +52,7 @@ mutation: ## run mutation tests on the packages that decide, download, store and
 	    -E conformance -E s3test ./$$package || exit 1; \
 	done
 
-verifiers: ## change sealed archives at random 10,000 times, each of which both verifiers have to find; needs python3, takes an hour
+verifiers: ## change sealed archives at random 10,000 times, each of which both verifiers have to find; needs python3, takes 16 minutes
 	go test ./internal/verify -run TestEveryChangeOfAnArchiveIsFound -mutations 10000 -python python3 -v -timeout 3h
 
 soak: ## run sessions with media faults while their workers are killed, and print the calls
