@@ -3,10 +3,14 @@ package activities
 import (
 	"context"
 	"fmt"
+	"net/url"
+
+	"go.temporal.io/sdk/activity"
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/daylog"
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/timestamp"
 	"github.com/callvault/callvault/workflows/ledger"
 )
 
@@ -29,11 +33,27 @@ func (a *AppendToLog) Execute(ctx context.Context, input ledger.AppendInput) (*l
 	for _, entry := range input.Entries {
 		entries = append(entries, []byte(entry))
 	}
-	appended, err := daylog.Open(served.Store, served.Store.Prefix(), served.LogKey).Append(ctx, entries, input.Checkpoint)
+	log := daylog.Open(served.Store, served.Store.Prefix(), served.LogKey)
+	appended, err := log.Append(ctx, entries, input.Checkpoint)
 	if err != nil {
 		return nil, activityError(err)
 	}
+	if served.TimestampURL != nil {
+		if err := stamp(ctx, log, served.TimestampURL, appended.Checkpoint); err != nil {
+			activity.GetLogger(ctx).Warn("the log's checkpoint has no timestamp; the next one covers what it has", "entries", appended.Size, "error", err)
+		}
+	}
 	return &ledger.AppendResult{Indexes: appended.Indexes, Size: appended.Size, Checkpoint: appended.Checkpoint}, nil
+}
+
+// stamp has the authority stamp a checkpoint, and keeps the timestamp beside it. The log
+// holds without it.
+func stamp(ctx context.Context, log *daylog.Log, authority *url.URL, checkpoint []byte) error {
+	response, err := timestamp.Request(ctx, authority, checkpoint)
+	if err != nil {
+		return err
+	}
+	return log.KeepStamp(ctx, checkpoint, response)
 }
 
 // accountOf returns an account whose archive has the log, with a key if one of them has; nil

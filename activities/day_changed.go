@@ -52,12 +52,18 @@ func (c *ChangedDays) after(ctx context.Context, store *archive.Store, input fet
 	ctx, stop := context.WithTimeout(ctx, changedWithin)
 	defer stop()
 	of := workflows.Day{BotID: session.BotID, Date: callTime.Format(time.DateOnly)}
-	if isSealed, err := c.isSealed(ctx, store, of, replaced); err != nil || !isSealed {
+	isSealed, err := c.isSealed(ctx, store, of, replaced)
+	if err == nil && !isSealed && replaced {
+		// It may be sealed just now, by what the manifest said before.
+		_ = c.Client.SignalWorkflow(ctx, of.WorkflowID(), "", workflows.SignalChanged, nil) // Seldom is there one.
+		return
+	}
+	if err == nil && !isSealed {
 		return
 	}
 	request := workflows.DayRequest{Day: of}
 	if _, err := c.Client.SignalWithStartWorkflow(ctx, of.WorkflowID(), workflows.SignalChanged, nil, workflows.DayStartOptions(request), workflows.ArchiveDayWorkflowName, request); err != nil {
-		activity.GetLogger(ctx).Warn("the sealed day of a changed session could not be reopened now; `day backfill` does it", "day", of.Date, "bot", of.BotID, "error", err)
+		activity.GetLogger(ctx).Warn("the sealed day of a changed session could not be reopened: run `day backfill --again` for it", "day", of.Date, "bot", of.BotID, "error", err)
 	}
 }
 

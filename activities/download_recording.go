@@ -57,6 +57,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		return nil, d.fail(ctx, expiredOr(err, d.mediaURL))
 	}
 	if earlier != nil {
+		a.Days.after(ctx, d.store, *input.Manifest)
 		return earlier, nil
 	}
 	result := proof.add(ctx, d.account, d.recording, d.verified)

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/dayseal"
 	"github.com/callvault/callvault/internal/failure"
@@ -29,30 +30,41 @@ type LogDay struct {
 	Client client.Client
 }
 
-// Execute sends the entry to the ledger, which it starts if there is none, and waits until
-// it is in the log. Run again, it attaches to what it sent before.
+// Execute enters the revision, and before it those before it that are not in the log yet,
+// and waits until they are there. It starts the ledger if there is none. What it sent before
+// is not entered again: the log knows its last entries.
 func (a *LogDay) Execute(ctx context.Context, input day.LogInput) (*day.LogResult, error) {
 	defer beat(ctx, func() any { return nil })()
 	served, err := a.Served.Of(input.BotID)
 	if err != nil {
 		return nil, activityError(err)
 	}
-	record, err := dayseal.ReadRecord(ctx, served.Store, input.Day, input.Revision)
+	ctx, stop := context.WithTimeout(ctx, logWithin)
+	defer stop()
+	result := new(day.LogResult)
+	for revision := 1; revision <= input.Revision && result.Waiting == ""; revision++ {
+		if result, err = a.logRevision(ctx, served.Store, input, revision); err != nil {
+			return nil, activityError(err)
+		}
+	}
+	return result, nil
+}
+
+func (a *LogDay) logRevision(ctx context.Context, store *archive.Store, input day.LogInput, revision int) (*day.LogResult, error) {
+	record, err := dayseal.ReadRecord(ctx, store, input.Day, revision)
 	if err != nil {
-		return nil, activityError(err)
+		return nil, err
 	}
-	if record.SHA256 != input.SHA256 {
-		return nil, activityError(failure.New(failure.ArchiveBlocked, fmt.Sprintf("the record s3://%s/%s was changed before it came into the log: put back the object with the SHA-256 %s", input.Record.Bucket, input.Record.Key, input.SHA256)))
+	if revision == input.Revision && record.SHA256 != input.SHA256 {
+		return nil, failure.New(failure.ArchiveBlocked, fmt.Sprintf("the record s3://%s/%s was changed before it came into the log: put back the object with the SHA-256 %s", input.Record.Bucket, input.Record.Key, input.SHA256))
 	}
-	if index, err := dayseal.LogIndex(ctx, served.Store, record); err != nil || index >= 0 {
-		return &day.LogResult{Index: index}, activityError(err)
+	if index, err := dayseal.LogIndex(ctx, store, record); err != nil || index >= 0 {
+		return &day.LogResult{Index: index}, err
 	}
 	text, err := json.Marshal(dayrecord.EntryOf(record.Record, record.SHA256))
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithTimeout(ctx, logWithin)
-	defer stop()
 	index, err := a.appendEntry(ctx, input, string(text))
 	if blocked, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		return &day.LogResult{Waiting: blocked.Message()}, nil
@@ -60,7 +72,7 @@ func (a *LogDay) Execute(ctx context.Context, input day.LogInput) (*day.LogResul
 	if err != nil {
 		return nil, fmt.Errorf("the ledger %s did not respond: %w", ledger.WorkflowID(input.Log), err)
 	}
-	return &day.LogResult{Index: index}, activityError(dayseal.NoteLogIndex(context.WithoutCancel(ctx), served.Store, record, index))
+	return &day.LogResult{Index: index}, dayseal.NoteLogIndex(context.WithoutCancel(ctx), store, record, index)
 }
 
 func (a *LogDay) appendEntry(ctx context.Context, input day.LogInput, text string) (int64, error) {
@@ -68,8 +80,8 @@ func (a *LogDay) appendEntry(ctx context.Context, input day.LogInput, text strin
 	handle, err := a.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: start,
 		UpdateOptions: client.UpdateWorkflowOptions{
-			// UpdateID is not set: an update that was refused while the log was blocked has to
-			// be sent again. An entry that is in the log twice is harmless.
+			// There is no UpdateID: an update that was refused while the log was blocked has to
+			// be sent again, and the log itself does not take an entry twice.
 			UpdateName:   ledger.UpdateAppend,
 			Args:         []any{ledger.Entry{Text: text}},
 			WaitForStage: client.WorkflowUpdateStageCompleted,

@@ -45,7 +45,7 @@ func mergeDay(ctx context.Context, store *archive.Store, input day.MergeInput, k
 	if input.Folder != "" {
 		for row, err := range daylist.ReadRows(ctx, store, input.Folder) {
 			if err != nil {
-				return nil, err
+				return nil, unreadableRows(err)
 			}
 			if sessions.Add(string(row.List), row.SessionID, row.UserID, row.Closed) {
 				merged.New++
@@ -70,6 +70,14 @@ func mergeDay(ctx context.Context, store *archive.Store, input day.MergeInput, k
 		}
 	}
 	return merged, writeMerged(ctx, store, sessions, toFetch, merged, input)
+}
+
+// unreadableRows says that somebody has changed what a listing has written, if that is it.
+func unreadableRows(err error) error {
+	if _, ok := failure.Of(err); ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return failure.Wrap(failure.ArchiveBlocked, fmt.Errorf("%w: or terminate the day's workflow and start it again", err))
 }
 
 // knownBefore returns the sessions that were known before the listing.

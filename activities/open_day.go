@@ -31,10 +31,18 @@ func (a *OpenDay) Execute(ctx context.Context, input workflows.Day) (*day.Openin
 		Account: served.Name, Log: served.Store.Place(), Bucket: served.Store.Bucket(),
 		Folder: served.Store.WorkingFolder(input, activity.GetInfo(ctx).WorkflowExecution.RunID),
 	}
-	if latest != nil {
-		sealed := sealedDay(served, latest)
-		opening.Sealed = &sealed
+	if latest == nil {
+		return opening, nil
 	}
+	index, err := dayseal.LogIndex(ctx, served.Store, latest)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	sealed := sealedDay(served, latest)
+	if index >= 0 {
+		sealed.LogIndex = &index
+	}
+	opening.Sealed = &sealed
 	return opening, nil
 }
 

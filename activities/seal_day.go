@@ -31,11 +31,6 @@ func (a *SealDay) Execute(ctx context.Context, input day.SealInput) (*day.SealRe
 		dayseal.Day{Day: input.Day, Sessions: sessions, Listings: input.Listings, SealedAt: time.Now()},
 		dayseal.Options{Retention: served.Retention, UserHashKey: served.UserHashKey})
 	if missing, ok := errors.AsType[*dayseal.MissingError](err); ok {
-		if sealed.Unchanged && len(input.Listings) > 0 {
-			if err := dayseal.NoteReview(ctx, served.Store, input.Day, input.Listings[len(input.Listings)-1].At); err != nil {
-				return nil, activityError(err)
-			}
-		}
 		return &day.SealResult{Missing: missing.Sessions, Example: missing.Example}, nil
 	}
 	if err != nil {
@@ -46,5 +41,5 @@ func (a *SealDay) Execute(ctx context.Context, input day.SealInput) (*day.SealRe
 			return nil, activityError(err)
 		}
 	}
-	return &day.SealResult{Sealed: sealedDay(served, sealed), Unchanged: sealed.Unchanged}, nil
+	return &day.SealResult{Sealed: sealedDay(served, sealed), Unchanged: sealed.Unchanged, Behind: sealed.Behind}, nil
 }

@@ -35,7 +35,7 @@ func (a *StartDays) Execute(ctx context.Context, input day.StartInput) (*day.Sta
 		return nil, activityError(err)
 	}
 	result := &day.StartResult{Next: input.Next}
-	defer beat(ctx, func() any { return result.Next })()
+	defer beat(ctx, func() any { return nil })()
 	busy, err := a.busy(ctx, input)
 	if err != nil {
 		return nil, err
@@ -90,6 +90,9 @@ func isDue(ctx context.Context, served *account.Account, of workflows.Day) (bool
 	if err != nil || latest == nil {
 		return true, err
 	}
+	if index, err := dayseal.LogIndex(ctx, served.Store, latest); err != nil || index < 0 {
+		return true, err // Its record was written, and did not come into the log.
+	}
 	listed, err := dayseal.LastReview(ctx, served.Store, of)
 	if listings := latest.Record.Listings; err == nil && len(listings) > 0 && listings[len(listings)-1].At.After(listed) {
 		listed = listings[len(listings)-1].At
@@ -97,14 +100,18 @@ func isDue(ctx context.Context, served *account.Account, of workflows.Day) (bool
 	return day.ReviewIsDue(begin, listed, time.Now()), err
 }
 
-// busy counts the days of the bot that are listed or fetched. Those that were started just
-// now may not be counted by the server yet.
+// busyFor is how long a day takes a place: one whose last calls are waited for, or that is
+// blocked, does not keep the others from being started for good.
+const busyFor = 6 * time.Hour
+
+// busy counts the days of the bot that are listed or fetched, or are blocked. Those that were
+// started just now may not be counted by the server yet.
 func (a *StartDays) busy(ctx context.Context, input day.StartInput) (int, error) {
 	counted, err := a.Client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 		Namespace: a.Namespace,
-		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND %s = '%s' AND %s IN ('%s', '%s')",
-			workflows.ArchiveDayWorkflowName, workflows.SearchAttributeBot.GetName(), input.Request.BotID,
-			workflows.SearchAttributePhase.GetName(), workflows.DayListing, workflows.DayFetching),
+		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND StartTime > '%s' AND %s = '%s' AND %s IN ('%s', '%s', '%s')",
+			workflows.ArchiveDayWorkflowName, time.Now().Add(-busyFor).UTC().Format(time.RFC3339), workflows.SearchAttributeBot.GetName(), input.Request.BotID,
+			workflows.SearchAttributePhase.GetName(), workflows.DayListing, workflows.DayFetching, workflows.DayBlocked),
 	})
 	if err != nil {
 		return 0, err

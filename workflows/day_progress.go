@@ -47,7 +47,7 @@ type DayProgress struct {
 	// Remarks say what is not as it should be, for example that a list was unavailable.
 	Remarks []string `json:"remarks,omitempty"`
 
-	// Revision that was sealed last; nil if there is none.
+	// Sealed is the revision that was sealed last; nil if there is none.
 	Sealed *SealedDay `json:"sealed,omitempty"`
 }
 
@@ -66,8 +66,9 @@ type SealedDay struct {
 	Record ObjectRef `json:"record"`
 	SHA256 string    `json:"sha256"`
 
-	// LogIndex is the place of the day's entry in the log, from 0.
-	LogIndex int64 `json:"logIndex"`
+	// LogIndex is the place of the day's entry in the log, from 0; nil if it is not known to
+	// be there.
+	LogIndex *int64 `json:"logIndex,omitempty"`
 }
 
 // DayResult is what [ArchiveDayWorkflowName] returns. The workflow fails only where it could

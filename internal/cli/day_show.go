@@ -216,7 +216,7 @@ func (s *shownDay) join(progress *workflows.DayProgress) {
 	switch {
 	case s.Record == nil:
 	case sealed != nil && sealed.Revision == s.Record.Revision:
-		s.LogIndex = &sealed.LogIndex
+		s.LogIndex = sealed.LogIndex
 	case sealed == nil && (progress.Phase == workflows.DaySealing || progress.Phase == workflows.DayBlocked):
 		s.Sealed = false // The record is written, and its entry in the log is not.
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/daysessions"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/merkle"
 	"github.com/callvault/callvault/workflows"
 )
@@ -57,7 +58,7 @@ func (r *rows) close() {
 func writeRows(ctx context.Context, store *archive.Store, day workflows.Day, sessions []*daysessions.Known, tally *tally, options Options) (_ *rows, err error) {
 	file, err := os.CreateTemp(options.TempDir, "callvault-day-*.ndjson")
 	if err != nil {
-		return nil, err
+		return nil, failure.Wrap(failure.ArchiveBlocked, fmt.Errorf("the rows of a day need a temporary file: %w: set TMPDIR of the worker to a folder that it can write, with a kB for each call of a day", err))
 	}
 	written := &rows{file: file, tally: tally}
 	defer func() {

@@ -14,6 +14,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/daysessions"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -31,6 +32,9 @@ type Sealed struct {
 	SHA256 string // of the record, in hexadecimal
 	// Unchanged: nothing was written, because the revision says the same.
 	Unchanged bool
+	// Behind: another attempt had written the rows of the revision, and they are not what is
+	// known now. The day is to be sealed again.
+	Behind bool
 }
 
 // Day is what is to be written down.
@@ -85,7 +89,11 @@ func Seal(ctx context.Context, store *archive.Store, day Day, options Options) (
 	if latest != nil {
 		record.Previous = &dayrecord.Previous{Key: latest.Key, SHA256: latest.SHA256}
 	}
-	return storeRecord(ctx, store, record)
+	sealed, err := storeRecord(ctx, store, record)
+	if sealed != nil {
+		sealed.Behind = sealed.Record.Rows.SHA256 != made.size.SHA256
+	}
+	return sealed, err
 }
 
 // joinListings returns the listings of the revision before and the new ones. Of very many
@@ -170,6 +178,9 @@ func ReadRecord(ctx context.Context, store *archive.Store, day workflows.Day, re
 	body, _, err := store.ReadObject(ctx, key, MaxRecordBytes)
 	if err != nil {
 		return nil, err
+	}
+	if body == nil {
+		return nil, failure.New(failure.ArchiveUnavailable, fmt.Sprintf("s3://%s/%s cannot be read, although it was listed or could not be created", store.Bucket(), key))
 	}
 	var record dayrecord.Record
 	decoder := json.NewDecoder(bytes.NewReader(body))

@@ -225,6 +225,7 @@ func TestRowsOfALostAttemptAreTakenAndTheChangeComesNext(t *testing.T) {
 	taken := seal(t, store, known(1))
 	require.Equal(t, 1, taken.Record.Revision)
 	require.Equal(t, map[workflows.Outcome]int{"unavailable": 1}, taken.Record.Counts.Outcomes)
+	require.True(t, taken.Behind, "so the next revision has to follow")
 	next := seal(t, store, known(1))
 	require.Equal(t, 2, next.Record.Revision)
 	require.Equal(t, map[workflows.Outcome]int{"archived": 1}, next.Record.Counts.Outcomes)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/workflows"
 )
 
 // The limits of list 1 (vendor docs).
@@ -81,7 +82,7 @@ func (c *Client) Interactions(ctx context.Context, token string, query Interacti
 		query: url.Values{"offset": {strconv.Itoa(query.Page)}, "limit": {strconv.Itoa(PageRows)}}}
 	var page *InteractionPage
 	err := c.sendForList(ctx, made, func(body []byte) (err error) {
-		page, err = parseInteractions(body, time.Now())
+		page, err = parseInteractions(body, query.BotID, time.Now())
 		return err
 	})
 	if err != nil {
@@ -102,7 +103,7 @@ func (c *Client) sendForList(ctx context.Context, made call, parse func(body []b
 
 // parseInteractions is strict about what makes a page, and tolerant of its rows. No rows at all are an empty list, or no list
 // and 0 as their number.
-func parseInteractions(body []byte, now time.Time) (*InteractionPage, error) {
+func parseInteractions(body []byte, botID string, now time.Time) (*InteractionPage, error) {
 	var raw struct {
 		NumResults json.RawMessage    `json:"numResults"`
 		Data       *[]json.RawMessage `json:"data"`
@@ -120,7 +121,7 @@ func parseInteractions(body []byte, now time.Time) (*InteractionPage, error) {
 		return nil, fmt.Errorf("it lists %d interactions, more than the %d that were asked for", len(*raw.Data), PageRows)
 	}
 	for _, row := range *raw.Data {
-		page.Rows = append(page.Rows, parseInteraction(row, now))
+		page.Rows = append(page.Rows, parseInteraction(row, botID, now))
 	}
 	return page, nil
 }
@@ -137,7 +138,7 @@ func countOf(raw json.RawMessage) int {
 // finalStatuses are those that end a session (vendor docs).
 var finalStatuses = []string{"closed", "botresolved", "terminated"}
 
-func parseInteraction(raw json.RawMessage, now time.Time) ListedSession {
+func parseInteraction(raw json.RawMessage, botID string, now time.Time) ListedSession {
 	var fields struct {
 		SessionID        json.RawMessage `json:"sessionId"`
 		ConversationID   json.RawMessage `json:"conversationId"`
@@ -148,8 +149,12 @@ func parseInteraction(raw json.RawMessage, now time.Time) ListedSession {
 		SessionEndTime   json.RawMessage `json:"sessionEndTime"`
 		UserID           json.RawMessage `json:"userId"`
 		FinalStatus      json.RawMessage `json:"finalStatus"`
+		BotID            json.RawMessage `json:"botId"`
 	}
 	_ = json.Unmarshal(raw, &fields) // a row that is no object has no id
+	if other := textOf(fields.BotID); other != botID && workflows.ValidateBotID(other) == nil {
+		fields.SessionID = nil // It is the call of another bot of the account, and of no use.
+	}
 	row := listedSession(raw, fields.SessionID, fields.ConversationID, fields.UserID)
 	if !row.IsUsable() {
 		return row

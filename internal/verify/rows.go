@@ -108,7 +108,7 @@ func nextLine(lines *bufio.Reader) ([]byte, error) {
 	long := bytes.Clone(line)
 	for errors.Is(err, bufio.ErrBufferFull) {
 		line, err = lines.ReadSlice('\n')
-		if long = append(long, line...); len(long) > maxRowBytes {
+		if long = append(long, line...); len(long) > maxRowBytes+1 {
 			return nil, errLongLine
 		}
 	}

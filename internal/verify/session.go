@@ -15,7 +15,8 @@ type attachment struct {
 	kind string
 }
 
-// checkSession checks the manifest of a row, and the objects of one that is archived.
+// checkSession checks the manifest of a row, its attachments, and the files of one that is
+// archived.
 func (v *run) checkSession(r row) error {
 	v.report.add(Checked{Sessions: 1})
 	at := place{kind: KindManifest, day: r.day, session: r.session, key: r.manifest.key}
@@ -23,10 +24,11 @@ func (v *run) checkSession(r row) error {
 	if err := v.hold(at, err); err != nil {
 		return err
 	}
+	files := r.files
 	if r.outcome != string(workflows.OutcomeArchived) {
-		return nil
+		files = nil // They need not exist.
 	}
-	for _, file := range r.files {
+	for _, file := range files {
 		at.kind, at.key = KindFile, file.key
 		if err := v.checkObject(at, file, Checked{Files: 1}); err != nil {
 			return err

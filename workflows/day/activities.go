@@ -33,8 +33,7 @@ type Opening struct {
 	Bucket string `json:"bucket"`
 	Folder string `json:"folder"`
 
-	// Sealed is the latest revision; nil if there is none. Its place in the log is not
-	// known.
+	// Sealed is the latest revision whose record is in the archive; nil if there is none.
 	Sealed *workflows.SealedDay `json:"sealed,omitempty"`
 }
 
@@ -82,6 +81,10 @@ type SealResult struct {
 	// Sealed is the latest revision; Unchanged reports that it is the one from before.
 	Sealed    workflows.SealedDay `json:"sealed"`
 	Unchanged bool                `json:"unchanged,omitempty"`
+
+	// Behind reports that another attempt had written the rows, and that they are not what is
+	// known now: the next revision has to follow.
+	Behind bool `json:"behind,omitempty"`
 }
 
 // LogInput is the revision that is entered into the log.

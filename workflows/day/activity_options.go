@@ -18,9 +18,9 @@ const (
 	// lostAfter is when an activity without a heartbeat is presumed lost with its worker.
 	lostAfter = 30 * time.Second
 
-	// listPatience is how long a list is tried to be read. After that the day goes on with
-	// the other list, and says so.
-	listPatience = 24 * time.Hour
+	// listAttempts is how often a list is tried to be read, once a minute at last: for some
+	// hours. After that the day goes on with the other list, and says so.
+	listAttempts = 500
 )
 
 // stepOptions suit work of minutes on the archive.
@@ -40,8 +40,8 @@ func stepOptions(queue, summary string, knownUnserved bool) workflow.ActivityOpt
 
 // listOptions suit reading a list: each call waits for its slot. The next attempt goes on
 // after the windows that are read.
-func listOptions(queue, summary string) workflow.ActivityOptions {
-	options := stepOptions(queue, summary, true)
-	options.ScheduleToCloseTimeout = listPatience
+func listOptions(queue, summary string, knownUnserved bool) workflow.ActivityOptions {
+	options := stepOptions(queue, summary, knownUnserved)
+	options.RetryPolicy.MaximumAttempts = listAttempts
 	return options
 }

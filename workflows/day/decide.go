@@ -2,7 +2,7 @@ package day
 
 import (
 	"fmt"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/callvault/callvault/workflows"
@@ -18,7 +18,19 @@ const endMargin = 10 * time.Minute
 // and nothing is left to fetch. A day that was never sealed is listed at least twice.
 func (s *State) isQuiet() bool {
 	nothingLeft := s.Merged.ToFetch == 0 && s.Merged.Open == 0
-	return nothingLeft && s.Merged.New == 0 && (s.Opening.Sealed != nil || s.Rounds > 1)
+	return nothingLeft && s.Merged.New == 0 && (s.Sealed != nil || s.Rounds > 1)
+}
+
+// The waits between two revisions that follow from changes double from the first to the
+// last.
+const (
+	firstChangeWait = time.Minute
+	lastChangeWait  = time.Hour
+)
+
+// changeIsDue returns when a change is sealed that came after so many others in a row.
+func changeIsDue(sealedAt time.Time, changes int) time.Time {
+	return sealedAt.Add(min(firstChangeWait<<min(changes, 10), lastChangeWait))
 }
 
 // areBothUnavailable reports whether neither list of the last round could be read.
@@ -28,8 +40,10 @@ func areBothUnavailable(sessions, interactions ListResult) bool {
 
 const batchPrefix = "day-"
 
+var batchPattern = regexp.MustCompile(`^` + batchPrefix + `\d{4}-\d{2}-\d{2}-st-[0-9A-Za-z-]+-[0-9a-z-]{0,8}-\d+$`)
+
 // IsBatch reports whether a batch is one of a day's, by its id.
-func IsBatch(batchID string) bool { return strings.HasPrefix(batchID, batchPrefix) }
+func IsBatch(batchID string) bool { return batchPattern.MatchString(batchID) }
 
 // batchID names the next batch of a day. A run of the day's workflow has names of its own.
 func batchID(day workflows.Day, runID string, batches int) string {

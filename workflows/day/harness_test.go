@@ -35,6 +35,12 @@ type harness struct {
 
 	logBlocked func(now time.Time) string
 
+	// behind: the next revision has rows of another attempt, so that a manifest is not in it.
+	behind bool
+
+	// failing are the errors with which the next attempts of an activity end.
+	failing map[string][]error
+
 	known    map[string]bool
 	round    map[string]bool // what the lists had in the last round
 	archived map[string]workflows.Outcome
@@ -56,6 +62,7 @@ func newHarness(t *testing.T) *harness {
 		open:        func(string, time.Time) bool { return false },
 		outcome:     func(string, time.Time) workflows.Outcome { return workflows.OutcomeArchived },
 		logBlocked:  func(time.Time) string { return "" },
+		failing:     make(map[string][]error),
 		known:       make(map[string]bool), round: make(map[string]bool), archived: make(map[string]workflows.Outcome),
 	}
 	h.env.SetStartTime(startTime)
@@ -96,11 +103,26 @@ func (h *harness) progress() workflows.DayProgress {
 	return progress
 }
 
+// next returns the error of the next attempt of an activity.
+func (h *harness) next(name string) error {
+	if left := h.failing[name]; len(left) > 0 {
+		h.failing[name] = left[1:]
+		return left[0]
+	}
+	return nil
+}
+
 func (h *harness) openDay(workflows.Day) (*day.Opening, error) {
+	if err := h.next(day.OpenDay); err != nil {
+		return nil, err
+	}
 	return &day.Opening{Account: "acme", Log: "s3/recordings/", Bucket: "recordings", Folder: "work/", Sealed: h.sealed}, nil
 }
 
 func (h *harness) list(list string) (*day.ListResult, error) {
+	if err := h.next(day.ListSessions); err != nil {
+		return nil, err
+	}
 	now := h.env.Now()
 	if list == "getSessions" {
 		h.listings, h.round = append(h.listings, now), make(map[string]bool)
@@ -116,6 +138,9 @@ func (h *harness) list(list string) (*day.ListResult, error) {
 }
 
 func (h *harness) merge(in day.MergeInput) (*day.Merged, error) {
+	if err := h.next(day.MergeListings); err != nil {
+		return nil, err
+	}
 	merged := &day.Merged{Known: "known"}
 	if in.Folder != "" {
 		for id := range h.round {
@@ -163,6 +188,9 @@ func (h *harness) batch(ctx workflow.Context, request workflows.BatchRequest) (*
 }
 
 func (h *harness) seal(in day.SealInput) (*day.SealResult, error) {
+	if err := h.next(day.SealDay); err != nil {
+		return nil, err
+	}
 	missing := 0
 	for id := range h.known {
 		if h.archived[id] == "" {
@@ -182,10 +210,15 @@ func (h *harness) seal(in day.SealInput) (*day.SealResult, error) {
 		revision = h.sealed.Revision + 1
 	}
 	h.rows, h.sealed = string(rows), &workflows.SealedDay{Revision: revision, SealedAt: h.env.Now(), Sessions: len(h.archived), SHA256: fmt.Sprint("sha-", revision)}
-	return &day.SealResult{Sealed: *h.sealed}, nil
+	behind := h.behind
+	h.behind = false
+	return &day.SealResult{Sealed: *h.sealed, Behind: behind}, nil
 }
 
 func (h *harness) log(in day.LogInput) (*day.LogResult, error) {
+	if err := h.next(day.LogDay); err != nil {
+		return nil, err
+	}
 	if reason := h.logBlocked(h.env.Now()); reason != "" {
 		return &day.LogResult{Waiting: reason}, nil
 	}

@@ -19,6 +19,9 @@ type State struct {
 	Phase workflows.DayPhase `json:"phase"`
 	Since time.Time          `json:"since"`
 
+	// Step is what is done next.
+	Step step `json:"step"`
+
 	// Opening is nil until it is known where the day's work is done.
 	Opening *Opening `json:"opening,omitempty"`
 
@@ -43,12 +46,39 @@ type State struct {
 	// NextListing is when the lists are read again.
 	NextListing time.Time `json:"nextListing,omitzero"`
 
-	// Sealed is the latest revision in the archive.
+	// Written is the latest revision whose record is in the archive; it may not be in the log
+	// yet. Unchanged reports that it was there before.
+	Written   *workflows.SealedDay `json:"written,omitempty"`
+	Unchanged bool                 `json:"unchanged,omitempty"`
+
+	// Behind: the next revision has to follow at once.
+	Behind bool `json:"behind,omitempty"`
+
+	// Sealed is the latest revision that is in the log, as far as the archive says.
 	Sealed *workflows.SealedDay `json:"sealed,omitempty"`
+
+	// Changes counts how often something had changed once the day was sealed.
+	Changes int `json:"changes,omitempty"`
+
+	// Waits counts the attempts in a row to enter the record into a log that cannot be written.
+	Waits int `json:"waits,omitempty"`
 
 	// Failures counts activities in a row that need operator action.
 	Failures int `json:"failures,omitempty"`
 }
+
+// step is a part of a round.
+type step string
+
+// The steps of a round, in their order.
+const (
+	stepList  step = ""
+	stepMerge step = "merge"
+	stepFetch step = "fetch"
+	stepSeal  step = "seal"
+	stepLog   step = "log"
+	stepDone  step = "done"
+)
 
 // maxListings bounds what a record names: the first ones and the last.
 const maxListings = 40

@@ -14,26 +14,28 @@ import (
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
-// The steps of a day: each runs an activity or a batch and keeps what it returned. A step
-// reports whether the next one follows; otherwise the round begins again, after a wait if
-// something needs operator action.
+// The steps of a day: each runs an activity or a batch, keeps what it returned, and says
+// which step is next. One that fails is made again, after a wait if something needs operator
+// action.
 
 // open finds out where the day's work is done.
 func (d *day) open(ctx workflow.Context) {
 	queue := fetchrecording.BackfillTaskQueue(d.input.BotID)
 	var opening Opening
-	if d.execute(ctx, OpenDay, stepOptions(queue, "what is sealed of the day?", d.unserved), d.input.Day, &opening) {
-		d.state.Opening = &opening
-		if d.state.Sealed == nil {
-			d.state.Sealed = opening.Sealed
-		}
+	if !d.execute(ctx, OpenDay, stepOptions(queue, "what is sealed of the day?", d.unserved), d.input.Day, &opening) {
+		return
+	}
+	if d.state.Opening = &opening; opening.Sealed != nil {
+		d.state.Sealed = opening.Sealed
 	}
 }
 
 // list reads both lists. The first one tells the second where the calls of the day are.
-func (d *day) list(ctx workflow.Context) bool {
+func (d *day) list(ctx workflow.Context) {
+	d.awaitListing(ctx)
 	if d.state.OnlyChanged {
-		return true
+		d.state.Step = stepMerge
+		return
 	}
 	if d.isBlocked() {
 		d.show(ctx, workflows.DayBlocked, d.reason)
@@ -41,37 +43,41 @@ func (d *day) list(ctx workflow.Context) bool {
 		d.enter(ctx, workflows.DayListing, "")
 	}
 	input := ListInput{BotID: d.input.BotID, Date: d.input.Date, Folder: listingFolder(*d.state.Opening, d.state.Rounds+1)}
-	sessions := d.listOne(ctx, ListSessions, "read getSessions", input)
-	if ctx.Err() != nil {
-		return false
+	sessions, read := d.listOne(ctx, ListSessions, "read getSessions", input)
+	if !read {
+		return
 	}
 	input.HintsFolder = input.Folder
-	interactions := d.listOne(ctx, ListInteractions, "read interactionDetails", input)
-	if ctx.Err() != nil {
-		return false
+	interactions, read := d.listOne(ctx, ListInteractions, "read interactionDetails", input)
+	if !read {
+		return
 	}
 	d.state.Remarks = nil
 	if areBothUnavailable(sessions, interactions) {
+		d.state.Opening = nil // The account may be another by then.
 		d.blocked(ctx, fmt.Sprintf("neither of the vendor's lists can be read: %s; %s", sessions.Unavailable, interactions.Unavailable))
-		return false
+		return
 	}
 	d.state.Failures = 0
 	d.keep(ctx, dayrecord.GetSessions, sessions)
 	d.keep(ctx, dayrecord.InteractionDetails, interactions)
 	d.state.Rounds++
-	return true
+	d.state.Step = stepMerge
 }
 
-// listOne reads one list. What cannot be read although it was tried for long is
-// unavailable.
-func (d *day) listOne(ctx workflow.Context, name, summary string, input ListInput) ListResult {
-	var result ListResult
-	options := listOptions(ListTaskQueue(d.state.Opening.Account), summary)
+// listOne reads one list, and reports whether it is known what it has. A list that could not
+// be read although it was tried for long is unavailable; one that no worker reads is not.
+func (d *day) listOne(ctx workflow.Context, name, summary string, input ListInput) (result ListResult, read bool) {
+	options := listOptions(ListTaskQueue(d.state.Opening.Account), summary, d.unserved)
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), name, input).Get(ctx, &result)
-	if err != nil {
-		return ListResult{Unavailable: fmt.Sprintf("it could not be read for %s: %s", listPatience, messageOf(err))}
+	switch {
+	case err == nil:
+		d.unserved = false
+		return result, true
+	case ctx.Err() != nil, d.isUnserved(ctx, err):
+		return result, false
 	}
-	return result
+	return ListResult{Unavailable: "it could not be read, although it was tried for hours: " + messageOf(err)}, true
 }
 
 // keep notes one reading of a list for the record.
@@ -89,7 +95,7 @@ func (d *day) keep(ctx workflow.Context, list string, result ListResult) {
 }
 
 // merge joins what the lists had with what was known.
-func (d *day) merge(ctx workflow.Context) bool {
+func (d *day) merge(ctx workflow.Context) {
 	input := MergeInput{Day: d.input.Day, Round: d.state.Rounds, Run: d.state.Opening.Folder}
 	if !d.state.OnlyChanged {
 		input.Folder = listingFolder(*d.state.Opening, d.state.Rounds)
@@ -98,18 +104,24 @@ func (d *day) merge(ctx workflow.Context) bool {
 		input.Known = d.state.Merged.Known
 	}
 	var merged Merged
-	if !d.execute(ctx, MergeListings, d.accountOptions("join the lists"), input, &merged) {
-		return false
+	if d.execute(ctx, MergeListings, d.accountOptions("join the lists"), input, &merged) {
+		d.state.Merged, d.state.OnlyChanged, d.state.Step = &merged, false, stepFetch
 	}
-	d.state.Merged, d.state.OnlyChanged = &merged, false
-	return true
 }
 
 // fetch has every session fetched that has no outcome, and waits for them.
-func (d *day) fetch(ctx workflow.Context) bool {
-	if d.state.Merged.ToFetch == 0 {
-		return true
+func (d *day) fetch(ctx workflow.Context) {
+	if d.state.Merged.ToFetch > 0 && !d.runBatch(ctx) {
+		return
 	}
+	if d.state.isQuiet() {
+		d.state.Step = stepSeal
+		return
+	}
+	d.settle(ctx)
+}
+
+func (d *day) runBatch(ctx workflow.Context) bool {
 	d.state.Batches++
 	d.state.BatchID = batchID(d.input.Day, workflow.GetInfo(ctx).OriginalRunID, d.state.Batches)
 	d.enter(ctx, workflows.DayFetching, "")
@@ -124,44 +136,39 @@ func (d *day) fetch(ctx workflow.Context) bool {
 	return ctx.Err() == nil
 }
 
-// seal writes the record. It returns nil if that could not be, or if a session has no
-// outcome after all.
-func (d *day) seal(ctx workflow.Context) *SealResult {
+// seal writes the record, unless a session has no outcome after all.
+func (d *day) seal(ctx workflow.Context) {
 	d.enter(ctx, workflows.DaySealing, "")
 	input := SealInput{Day: d.input.Day, Known: d.state.Merged.Known, Listings: d.state.Listings}
 	var result SealResult
 	if !d.execute(ctx, SealDay, d.accountOptions("write the record of the day"), input, &result) {
-		return nil
+		return
 	}
 	if result.Missing > 0 {
 		d.state.Remarks = append(d.state.Remarks, fmt.Sprintf("%d session(s) have no outcome, for example %s", result.Missing, result.Example))
 		d.settle(ctx)
-		return nil
+		return
 	}
-	return &result
+	d.state.Behind = result.Behind
+	// The record has the listings now.
+	d.state.Written, d.state.Unchanged, d.state.Listings, d.state.Step = &result.Sealed, result.Unchanged, nil, stepLog
 }
 
-// log enters the record into the log, and waits until it is there.
-func (d *day) log(ctx workflow.Context, sealed *SealResult) bool {
-	input := LogInput{
-		Day: d.input.Day, Log: d.state.Opening.Log, Revision: sealed.Sealed.Revision,
-		Record: sealed.Sealed.Record, SHA256: sealed.Sealed.SHA256,
+// log enters the record into the log.
+func (d *day) log(ctx workflow.Context) {
+	written := d.state.Written
+	input := LogInput{Day: d.input.Day, Log: d.state.Opening.Log, Revision: written.Revision, Record: written.Record, SHA256: written.SHA256}
+	var result LogResult
+	switch {
+	case !d.execute(ctx, LogDay, d.accountOptions("enter the day into the log"), input, &result):
+	case result.Waiting != "":
+		d.state.Failures = d.state.Waits
+		d.state.Waits++
+		d.blocked(ctx, result.Waiting)
+	default:
+		written.LogIndex = &result.Index
+		d.state.Sealed, d.state.Waits, d.state.Step = written, 0, stepDone
 	}
-	for ctx.Err() == nil {
-		var result LogResult
-		if !d.execute(ctx, LogDay, d.accountOptions("enter the day into the log"), input, &result) {
-			continue
-		}
-		if result.Waiting != "" {
-			d.blocked(ctx, result.Waiting)
-			continue
-		}
-		d.state.Sealed = &sealed.Sealed
-		d.state.Sealed.LogIndex = result.Index
-		d.state.Opening.Sealed = d.state.Sealed
-		return true
-	}
-	return false
 }
 
 func (d *day) accountOptions(summary string) workflow.ActivityOptions {
@@ -171,27 +178,34 @@ func (d *day) accountOptions(summary string) workflow.ActivityOptions {
 // execute runs an activity, and reports whether it succeeded. If not, it has waited.
 func (d *day) execute(ctx workflow.Context, name string, options workflow.ActivityOptions, input, result any) bool {
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), name, input).Get(ctx, result)
-	timeout, isTimeout := errors.AsType[*temporal.TimeoutError](err)
-	d.unserved = isTimeout && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START
 	switch {
 	case err == nil:
-		d.state.Failures = 0
+		d.unserved, d.state.Failures = false, 0
 		return true
-	case ctx.Err() != nil:
-	case d.unserved: // The next attempt waits in the queue, so that a worker that starts gets it at once.
-		d.state.Failures++
-		d.enter(ctx, workflows.DayBlocked, fmt.Sprintf("no worker has taken the day's work for %s: start one that serves the bot %s, or wait if the workers are busy", unservedAfter, d.input.BotID))
-		d.state.Opening = nil // The bot may belong to another account by now.
+	case ctx.Err() != nil, d.isUnserved(ctx, err):
 	default:
 		d.blocked(ctx, messageOf(err))
 	}
 	return false
 }
 
+// isUnserved shows that no worker takes the day's work, if that is why an activity failed.
+// The next attempt waits in the queue, so that a worker that starts gets it at once.
+func (d *day) isUnserved(ctx workflow.Context, err error) bool {
+	timeout, isTimeout := errors.AsType[*temporal.TimeoutError](err)
+	d.unserved = isTimeout && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START
+	if !d.unserved {
+		return false
+	}
+	d.state.Failures++
+	d.state.Opening = nil // The bot may belong to another account by now.
+	d.enter(ctx, workflows.DayBlocked, fmt.Sprintf("no worker has taken the day's work for %s: start one that serves the bot %s, or wait if the workers are busy", unservedAfter, d.input.BotID))
+	return true
+}
+
 func (d *day) isBlocked() bool { return d.state.Failures > 0 }
 
-// blocked shows what needs operator action, and waits before the next attempt; a signal
-// makes it at once.
+// blocked shows what needs operator action, and waits before the next attempt.
 func (d *day) blocked(ctx workflow.Context, reason string) {
 	d.state.Failures++
 	d.enter(ctx, workflows.DayBlocked, reason)

@@ -30,33 +30,33 @@ func Workflow(ctx workflow.Context, input Input) (*workflows.DayResult, error) {
 }
 
 // run lists and fetches until a listing has nothing new, and seals the day. What changes
-// while it does so is looked at again.
+// while it does so is looked at again. A step that fails is made again, and none before it.
 func (d *day) run(ctx workflow.Context) (*workflows.DayResult, error) {
 	d.awaitEnd(ctx)
 	for ctx.Err() == nil {
-		if d.hasLongHistory(ctx) {
+		switch {
+		case d.hasLongHistory(ctx):
 			return nil, d.continueAsNew(ctx)
-		}
-		if d.state.Opening == nil {
+		case d.state.Opening == nil:
 			d.open(ctx)
 			continue
 		}
-		if changed := d.takeSignals(); changed && d.state.Opening.Sealed != nil && d.state.Rounds == 0 {
-			d.state.OnlyChanged = true // The lists have nothing to do with it.
+		switch d.state.Step {
+		case stepList:
+			d.list(ctx)
+		case stepMerge:
+			d.merge(ctx)
+		case stepFetch:
+			d.fetch(ctx)
+		case stepSeal:
+			d.seal(ctx)
+		case stepLog:
+			d.log(ctx)
+		case stepDone:
+			if !d.hasChanged(ctx) {
+				return d.result(ctx), nil
+			}
 		}
-		d.awaitListing(ctx)
-		if !d.list(ctx) || !d.merge(ctx) || !d.fetch(ctx) {
-			continue
-		}
-		if !d.state.isQuiet() {
-			d.settle(ctx)
-			continue
-		}
-		sealed := d.seal(ctx)
-		if sealed == nil || !d.log(ctx, sealed) || d.hasChanged(ctx) {
-			continue
-		}
-		return d.result(ctx, sealed), nil
 	}
 	return nil, ctx.Err()
 }
@@ -103,13 +103,17 @@ func (d *day) takeSignals() bool {
 }
 
 // hasChanged reports whether something has changed while the day was sealed. Then its
-// manifests are looked at again.
+// manifests are looked at again, ever less often as long as that goes on: each revision has
+// all rows of the day.
 func (d *day) hasChanged(ctx workflow.Context) bool {
-	if !d.takeSignals() {
+	changed := d.takeSignals()
+	if !changed && !d.state.Behind {
 		return false
 	}
-	d.state.OnlyChanged, d.state.Opening = true, nil
-	d.open(ctx)
+	if d.state.Behind = false; changed {
+		d.state.Changes++
+	}
+	d.state.OnlyChanged, d.state.Step, d.state.Opening, d.state.Merged = true, stepList, nil, nil
 	return true
 }
 
@@ -123,17 +127,25 @@ func (d *day) awaitEnd(ctx workflow.Context) {
 	}
 }
 
-// awaitListing waits until the lists are to be read again.
+// awaitListing waits until the lists are to be read again, or the manifests looked at.
 func (d *day) awaitListing(ctx workflow.Context) {
+	if changed := d.takeSignals(); changed && d.state.Sealed != nil && d.state.Rounds == 0 {
+		d.state.OnlyChanged, d.state.Changes = true, d.state.Changes+1 // The lists have nothing to do with it.
+	}
+	if d.state.OnlyChanged && d.state.Changes > 0 {
+		d.state.NextListing = changeIsDue(d.state.Sealed.SealedAt, d.state.Changes)
+	}
 	if wait := d.state.NextListing.Sub(workflow.Now(ctx)); wait > 0 {
 		d.enter(ctx, workflows.DaySettling, "")
-		d.sleep(ctx, wait, "list the day again")
+		d.sleep(ctx, wait, "look at the day again")
+		d.takeSignals() // What has changed meanwhile is looked at now.
 	}
 	d.state.NextListing = time.Time{}
 }
 
 // settle has the lists read again after a while.
 func (d *day) settle(ctx workflow.Context) {
+	d.state.Step = stepList
 	d.state.NextListing = workflow.Now(ctx).Add(d.input.EffectiveSettleAfter()).UTC()
 }
 
@@ -157,10 +169,10 @@ func (d *day) continueAsNew(ctx workflow.Context) error {
 		workflows.ArchiveDayWorkflowName, next)
 }
 
-func (d *day) result(ctx workflow.Context, sealed *SealResult) *workflows.DayResult {
+func (d *day) result(ctx workflow.Context) *workflows.DayResult {
 	d.enter(ctx, workflows.DaySealed, "")
 	return &workflows.DayResult{
-		Day: d.input.Day, SealedDay: *d.state.Sealed, Unchanged: sealed.Unchanged,
+		Day: d.input.Day, SealedDay: *d.state.Sealed, Unchanged: d.state.Unchanged,
 		StartedAt: d.state.StartedAt, FinishedAt: workflow.Now(ctx).UTC(),
 	}
 }

@@ -2,10 +2,12 @@ package day_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/internal/failure"
@@ -179,6 +181,72 @@ func TestChangeWhileTheDayIsSealedIsNotLost(t *testing.T) {
 	h.execute()
 	require.Equal(t, 2, h.result().Revision)
 	require.Equal(t, []int{1, 2}, h.logged)
+}
+
+// A deploy takes longer than a minute, at whatever step of the day.
+func TestDayGoesOnAtTheStepForWhichThereWasNoWorker(t *testing.T) {
+	for _, step := range []string{day.OpenDay, day.ListSessions, day.MergeListings, day.SealDay, day.LogDay} {
+		t.Run(step, func(t *testing.T) {
+			h := newHarness(t)
+			h.listed = always("a")
+			h.failing[step] = []error{temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)}
+			h.execute()
+			require.Equal(t, 1, h.result().Revision)
+			require.Equal(t, []int{1}, h.logged)
+			require.Len(t, h.batches, 1)
+			require.LessOrEqual(t, len(h.listings), 3, "what was listed is not listed again")
+		})
+	}
+}
+
+func TestStepThatIsBlockedIsMadeAgainAlone(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	for range 20 {
+		h.failing[day.SealDay] = append(h.failing[day.SealDay], temporal.NewNonRetryableApplicationError("an invalid manifest", "ArchiveBlocked", nil))
+	}
+	h.env.RegisterDelayedCallback(func() {
+		require.Equal(t, workflows.DayBlocked, h.progress().Phase)
+		require.Equal(t, "an invalid manifest", h.progress().Reason)
+	}, 49*time.Hour+30*time.Minute)
+	h.execute()
+	require.Equal(t, 1, h.result().Revision)
+	require.Len(t, h.listings, 2)
+}
+
+func TestRowsOfALostAttemptAreFollowedByTheNextRevision(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.behind = true
+	h.logBlocked = func(time.Time) string { // The manifest that the rows of the first revision lack.
+		h.archived["a"] = workflows.OutcomeUnavailable
+		return ""
+	}
+	h.execute()
+	require.Equal(t, 2, h.result().Revision)
+	require.Equal(t, []int{1, 2}, h.logged)
+}
+
+func TestManyChangesMakeFewRevisions(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.execute()
+	again := h.again()
+	changes := 0
+	var change func()
+	change = func() {
+		if changes++; changes <= 120 {
+			again.archived[fmt.Sprint("refetched-", changes)] = workflows.OutcomeArchived
+			again.env.SignalWorkflow(workflows.SignalChanged, nil)
+			again.env.RegisterDelayedCallback(change, 30*time.Second)
+		}
+	}
+	again.env.RegisterDelayedCallback(change, 0)
+	again.execute()
+	result := again.result()
+	require.Equal(t, 121, result.Sessions)
+	require.LessOrEqual(t, result.Revision, 9, "each revision has all rows of the day")
+	require.Empty(t, again.listings)
 }
 
 func TestInvalidDayIsRefused(t *testing.T) {

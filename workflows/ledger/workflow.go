@@ -30,6 +30,10 @@ const (
 
 	// unservedAfter is how long a write waits for a worker before its entries are refused.
 	unservedAfter = time.Minute
+
+	// writeWithin is how long a write is tried before its entries are refused, and the days
+	// say why.
+	writeWithin = 15 * time.Minute
 )
 
 // Workflow is registered as [workflows.ArchiveLedgerWorkflowName]. It never ends by itself.
@@ -81,8 +85,7 @@ func (l *ledger) handleMessages(ctx workflow.Context) error {
 	}
 	return workflow.SetUpdateHandlerWithOptions(ctx, UpdateAppend,
 		func(ctx workflow.Context, entry Entry) (Appended, error) {
-			one := &waiting{text: entry.Text}
-			l.waiting = append(l.waiting, one)
+			one := l.waitingFor(entry.Text)
 			err := workflow.Await(ctx, func() bool { return one.done })
 			if err == nil {
 				err = one.err
@@ -95,6 +98,19 @@ func (l *ledger) handleMessages(ctx workflow.Context) error {
 			}
 			return entry.validate()
 		}})
+}
+
+// waitingFor returns the entry of a text, which may wait already: whoever sent it has lost
+// its connection since.
+func (l *ledger) waitingFor(text string) *waiting {
+	for _, one := range l.waiting {
+		if one.text == text {
+			return one
+		}
+	}
+	one := &waiting{text: text}
+	l.waiting = append(l.waiting, one)
+	return one
 }
 
 func (l *ledger) progress() workflows.LedgerProgress {
@@ -115,6 +131,7 @@ func (l *ledger) write(ctx workflow.Context) error {
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              TaskQueue(l.log),
 		ScheduleToStartTimeout: unservedAfter,
+		ScheduleToCloseTimeout: writeWithin,
 		StartToCloseTimeout:    5 * time.Minute,
 		HeartbeatTimeout:       30 * time.Second,
 		RetryPolicy:            fetchrecording.UntilItSucceeds(),

@@ -31,7 +31,7 @@ func showDay(ctx context.Context, s *stack.Stack, c client.Client, out io.Writer
 	if err := run.Get(ctx, &result); err != nil {
 		return fmt.Errorf("the day: %w", err)
 	}
-	fmt.Fprintf(out, "  sealed as revision %d, entry %d of the log: %d sessions\n  %s\n", result.Revision, result.LogIndex, result.Sessions, s.Store.Path(result.Record.Bucket, result.Record.Key))
+	fmt.Fprintf(out, "  sealed as revision %d, entry %d of the log: %d sessions\n  %s\n", result.Revision, *result.LogIndex, result.Sessions, s.Store.Path(result.Record.Bucket, result.Record.Key))
 	return verifyDay(ctx, s, out)
 }
 

@@ -203,6 +203,9 @@ func (g *generator) session(session workflows.Session) (dayrecord.Row, error) {
 			return row, err
 		}
 	}
+	if err := g.attachments(folder, &row, &m); err != nil {
+		return row, err
+	}
 	if g.random.IntN(2) == 0 {
 		row.PurgeAt, row.UserHash = callTime.AddDate(0, 3, 0), hexSHA256([]byte(session.SessionID))
 	}
@@ -227,7 +230,7 @@ func (g *generator) listedBy() []string {
 	}
 }
 
-// files writes the recordings and attachments of a call. A call that is fetched again has
+// files writes the recordings of a call. A call that is fetched again has
 // files of other names.
 func (g *generator) files(folder string, row *dayrecord.Row, m *manifest) error {
 	for range 1 + g.random.IntN(3) {
@@ -240,6 +243,11 @@ func (g *generator) files(folder string, row *dayrecord.Row, m *manifest) error 
 		row.Files, row.Bytes = append(row.Files, object), row.Bytes+object.Bytes
 		m.Files = append(m.Files, archive.File{FileName: name, Key: object.Key, Bytes: object.Bytes, SHA256: object.SHA256, ContentType: "audio/wav", Format: "wav", Source: "0123456789abcdef"})
 	}
+	return nil
+}
+
+// attachments writes what belongs to a call, which may have no recording.
+func (g *generator) attachments(folder string, row *dayrecord.Row, m *manifest) error {
 	for _, kind := range []string{"call", "transcript"} {
 		if g.random.IntN(2) == 0 {
 			continue
