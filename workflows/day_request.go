@@ -123,7 +123,7 @@ type dayRequestJSON struct {
 
 // MarshalJSON implements [json.Marshaler].
 func (r DayRequest) MarshalJSON() ([]byte, error) {
-	return json.Marshal(dayRequestJSON{r.Day, r.DayPolicy.json()})
+	return json.Marshal(dayRequestJSON{r.Day, r.json()})
 }
 
 // UnmarshalJSON decodes the request strictly.
@@ -191,7 +191,7 @@ type daysRequestJSON struct {
 
 // MarshalJSON implements [json.Marshaler].
 func (r DaysRequest) MarshalJSON() ([]byte, error) {
-	return json.Marshal(daysRequestJSON{r.BotID, r.From, r.To, r.AtOnce, r.Again, r.DayPolicy.json()})
+	return json.Marshal(daysRequestJSON{r.BotID, r.From, r.To, r.AtOnce, r.Again, r.json()})
 }
 
 // UnmarshalJSON decodes the request strictly.
@@ -222,7 +222,7 @@ func (r DaysRequest) EffectiveAtOnce() int {
 // ValidateAt is [DayRequest.ValidateAt].
 func (r DaysRequest) ValidateAt(now time.Time) error {
 	first, last := Day{r.BotID, r.From}, Day{r.BotID, r.To}
-	faults := []error{first.validate(now), r.DayPolicy.validate()}
+	faults := []error{first.validate(now), r.validate()}
 	if r.To != "" {
 		if _, err := last.Begin(); err != nil {
 			faults = append(faults, fmt.Errorf("to: %w", err))

@@ -29,7 +29,7 @@ const (
 	retention = 20
 
 	// settle is how long a day settles; a day of the month takes some tenths of a second.
-	settle = 3 * time.Second
+	settle = 2 * time.Second
 )
 
 // month is what the vendor knows of a month of calls: the simulator's books. Its days are
@@ -53,9 +53,9 @@ func (m *month) date(day int) string { return m.first.AddDate(0, 0, day).Format(
 
 // addDay adds the calls of a day, and those of earlier days that come late.
 func (m *month) addDay(day int) {
-	calls := m.random.IntN(7)
+	calls := m.random.IntN(5)
 	if day == 5 {
-		calls = 130 // several pages
+		calls = 110 // several pages
 	}
 	for range calls {
 		session := m.session(day)
@@ -125,7 +125,7 @@ func (m *month) setFaults(day int) {
 // the night before has not ended, that is all.
 func (m *month) archive(last int, again bool) client.WorkflowRun {
 	m.t.Helper()
-	request := workflows.DaysRequest{BotID: bot, From: m.date(0), To: m.date(last), AtOnce: 6, Again: again, DayPolicy: dayPolicy(settle)}
+	request := workflows.DaysRequest{BotID: bot, From: m.date(0), To: m.date(last), AtOnce: 15, Again: again, DayPolicy: dayPolicy(settle)}
 	run, err := m.client.ExecuteWorkflow(m.ctx, workflows.DaysStartOptions("month", request), workflows.ArchiveDaysWorkflowName, request)
 	require.NoError(m.t, err)
 	return run

@@ -29,7 +29,7 @@ func newDayBackfill() *cobra.Command {
 		Use:   "backfill --bot BOT {--from DATE | --since-retention}",
 		Short: "Archive days of the past, oldest first",
 		Long: "Archive the days from one to another, in UTC, oldest first. Days that are sealed already\n" +
-			"are left as they are. Each of the others has a workflow of its own, so a day is archived\n" +
+			"are left as they are, unless --again is given. Each of the others has a workflow of its own, so a day is archived\n" +
 			"once, whoever asks for it: this command, a schedule or another program.\n\n" +
 			"--since-retention begins with the day from which the vendor still has recordings: the\n" +
 			"time that the configuration says it keeps them (retention) before now.\n\n" +
@@ -56,6 +56,7 @@ func newDayBackfill() *cobra.Command {
 	flags.StringVar(&request.To, "to", "", "the last day (default yesterday)")
 	flags.BoolVar(&options.sinceRetention, "since-retention", false, "begin with the oldest day of which the vendor still has recordings")
 	flags.BoolVar(&options.wait, "wait", false, "show how far it is until every day is sealed, and list the days")
+	flags.BoolVar(&request.Again, "again", false, "list days again that are sealed; they are sealed again only if something has changed")
 	flags.BoolVar(&options.noCheck, "no-check", false, "start even if no worker serves the bot")
 	policy := addDaysFlags(command)
 	command.RunE = func(command *cobra.Command, _ []string) error {

@@ -119,10 +119,10 @@ func TestSealedIsWhatIsInTheLogAsFarAsTheWorkflowTells(t *testing.T) {
 	}{
 		"the entry is being written":    {workflows.DayProgress{Phase: workflows.DaySealing}, false, false},
 		"the entry cannot be written":   {workflows.DayProgress{Phase: workflows.DayBlocked, Reason: "the key is missing"}, false, false},
-		"sealed":                        {workflows.DayProgress{Phase: workflows.DaySealed, Sealed: &workflows.SealedDay{Revision: 1, LogIndex: 17}}, true, true},
-		"listed again":                  {workflows.DayProgress{Phase: workflows.DayListing, Sealed: &workflows.SealedDay{Revision: 1, LogIndex: 17}}, true, true},
+		"sealed":                        {workflows.DayProgress{Phase: workflows.DaySealed, Sealed: &workflows.SealedDay{Revision: 1, LogIndex: new(int64(17))}}, true, true},
+		"listed again":                  {workflows.DayProgress{Phase: workflows.DayListing, Sealed: &workflows.SealedDay{Revision: 1, LogIndex: new(int64(17))}}, true, true},
 		"listed again by a new run":     {workflows.DayProgress{Phase: workflows.DayListing}, true, false},
-		"an older revision is the last": {workflows.DayProgress{Phase: workflows.DaySealing, Sealed: &workflows.SealedDay{Revision: 0, LogIndex: 3}}, true, false},
+		"an older revision is the last": {workflows.DayProgress{Phase: workflows.DaySealing, Sealed: &workflows.SealedDay{Revision: 0, LogIndex: new(int64(3))}}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newBatchEnvironment(t)

@@ -3,5 +3,5 @@
 // was interrupted goes on behind the last whole window.
 //
 // The rows, and the objects that hold them, are personal data: users' ids, and in the rows as the vendor wrote them names,
-// addresses and telephone numbers. The objects are working files, which whoever lists a day deletes once it is recorded.
+// addresses and telephone numbers. The objects are working files, which a lifecycle rule of the bucket removes.
 package daylist

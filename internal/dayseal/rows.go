@@ -50,7 +50,7 @@ type rows struct {
 
 func (r *rows) close() {
 	r.file.Close()
-	os.Remove(r.file.Name())
+	_ = os.Remove(r.file.Name()) // What is left of it is in the folder for temporary files.
 }
 
 // writeRows reads the manifest of each session and writes the rows. It returns a

@@ -24,13 +24,14 @@ func (s *State) isQuiet() bool {
 // The waits between two revisions that follow from changes double from the first to the
 // last.
 const (
-	firstChangeWait = time.Minute
+	firstChangeWait = 30 * time.Second
 	lastChangeWait  = time.Hour
 )
 
-// changeIsDue returns when a change is sealed that came after so many others in a row.
+// changeIsDue returns when the last of so many changes in a row is sealed, of which there is
+// at least one.
 func changeIsDue(sealedAt time.Time, changes int) time.Time {
-	return sealedAt.Add(min(firstChangeWait<<min(changes, 10), lastChangeWait))
+	return sealedAt.Add(min(firstChangeWait<<min(changes-1, 10), lastChangeWait))
 }
 
 // areBothUnavailable reports whether neither list of the last round could be read.

@@ -68,8 +68,8 @@ func newHarness(t *testing.T) *harness {
 	h.env.SetStartTime(startTime)
 	h.env.SetTestTimeout(time.Minute)
 	h.register(day.OpenDay, h.openDay)
-	h.register(day.ListSessions, func(in day.ListInput) (*day.ListResult, error) { return h.list("getSessions") })
-	h.register(day.ListInteractions, func(in day.ListInput) (*day.ListResult, error) { return h.list("interactionDetails") })
+	h.register(day.ListSessions, func(day.ListInput) (*day.ListResult, error) { return h.list("getSessions") })
+	h.register(day.ListInteractions, func(day.ListInput) (*day.ListResult, error) { return h.list("interactionDetails") })
 	h.register(day.MergeListings, h.merge)
 	h.register(day.SealDay, h.seal)
 	h.register(day.LogDay, h.log)
@@ -187,7 +187,7 @@ func (h *harness) batch(ctx workflow.Context, request workflows.BatchRequest) (*
 	return &workflows.BatchResult{BatchID: request.BatchID, Phase: workflows.BatchDone}, nil
 }
 
-func (h *harness) seal(in day.SealInput) (*day.SealResult, error) {
+func (h *harness) seal(day.SealInput) (*day.SealResult, error) {
 	if err := h.next(day.SealDay); err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (d *day) run(ctx workflow.Context) (*workflows.DayResult, error) {
 		case stepLog:
 			d.log(ctx)
 		case stepDone:
-			if !d.hasChanged(ctx) {
+			if !d.hasChanged() {
 				return d.result(ctx), nil
 			}
 		}
@@ -105,7 +105,7 @@ func (d *day) takeSignals() bool {
 // hasChanged reports whether something has changed while the day was sealed. Then its
 // manifests are looked at again, ever less often as long as that goes on: each revision has
 // all rows of the day.
-func (d *day) hasChanged(ctx workflow.Context) bool {
+func (d *day) hasChanged() bool {
 	changed := d.takeSignals()
 	if !changed && !d.state.Behind {
 		return false

@@ -11,7 +11,6 @@ import (
 
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
-	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 const (
@@ -134,7 +133,7 @@ func (l *ledger) write(ctx workflow.Context) error {
 		ScheduleToCloseTimeout: writeWithin,
 		StartToCloseTimeout:    5 * time.Minute,
 		HeartbeatTimeout:       30 * time.Second,
-		RetryPolicy:            fetchrecording.UntilItSucceeds(),
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
 		Summary:                fmt.Sprintf("append %d entries", len(input.Entries)),
 	}), AppendToLog, input).Get(ctx, &result)
 	if ctx.Err() != nil {
