@@ -27,6 +27,10 @@ func TestDayIsSealedOnceASecondListingHasNothingNew(t *testing.T) {
 	require.Equal(t, []int{1}, h.logged)
 	require.Len(t, h.batches, 1)
 	require.Equal(t, workflows.DaySealed, h.progress().Phase)
+	require.Equal(t, &workflows.ObjectRef{Bucket: "recordings", Key: "fetch"}, h.requested[0].Source)
+	require.True(t, day.IsBatch(h.requested[0].BatchID), h.requested[0].BatchID)
+	require.NoError(t, workflows.ValidateBatchID(h.requested[0].BatchID))
+	require.False(t, day.IsBatch("day-shift"), "a user's batch may have such a name")
 }
 
 func TestEmptyDayIsListedTwiceAndSealed(t *testing.T) {
