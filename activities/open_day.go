@@ -28,7 +28,7 @@ func (a *OpenDay) Execute(ctx context.Context, input workflows.Day) (*day.Openin
 		return nil, activityError(err)
 	}
 	opening := &day.Opening{
-		Account: served.Name, Log: served.Store.Place(), Bucket: served.Store.Bucket(),
+		Account: served.Name, Retention: served.Retention, Log: served.Store.Place(), Bucket: served.Store.Bucket(),
 		Folder: served.Store.WorkingFolder(input, activity.GetInfo(ctx).WorkflowExecution.RunID),
 	}
 	if latest == nil {

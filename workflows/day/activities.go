@@ -25,6 +25,8 @@ const (
 type Opening struct {
 	// Account is the bot's.
 	Account string `json:"account"`
+	// Retention is how long the vendor keeps a recording, in nanoseconds; 0 if not known.
+	Retention time.Duration `json:"retention,omitempty"`
 	// Log is the name of the log that the day is entered into.
 	Log string `json:"log"`
 

@@ -35,6 +35,9 @@ type harness struct {
 
 	logBlocked func(now time.Time) string
 
+	// retention is how long the vendor keeps recordings; 0 for not known.
+	retention time.Duration
+
 	// behind: the next revision has rows of another attempt, so that a manifest is not in it.
 	behind bool
 
@@ -118,7 +121,7 @@ func (h *harness) openDay(workflows.Day) (*day.Opening, error) {
 	if err := h.next(day.OpenDay); err != nil {
 		return nil, err
 	}
-	return &day.Opening{Account: "acme", Log: "s3/recordings/", Bucket: "recordings", Folder: "work/", Sealed: h.sealed}, nil
+	return &day.Opening{Account: "acme", Retention: h.retention, Log: "s3/recordings/", Bucket: "recordings", Folder: "work/", Sealed: h.sealed}, nil
 }
 
 func (h *harness) list(list string) (*day.ListResult, error) {

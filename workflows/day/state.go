@@ -63,6 +63,9 @@ type State struct {
 	// Waits counts the attempts in a row to enter the record into a log that cannot be written.
 	Waits int `json:"waits,omitempty"`
 
+	// AlarmRaised is the latest alarm of the vendor's purge that was raised; 0 for none.
+	AlarmRaised time.Duration `json:"alarmRaised,omitempty"`
+
 	// Failures counts activities in a row that need operator action.
 	Failures int `json:"failures,omitempty"`
 }

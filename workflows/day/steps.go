@@ -28,6 +28,7 @@ func (d *day) open(ctx workflow.Context) {
 	if d.state.Opening = &opening; opening.Sealed != nil {
 		d.state.Sealed = opening.Sealed
 	}
+	d.watchPurge(ctx)
 }
 
 // list reads both lists. The first one tells the second where the calls of the day are.

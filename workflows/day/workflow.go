@@ -32,6 +32,9 @@ func Workflow(ctx workflow.Context, input Input) (*workflows.DayResult, error) {
 // run lists and fetches until a listing has nothing new, and seals the day. What changes
 // while it does so is looked at again. A step that fails is made again, and none before it.
 func (d *day) run(ctx workflow.Context) (*workflows.DayResult, error) {
+	if d.state.Opening != nil { // In a further run.
+		d.watchPurge(ctx)
+	}
 	d.awaitEnd(ctx)
 	for ctx.Err() == nil {
 		switch {
@@ -71,6 +74,9 @@ type day struct {
 
 	// unserved: no worker has taken the last activity in time.
 	unserved bool
+
+	// watched: the alarm of the vendor's purge is watched in this run.
+	watched bool
 
 	view
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -251,6 +252,30 @@ func TestManyChangesMakeFewRevisions(t *testing.T) {
 	require.Equal(t, 121, result.Sessions)
 	require.LessOrEqual(t, result.Revision, 9, "each revision has all rows of the day")
 	require.Empty(t, again.listings)
+}
+
+func TestDayThatIsNotSealedRaisesTheAlarmOfThePurge(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.retention = 30 * 24 * time.Hour
+	var raised []time.Time
+	h.env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+		attributes := args.Get(0).(temporal.SearchAttributes)
+		if purgeAt, set := attributes.GetTime(workflows.SearchAttributePurgeAt); set {
+			require.Equal(t, time.Date(2026, 4, 4, 0, 0, 0, 0, time.UTC), purgeAt.UTC())
+			raised = append(raised, h.env.Now().UTC())
+		}
+	})
+	sealed := startTime.Add(25 * 24 * time.Hour)
+	h.logBlocked = func(now time.Time) string {
+		if now.Before(sealed) {
+			return "make a key"
+		}
+		return ""
+	}
+	h.execute()
+	require.Equal(t, 1, h.result().Revision)
+	require.Equal(t, []time.Time{time.Date(2026, 3, 21, 0, 0, 0, 0, time.UTC), time.Date(2026, 3, 28, 0, 0, 0, 0, time.UTC)}, raised, "14 and 7 days before; it is sealed before the last alarm")
 }
 
 func TestInvalidDayIsRefused(t *testing.T) {

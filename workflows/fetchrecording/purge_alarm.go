@@ -32,9 +32,9 @@ func alarmsOf(retention time.Duration) []time.Duration {
 	return []time.Duration{retention / 2}
 }
 
-// dueAlarm returns the alarm that is due so long before the purge, if that of raised, 0 for
+// DueAlarm returns the alarm that is due so long before the purge, if that of raised, 0 for
 // none, is the latest that was raised; 0 if none is due.
-func dueAlarm(retention, left, raised time.Duration) time.Duration {
+func DueAlarm(retention, left, raised time.Duration) time.Duration {
 	var due time.Duration
 	for _, before := range alarmsOf(retention) {
 		if left > 0 && left <= before && (raised == 0 || before < raised) {
@@ -44,8 +44,8 @@ func dueAlarm(retention, left, raised time.Duration) time.Duration {
 	return due
 }
 
-// untilAlarm returns how long it takes until the next alarm is due; 0 if there is none.
-func untilAlarm(retention, left time.Duration) time.Duration {
+// UntilAlarm returns how long it takes until the next alarm is due; 0 if there is none.
+func UntilAlarm(retention, left time.Duration) time.Duration {
 	for _, before := range alarmsOf(retention) {
 		if left > before {
 			return left - before
@@ -75,7 +75,7 @@ func (f *fetch) nextAlarmAt(now time.Time) time.Time {
 	if f.retention() == 0 {
 		return time.Time{}
 	}
-	until := untilAlarm(f.retention(), f.purgeAt().Sub(now))
+	until := UntilAlarm(f.retention(), f.purgeAt().Sub(now))
 	if until == 0 {
 		return time.Time{}
 	}
@@ -94,7 +94,7 @@ func (f *fetch) raiseAlarm(ctx workflow.Context) []temporal.SearchAttributeUpdat
 	if !f.state.AlarmedOf.Equal(purgeAt) { // The retention is another one now.
 		raised = 0
 	}
-	due := dueAlarm(f.retention(), left, raised)
+	due := DueAlarm(f.retention(), left, raised)
 	if due == 0 || !f.hasAlarm(ctx, due) {
 		return nil
 	}

@@ -38,8 +38,8 @@ func TestEachAlarmIsDueOnce(t *testing.T) {
 		"after it, nothing can be done": {-day, 7 * day, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, row.due, dueAlarm(retention, row.left, row.raised))
-			require.Equal(t, row.until, untilAlarm(retention, row.left))
+			require.Equal(t, row.due, DueAlarm(retention, row.left, row.raised))
+			require.Equal(t, row.until, UntilAlarm(retention, row.left))
 		})
 	}
 }
