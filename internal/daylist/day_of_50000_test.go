@@ -97,6 +97,7 @@ func (v *vendor) inDay() (found []simulator.Session) {
 }
 
 func TestDayOf50000CallsTakesFewerThanATenthMoreCallsThanTheLeast(t *testing.T) {
+	skipUnderRace(t)
 	chance, _ := seeded(t)
 	v := newVendor(t, simulator.Config{})
 	calls, chats := v.busy(chance)
@@ -129,6 +130,7 @@ func TestDayOf50000CallsTakesFewerThanATenthMoreCallsThanTheLeast(t *testing.T) 
 
 // TestDayOf50000CallsOverListsWithEveryTrapMissesNone is the figure of the issue.
 func TestDayOf50000CallsOverListsWithEveryTrapMissesNone(t *testing.T) {
+	skipUnderRace(t)
 	chance, seed := seeded(t)
 	v := newVendor(t, simulator.Config{InteractionTotals: true})
 	v.busy(chance)
@@ -173,4 +175,12 @@ func (v *vendor) requireAllListed(kind simulator.CallKind, list func() *listed) 
 		require.True(v.t, before[id] || after[id], id)
 	}
 	return got
+}
+
+// skipUnderRace skips a test that takes minutes with the race detector, which the listings of
+// smaller days are watched by.
+func skipUnderRace(t *testing.T) {
+	if underRace {
+		t.Skip("50,000 calls take minutes with the race detector")
+	}
 }
