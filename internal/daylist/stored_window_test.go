@@ -79,8 +79,8 @@ func TestWindowsAreReadAsTheyWereWritten(t *testing.T) {
 	keys, err := store.Keys(t.Context(), folder, 10)
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		folder + "interactions/20260305T000000Z-20260305T013000Z.ndjson", folder + "interactions/20260305T013000Z-20260305T040000Z.ndjson",
-		folder + "sessions/20260305T000000Z-20260305T040000Z.ndjson",
+		folder + "getSessions/20260305T000000Z-20260305T040000Z.ndjson",
+		folder + "interactionDetails/20260305T000000Z-20260305T013000Z.ndjson", folder + "interactionDetails/20260305T013000Z-20260305T040000Z.ndjson",
 	}, keys)
 }
 
@@ -105,9 +105,9 @@ func TestReadingMayStopEarly(t *testing.T) {
 }
 
 func TestObjectThatIsNotAsItWasWrittenIsNotRead(t *testing.T) {
-	const header = `{"window":{"list":"interactions","from":"2026-03-05T00:00:00Z","to":"2026-03-05T01:00:00Z","sessions":1,"calls":1}}` + "\n"
+	const header = `{"window":{"list":"interactionDetails","from":"2026-03-05T00:00:00Z","to":"2026-03-05T01:00:00Z","sessions":1,"calls":1}}` + "\n"
 	const row = `{"sessionId":"69a8c7800000000000000001","closed":true}` + "\n"
-	const name = "interactions/20260305T000000Z-20260305T010000Z.ndjson"
+	const name = "interactionDetails/20260305T000000Z-20260305T010000Z.ndjson"
 	for title, object := range map[string]struct{ name, content, says string }{
 		"valid":          {name, header + row, ""},
 		"empty":          {name, "", "ends too early"},
@@ -116,16 +116,16 @@ func TestObjectThatIsNotAsItWasWrittenIsNotRead(t *testing.T) {
 		"more rows":      {name, header + row + row, "more rows than its first line says"},
 		"no header":      {name, row, "not as it was written"},
 		"another window": {name, strings.Replace(header, "T01", "T02", 1) + row, "not the window that its name says"},
-		"another list":   {name, strings.Replace(header, "interactions", "sessions", 1) + row, "not the window that its name says"},
+		"another list":   {name, strings.Replace(header, "interactionDetails", "getSessions", 1) + row, "not the window that its name says"},
 		"negative":       {name, strings.Replace(header, `"sessions":1`, `"sessions":-1`, 1) + row, "not the window that its name says"},
 		"unknown key":    {name, header + `{"sessionId":"69a8c7800000000000000001","closed":true,"canary":1}` + "\n", "not as it was written"},
 		"no session":     {name, header + `{"sessionId":"canary","closed":true}` + "\n", "a row without a session"},
 		"two in a line":  {name, header + strings.TrimSpace(row) + row, "not as it was written"},
 		"long line":      {name, header + `{"sessionId":"` + strings.Repeat("canary", 20_000) + `"}` + "\n", "more than 65536 bytes"},
-		"another name":   {"interactions/canary.ndjson", header + row, "is not the name of a window"},
-		"backwards":      {"interactions/20260305T010000Z-20260305T000000Z.ndjson", header + row, "is not the name of a window"},
-		"direction":      {"interactions/20260305T000000Z-20260305T010000Z-both.ndjson", header + row, "is not the name of a window"},
-		"deeper":         {"interactions/x/20260305T000000Z-20260305T010000Z.ndjson", header + row, "is not the name of a window"},
+		"another name":   {"interactionDetails/canary.ndjson", header + row, "is not the name of a window"},
+		"backwards":      {"interactionDetails/20260305T010000Z-20260305T000000Z.ndjson", header + row, "is not the name of a window"},
+		"direction":      {"interactionDetails/20260305T000000Z-20260305T010000Z-both.ndjson", header + row, "is not the name of a window"},
+		"deeper":         {"interactionDetails/x/20260305T000000Z-20260305T010000Z.ndjson", header + row, "is not the name of a window"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			store := openStore(t)
