@@ -127,7 +127,7 @@ func TestSetupIsIdempotent(t *testing.T) {
 	}
 	first.decodeStdout(&registered)
 	require.Equal(t, h.name, registered.Namespace)
-	require.Equal(t, []string{"CallvaultBatch", "CallvaultBot", "CallvaultCallTime", "CallvaultChecks", "CallvaultOutcome", "CallvaultPhase"}, registered.Registered)
+	require.Equal(t, []string{"CallvaultBatch", "CallvaultBot", "CallvaultCallTime", "CallvaultChecks", "CallvaultOutcome", "CallvaultPhase", "CallvaultPurgeAt"}, registered.Registered)
 
 	second := h.startStarter("setup")
 	require.Zero(t, second.exitCode(h.ctx), second.stderr)

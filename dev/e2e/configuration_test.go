@@ -97,7 +97,7 @@ func (h *harness) configured(accounts ...configuredAccount) environment {
 
 	env := h.env.with("CALLVAULT_CONFIG", filepath.Join(folder, "accounts.yaml"))
 	for name := range env {
-		if strings.HasPrefix(name, "SMARTASSIST_") || strings.HasPrefix(name, "S3_") || strings.HasPrefix(name, "AWS_") {
+		if strings.HasPrefix(name, "SMARTASSIST_") || strings.HasPrefix(name, "S3_") || strings.HasPrefix(name, "AWS_") || name == "CALLVAULT_LOG_KEY_FILE" {
 			delete(env, name)
 		}
 	}
