@@ -42,37 +42,37 @@ func (a *LogDay) Execute(ctx context.Context, input day.LogInput) (*day.LogResul
 	ctx, stop := context.WithTimeout(ctx, logWithin)
 	defer stop()
 	result := new(day.LogResult)
-	for revision := 1; revision <= input.Revision && result.Waiting == ""; revision++ {
-		if result, err = a.logRevision(ctx, served.Store, input, revision); err != nil {
+	for revision := 1; revision <= input.Revision; revision++ {
+		if result.Index, err = a.logRevision(ctx, served.Store, input, revision); err != nil {
 			return nil, activityError(err)
 		}
 	}
 	return result, nil
 }
 
-func (a *LogDay) logRevision(ctx context.Context, store *archive.Store, input day.LogInput, revision int) (*day.LogResult, error) {
+func (a *LogDay) logRevision(ctx context.Context, store *archive.Store, input day.LogInput, revision int) (index int64, err error) {
 	record, err := dayseal.ReadRecord(ctx, store, input.Day, revision)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	if revision == input.Revision && record.SHA256 != input.SHA256 {
-		return nil, failure.New(failure.ArchiveBlocked, fmt.Sprintf("the record s3://%s/%s was changed before it came into the log: put back the object with the SHA-256 %s", input.Record.Bucket, input.Record.Key, input.SHA256))
+		return 0, failure.New(failure.ArchiveBlocked, fmt.Sprintf("the record s3://%s/%s was changed before it came into the log: put back the object with the SHA-256 %s", input.Record.Bucket, input.Record.Key, input.SHA256))
 	}
 	if index, err := dayseal.LogIndex(ctx, store, record); err != nil || index >= 0 {
-		return &day.LogResult{Index: index}, err
+		return index, err
 	}
 	text, err := json.Marshal(dayrecord.EntryOf(record.Record, record.SHA256))
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	index, err := a.appendEntry(ctx, input, string(text))
+	index, err = a.appendEntry(ctx, input, string(text))
 	if blocked, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		return &day.LogResult{Waiting: blocked.Message()}, nil
+		return 0, failure.New(failure.ArchiveBlocked, blocked.Message())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the ledger %s did not respond: %w", ledger.WorkflowID(input.Log), err)
+		return 0, fmt.Errorf("the ledger %s did not respond: %w", ledger.WorkflowID(input.Log), err)
 	}
-	return &day.LogResult{Index: index}, dayseal.NoteLogIndex(context.WithoutCancel(ctx), store, record, index)
+	return index, dayseal.NoteLogIndex(context.WithoutCancel(ctx), store, record, index)
 }
 
 func (a *LogDay) appendEntry(ctx context.Context, input day.LogInput, text string) (int64, error) {

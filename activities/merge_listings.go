@@ -90,19 +90,7 @@ func knownBefore(ctx context.Context, store *archive.Store, input day.MergeInput
 	if err != nil || latest == nil {
 		return sessions, err
 	}
-	rows, _, err := store.OpenFile(ctx, latest.Record.Rows.Key)
-	if err != nil {
-		return nil, lostFile(err)
-	}
-	defer rows.Close()
-	read, err := dayseal.EachRow(rows, input.Day, sessions.AddRow)
-	if err == nil && read.SHA256 != latest.Record.Rows.SHA256 {
-		err = errors.New("they do not have the SHA-256 that the record states")
-	}
-	if err != nil {
-		return nil, failure.Wrap(failure.ArchiveBlocked, fmt.Errorf("the rows s3://%s/%s were changed: %w: put back what was there", store.Bucket(), latest.Record.Rows.Key, err))
-	}
-	return sessions, nil
+	return sessions, lostFile(dayseal.Rows(ctx, store, latest, sessions.AddRow))
 }
 
 func readKnown(ctx context.Context, store *archive.Store, key string) (daysessions.Sessions, error) {

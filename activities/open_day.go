@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayseal"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/day"
@@ -48,11 +49,11 @@ func (a *OpenDay) Execute(ctx context.Context, input workflows.Day) (*day.Openin
 
 // sealedDay is a revision as the workflow and its callers see it. Its place in the log is
 // not known.
-func sealedDay(served *account.Account, latest *dayseal.Sealed) workflows.SealedDay {
-	counts := latest.Record.Counts
+func sealedDay(served *account.Account, latest *dayindex.Revision) workflows.SealedDay {
+	counts := latest.Counts
 	return workflows.SealedDay{
-		Revision: latest.Record.Revision, SealedAt: latest.Record.SealedAt,
-		Sessions: counts.Sessions, Outcomes: counts.Outcomes, Disagreeing: counts.OnlyGetSessions + counts.OnlyInteractionDetails + counts.Unlisted,
+		Revision: latest.Revision, SealedAt: latest.SealedAt,
+		Sessions: counts.Sessions, Outcomes: counts.Outcomes, Disagreeing: counts.Disagreeing(),
 		Record: workflows.ObjectRef{Bucket: served.Store.Bucket(), Key: latest.Key}, SHA256: latest.SHA256,
 	}
 }

@@ -41,5 +41,5 @@ func (a *SealDay) Execute(ctx context.Context, input day.SealInput) (*day.SealRe
 			return nil, activityError(err)
 		}
 	}
-	return &day.SealResult{Sealed: sealedDay(served, sealed), Unchanged: sealed.Unchanged, Behind: sealed.Behind}, nil
+	return &day.SealResult{Sealed: sealedDay(served, sealed.Revision), Unchanged: sealed.Unchanged, Behind: sealed.Behind}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayseal"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/day"
@@ -83,8 +84,8 @@ func isDue(ctx context.Context, served *account.Account, of workflows.Day) (bool
 		return false, err
 	}
 	if time.Since(begin) > day.ReviewedFor {
-		records, _, err := served.Store.DayRevisions(ctx, of)
-		return len(records) == 0, err
+		sealed, err := dayindex.Of(served.Store).Sealed(ctx, of.BotID, dayindex.Range{From: of.Date, To: of.Date})
+		return len(sealed) == 0, err
 	}
 	latest, err := dayseal.Latest(ctx, served.Store, of)
 	if err != nil || latest == nil {
@@ -94,7 +95,7 @@ func isDue(ctx context.Context, served *account.Account, of workflows.Day) (bool
 		return true, err // Its record was written, and did not come into the log.
 	}
 	listed, err := dayseal.LastReview(ctx, served.Store, of)
-	if listings := latest.Record.Listings; err == nil && len(listings) > 0 && listings[len(listings)-1].At.After(listed) {
+	if listings := latest.Listings; err == nil && len(listings) > 0 && listings[len(listings)-1].At.After(listed) {
 		listed = listings[len(listings)-1].At
 	}
 	return day.ReviewIsDue(begin, listed, time.Now()), err

@@ -3,12 +3,8 @@ package archive
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/minio/minio-go/v7"
 
 	"github.com/callvault/callvault/workflows"
 )
@@ -25,11 +21,11 @@ func (s *Store) DaySessions(ctx context.Context, day workflows.Day) (withManifes
 		return nil, known, err
 	}
 	withManifest = make(map[string]bool)
-	for object := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: folder, Recursive: true}) {
-		if object.Err != nil {
-			return nil, true, s.storeError("list", folder, object.Err)
+	for key, err := range s.ListKeys(ctx, folder) {
+		if err != nil {
+			return nil, true, err
 		}
-		name, isManifest := strings.CutSuffix(strings.TrimPrefix(object.Key, folder), "/"+ManifestName)
+		name, isManifest := strings.CutSuffix(strings.TrimPrefix(key, folder), "/"+ManifestName)
 		if !isManifest {
 			continue
 		}
@@ -58,36 +54,4 @@ func (s *Store) dayFolder(day workflows.Day) (folder string, known bool, err err
 	first := workflows.Session{BotID: day.BotID, SessionID: fmt.Sprintf("%08x%016x", begin.Unix(), 0)}
 	folder, err = s.Folder(first)
 	return strings.TrimSuffix(folder, first.SessionID+"/"), true, err
-}
-
-// DayRevisions returns the revisions of a day whose record is in the archive, ascending, and
-// those of which only the rows are there.
-func (s *Store) DayRevisions(ctx context.Context, day workflows.Day) (records, rowsOnly []int, err error) {
-	folder, err := s.DayPrefix(day)
-	if err != nil {
-		return nil, nil, err
-	}
-	found := make(map[int]map[DayFile]bool)
-	for object := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: folder + "r"}) {
-		if object.Err != nil {
-			return nil, nil, s.storeError("list", folder, object.Err)
-		}
-		_, revision, file, ok := ParseDayKey(s.prefix, object.Key)
-		if !ok {
-			continue
-		}
-		if found[revision] == nil {
-			found[revision] = make(map[DayFile]bool)
-		}
-		found[revision][file] = true
-	}
-	for _, revision := range slices.Sorted(maps.Keys(found)) {
-		switch files := found[revision]; {
-		case files[DayRecordFile]:
-			records = append(records, revision)
-		case files[DayRowsFile]:
-			rowsOnly = append(rowsOnly, revision)
-		}
-	}
-	return records, rowsOnly, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayindex"
+	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -161,8 +162,8 @@ func listDays(ctx context.Context, store *archive.Store, botID string, days dayi
 
 func (d *listedDay) add(r *dayindex.Revision) {
 	d.Sealed, d.Revision, d.SealedAt = true, r.Revision, r.SealedAt
-	d.Sessions, d.Outcomes, d.Disagreeing = r.Counts.Sessions, r.Counts.Outcomes, disagreeing(r.Counts)
-	d.Unread = unreadLists(r.Record)
+	d.Sessions, d.Outcomes, d.Disagreeing = r.Counts.Sessions, r.Counts.Outcomes, r.Counts.Disagreeing()
+	d.Unread = dayrecord.UnreadLists(r.Listings)
 	d.Files, d.Bytes = r.Counts.Files, r.Counts.Bytes
 }
 

@@ -107,8 +107,8 @@ func recordText(r dayrecord.Record) string {
 
 // disagreementText says which sessions not both lists had.
 func disagreementText(r dayrecord.Record) string {
-	unread := unreadLists(r)
-	if len(unread) == 0 && disagreeing(r.Counts) == 0 {
+	unread := dayrecord.UnreadLists(r.Listings)
+	if len(unread) == 0 && r.Counts.Disagreeing() == 0 {
 		return "  the lists agree\n"
 	}
 	var ids dayrecord.Disagreement
@@ -119,8 +119,8 @@ func disagreementText(r dayrecord.Record) string {
 	if len(unread) > 0 {
 		fmt.Fprintf(&b, "  the lists cannot be compared: %s could not be read\n", strings.Join(unread, ", "))
 	}
-	if disagreeing(r.Counts) > 0 {
-		fmt.Fprintf(&b, "  the lists disagree on %s sessions\n", count(disagreeing(r.Counts)))
+	if r.Counts.Disagreeing() > 0 {
+		fmt.Fprintf(&b, "  the lists disagree on %s sessions\n", count(r.Counts.Disagreeing()))
 	}
 	for _, part := range []struct {
 		name   string
@@ -136,22 +136,6 @@ func disagreementText(r dayrecord.Record) string {
 		}
 	}
 	return b.String()
-}
-
-// unreadLists names the lists of the vendor that no listing of a day could read.
-func unreadLists(r dayrecord.Record) []string {
-	unread := []string{dayrecord.GetSessions, dayrecord.InteractionDetails}
-	for _, listing := range r.Listings {
-		if listing.Unavailable == "" {
-			unread = slices.DeleteFunc(unread, func(list string) bool { return list == listing.List })
-		}
-	}
-	return unread
-}
-
-// disagreeing counts the sessions that not both lists had.
-func disagreeing(c dayrecord.Counts) int {
-	return c.OnlyGetSessions + c.OnlyInteractionDetails + c.Unlisted
 }
 
 // outcomesText names each outcome and its number: archived first, then by name.

@@ -24,6 +24,9 @@ const maxRecordBytes = 64 << 20
 // ErrDamaged means that an object is not what it has to be by its key or its record.
 var ErrDamaged = errors.New("it is damaged, or was changed; the command verify finds out more")
 
+// ErrNewer means that a record is in a format that this program does not know yet.
+var ErrNewer = errors.New("use a newer one")
+
 // Revision is the latest revision of a day.
 type Revision struct {
 	dayrecord.Record
@@ -104,7 +107,7 @@ func (x *Index) check(r *Revision, day workflows.Day, number int) error {
 	case err != nil:
 		return err
 	case r.Version > dayrecord.Version:
-		return fmt.Errorf("record %s has version %d, and this program knows %d: use a newer one", r.Key, r.Version, dayrecord.Version)
+		return fmt.Errorf("record %s has version %d, and this program knows %d: %w", r.Key, r.Version, dayrecord.Version, ErrNewer)
 	case r.Version < 1, r.BotID != day.BotID, r.Date != day.Date, r.Revision != number:
 		return fmt.Errorf("record %s is that of another day or revision: %w", r.Key, ErrDamaged)
 	case r.Rows.Key != rows:

@@ -1,6 +1,7 @@
 package dayrecord
 
 import (
+	"slices"
 	"time"
 
 	"github.com/callvault/callvault/workflows"
@@ -44,6 +45,30 @@ type Listing struct {
 	Unavailable string `json:"unavailable,omitempty"`
 }
 
+// UnreadLists names the lists of the vendor that none of the listings could read.
+func UnreadLists(listings []Listing) []string {
+	unread := []string{GetSessions, InteractionDetails}
+	for _, listing := range listings {
+		if listing.Unavailable == "" {
+			unread = slices.DeleteFunc(unread, func(list string) bool { return list == listing.List })
+		}
+	}
+	return unread
+}
+
+// maxListings bounds the listings of a record.
+const maxListings = 40
+
+// LimitListings returns the listings that a record has: of very many the first two and the
+// last ones.
+func LimitListings(listings []Listing) []Listing {
+	over := len(listings) - maxListings
+	if over <= 0 {
+		return listings
+	}
+	return slices.Concat(listings[:2], listings[2+over:])
+}
+
 // Counts are numbers of sessions, but for Files and Bytes.
 type Counts struct {
 	Sessions int                       `json:"sessions"`
@@ -55,6 +80,9 @@ type Counts struct {
 	OnlyInteractionDetails int `json:"onlyInteractionDetails"`
 	Unlisted               int `json:"unlisted"`
 }
+
+// Disagreeing counts the sessions that not both lists had.
+func (c Counts) Disagreeing() int { return c.OnlyGetSessions + c.OnlyInteractionDetails + c.Unlisted }
 
 // Disagreement has the ids of the sessions that not both lists had, in ascending order.
 type Disagreement struct {

@@ -15,6 +15,9 @@ const (
 	InteractionDetails = "interactionDetails"
 )
 
+// MaxRowBytes bounds a row: one of a session with a thousand files has 300 kB.
+const MaxRowBytes = 1 << 20
+
 // Row is what became of one session of the day. It has no personal data; that of the user
 // is a keyed hash.
 type Row struct {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -45,16 +46,14 @@ func LastReview(ctx context.Context, store *archive.Store, day workflows.Day) (t
 func logName(revision int) string { return fmt.Sprintf("logged-%d.json", revision) }
 
 // NoteLogIndex notes where a record is in the log.
-func NoteLogIndex(ctx context.Context, store *archive.Store, sealed *Sealed, index int64) error {
-	day := workflows.Day{BotID: sealed.Record.BotID, Date: sealed.Record.Date}
-	return writeNote(ctx, store, store.DayNote(day, logName(sealed.Record.Revision)), logNote{sealed.SHA256, index})
+func NoteLogIndex(ctx context.Context, store *archive.Store, sealed *dayindex.Revision, index int64) error {
+	return writeNote(ctx, store, store.DayNote(sealed.Day(), logName(sealed.Revision)), logNote{sealed.SHA256, index})
 }
 
 // LogIndex returns where a record is in the log; -1 if it was not noted.
-func LogIndex(ctx context.Context, store *archive.Store, sealed *Sealed) (int64, error) {
-	day := workflows.Day{BotID: sealed.Record.BotID, Date: sealed.Record.Date}
+func LogIndex(ctx context.Context, store *archive.Store, sealed *dayindex.Revision) (int64, error) {
 	var note logNote
-	err := readNote(ctx, store, store.DayNote(day, logName(sealed.Record.Revision)), &note)
+	err := readNote(ctx, store, store.DayNote(sealed.Day(), logName(sealed.Revision)), &note)
 	if err != nil || note.SHA256 != sealed.SHA256 || note.Index < 0 {
 		return -1, err
 	}

@@ -2,7 +2,6 @@ package dayseal
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/daysessions"
 	"github.com/callvault/callvault/internal/failure"
@@ -26,9 +26,6 @@ const (
 	// concurrent bounds the manifests that are read at a time, and with them the memory: one
 	// has at most 1 MiB.
 	concurrent = 32
-
-	// maxRowBytes bounds a row: one of a session with a thousand files has 300 kB.
-	maxRowBytes = 1 << 20
 )
 
 // MissingError means that sessions have no outcome.
@@ -130,13 +127,19 @@ func (s *rowSink) write(row dayrecord.Row) error {
 	if err != nil {
 		return err
 	}
-	if len(line) > maxRowBytes {
-		return fmt.Errorf("%w: the row of session %s would have %d bytes, more than %d: have the limit raised in a release of callvault", archive.ErrBlocked, row.SessionID, len(line), maxRowBytes)
+	if len(line) > dayrecord.MaxRowBytes {
+		return fmt.Errorf("%w: the row of session %s would have %d bytes, more than %d: have the limit raised in a release of callvault", archive.ErrBlocked, row.SessionID, len(line), dayrecord.MaxRowBytes)
 	}
+	return s.writeLine(line)
+}
+
+func (s *rowSink) writeLine(line []byte) error {
 	s.tree.Add(line)
 	s.bytes += int64(len(line)) + 1
-	_, err = s.buffered.Write(append(line, '\n'))
-	return err
+	if _, err := s.buffered.Write(line); err != nil {
+		return err
+	}
+	return s.buffered.WriteByte('\n')
 }
 
 func (s *rowSink) close() (dayrecord.Rows, error) {
@@ -149,41 +152,18 @@ func (s *rowSink) close() (dayrecord.Rows, error) {
 	}, nil
 }
 
-// EachRow passes the rows of an object to each, and returns what the record says of them, but
-// for the key. It fails if they are not in the form of rows, or not of the day.
-func EachRow(r io.Reader, day workflows.Day, each func(dayrecord.Row)) (dayrecord.Rows, error) {
-	hash := sha256.New()
-	var tree merkle.Tree
-	var size int64
-	last := ""
-	lines := bufio.NewScanner(io.TeeReader(r, hash))
-	lines.Buffer(nil, maxRowBytes+2)
-	lines.Split(wholeLines)
-	for lines.Scan() {
-		line := lines.Bytes()
-		var row dayrecord.Row
-		if err := json.Unmarshal(line, &row); err != nil || row.BotID != day.BotID || row.SessionID <= last || row.Outcome == "" {
-			return dayrecord.Rows{}, fmt.Errorf("line %d is not a row of the day, or not in order", tree.Size()+1)
-		}
-		last = row.SessionID
-		tree.Add(line)
-		size += int64(len(line)) + 1
-		each(row)
+// measureRows adds the rows of an object to a tally, and returns what a record says of them,
+// but for the key.
+func measureRows(r io.Reader, key string, day workflows.Day, counted *tally) (dayrecord.Rows, error) {
+	sink := newRowSink(io.Discard)
+	var failed error
+	err := dayindex.ScanRows(r, key, day, func(line []byte, row dayrecord.Row) bool {
+		counted.add(row)
+		failed = sink.writeLine(line)
+		return failed == nil
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return dayrecord.Rows{}, err
 	}
-	return dayrecord.Rows{
-		Object:   dayrecord.Object{Bytes: size, SHA256: hex.EncodeToString(hash.Sum(nil))},
-		TreeSize: tree.Size(), TreeRoot: tree.HexRoot(),
-	}, lines.Err()
-}
-
-// wholeLines is [bufio.ScanLines] that refuses a last line without its end, and leaves a
-// carriage return where it is.
-func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
-	if i := bytes.IndexByte(data, '\n'); i >= 0 {
-		return i + 1, data[:i], nil
-	}
-	if atEOF && len(data) > 0 {
-		return 0, nil, errors.New("the last line has no end")
-	}
-	return 0, nil, nil
+	return sink.close()
 }

@@ -1,7 +1,6 @@
 package dayseal
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,27 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/daysessions"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 )
 
-// MaxRecordBytes bounds a record: one in which the lists disagree about a million sessions
-// has 30 MB.
-const MaxRecordBytes = 64 << 20
-
-// maxListings bounds the listings of a record.
-const maxListings = 40
-
 // Sealed is the latest revision of a day.
 type Sealed struct {
-	Record dayrecord.Record
-	Key    string
-	SHA256 string // of the record, in hexadecimal
+	*dayindex.Revision
 	// Unchanged: nothing was written, because the revision says the same.
 	Unchanged bool
 	// Behind: another attempt had written the rows of the revision, and they are not what is
@@ -52,22 +44,21 @@ type Day struct {
 // not the record, that attempt's rows are taken: they were true when they were written, and
 // what has changed since becomes a revision of its own when the day is sealed next.
 func Seal(ctx context.Context, store *archive.Store, day Day, options Options) (*Sealed, error) {
-	latest, revision, err := latestOf(ctx, store, day.Day)
+	latest, err := Latest(ctx, store, day.Day)
 	if err != nil {
 		return nil, err
 	}
-	listings := day.Listings
+	revision, listings := 1, day.Listings
 	if latest != nil {
-		listings = joinListings(latest.Record.Listings, listings)
+		revision, listings = latest.Revision+1, dayrecord.LimitListings(slices.Concat(latest.Listings, listings))
 	}
 	made, err := writeRows(ctx, store, day.Day, day.Sessions.Sorted(), newTally(listings), options)
 	if err != nil {
 		return nil, err
 	}
 	defer made.close()
-	if latest != nil && latest.Record.Rows.SHA256 == made.size.SHA256 {
-		latest.Unchanged = true
-		return latest, nil
+	if latest != nil && latest.Rows.SHA256 == made.size.SHA256 {
+		return &Sealed{Revision: latest, Unchanged: true}, nil
 	}
 	key, err := store.DayKey(day.Day, revision, archive.DayRowsFile)
 	if err != nil {
@@ -89,21 +80,11 @@ func Seal(ctx context.Context, store *archive.Store, day Day, options Options) (
 	if latest != nil {
 		record.Previous = &dayrecord.Previous{Key: latest.Key, SHA256: latest.SHA256}
 	}
-	sealed, err := storeRecord(ctx, store, record)
-	if sealed != nil {
-		sealed.Behind = sealed.Record.Rows.SHA256 != made.size.SHA256
+	stored, err := storeRecord(ctx, store, record)
+	if err != nil {
+		return nil, err
 	}
-	return sealed, err
-}
-
-// joinListings returns the listings of the revision before and the new ones. Of very many
-// the first ones and the last are kept.
-func joinListings(before, listings []dayrecord.Listing) []dayrecord.Listing {
-	joined := append(append([]dayrecord.Listing{}, before...), listings...)
-	if over := len(joined) - maxListings; over > 0 {
-		joined = append(joined[:2:2], joined[2+over:]...)
-	}
-	return joined
+	return &Sealed{Revision: stored, Behind: stored.Rows.SHA256 != made.size.SHA256}, nil
 }
 
 func storeRows(ctx context.Context, store *archive.Store, key string, made *rows) error {
@@ -121,7 +102,7 @@ func readRows(ctx context.Context, store *archive.Store, key string, day workflo
 	}
 	defer object.Close()
 	counted := newTally(listings)
-	size, err := EachRow(object, day, counted.add)
+	size, err := measureRows(object, key, day, counted)
 	if err != nil {
 		return size, nil, fmt.Errorf("%w: s3://%s/%s cannot be read: %w: move it away, and the day is sealed with what is known now", archive.ErrBlocked, store.Bucket(), key, err)
 	}
@@ -130,7 +111,7 @@ func readRows(ctx context.Context, store *archive.Store, key string, day workflo
 
 // storeRecord creates the record, and returns the one that is there afterwards: another
 // attempt may have been first.
-func storeRecord(ctx context.Context, store *archive.Store, record dayrecord.Record) (*Sealed, error) {
+func storeRecord(ctx context.Context, store *archive.Store, record dayrecord.Record) (*dayindex.Revision, error) {
 	day := workflows.Day{BotID: record.BotID, Date: record.Date}
 	key, err := store.DayKey(day, record.Revision, archive.DayRecordFile)
 	if err != nil {
@@ -149,47 +130,46 @@ func storeRecord(ctx context.Context, store *archive.Store, record dayrecord.Rec
 		return ReadRecord(ctx, store, day, record.Revision)
 	}
 	sum := sha256.Sum256(body)
-	return &Sealed{Record: record, Key: key, SHA256: hex.EncodeToString(sum[:])}, nil
-}
-
-// latestOf returns the latest revision of a day, or nil, and the number of the next one.
-func latestOf(ctx context.Context, store *archive.Store, day workflows.Day) (latest *Sealed, next int, err error) {
-	records, _, err := store.DayRevisions(ctx, day)
-	if err != nil || len(records) == 0 {
-		return nil, 1, err
-	}
-	last := records[len(records)-1]
-	latest, err = ReadRecord(ctx, store, day, last)
-	return latest, last + 1, err
+	return &dayindex.Revision{Record: record, Key: key, SHA256: hex.EncodeToString(sum[:])}, nil
 }
 
 // Latest returns the latest revision of a day; nil if it has none.
-func Latest(ctx context.Context, store *archive.Store, day workflows.Day) (*Sealed, error) {
-	latest, _, err := latestOf(ctx, store, day)
-	return latest, err
+func Latest(ctx context.Context, store *archive.Store, day workflows.Day) (*dayindex.Revision, error) {
+	latest, err := dayindex.Of(store).Latest(ctx, day)
+	if errors.Is(err, archive.ErrMissing) {
+		return nil, nil
+	}
+	return latest, blockIfDamaged(err)
 }
 
-// ReadRecord returns a revision of a day. It fails if the object is not its record.
-func ReadRecord(ctx context.Context, store *archive.Store, day workflows.Day, revision int) (*Sealed, error) {
-	key, err := store.DayKey(day, revision, archive.DayRecordFile)
-	if err != nil {
-		return nil, err
+// ReadRecord returns a revision of a day that has to be there. It fails if the object is not
+// its record.
+func ReadRecord(ctx context.Context, store *archive.Store, day workflows.Day, revision int) (*dayindex.Revision, error) {
+	read, err := dayindex.Of(store).Read(ctx, day, revision)
+	if errors.Is(err, archive.ErrMissing) {
+		return nil, failure.Wrap(failure.ArchiveUnavailable, fmt.Errorf("%w, although it was listed or could not be created", err))
 	}
-	body, _, err := store.ReadObject(ctx, key, MaxRecordBytes)
-	if err != nil {
-		return nil, err
+	return read, blockIfDamaged(err)
+}
+
+// blockIfDamaged says what to do about an object that was changed since it was written.
+func blockIfDamaged(err error) error {
+	switch {
+	case errors.Is(err, dayindex.ErrDamaged):
+		return fmt.Errorf("%w: %w: put back what was there, from a version of the object or a backup", archive.ErrBlocked, err)
+	case errors.Is(err, dayindex.ErrNewer):
+		return fmt.Errorf("%w: %w", archive.ErrBlocked, err)
 	}
-	if body == nil {
-		return nil, failure.New(failure.ArchiveUnavailable, fmt.Sprintf("s3://%s/%s cannot be read, although it was listed or could not be created", store.Bucket(), key))
+	return err
+}
+
+// Rows passes the rows of a revision to each.
+func Rows(ctx context.Context, store *archive.Store, revision *dayindex.Revision, each func(dayrecord.Row)) error {
+	for row, err := range dayindex.Of(store).Rows(ctx, revision) {
+		if err != nil {
+			return blockIfDamaged(err)
+		}
+		each(row)
 	}
-	var record dayrecord.Record
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if err := decoder.Decode(&record); err != nil || record.BotID != day.BotID || record.Date != day.Date || record.Revision != revision {
-		return nil, fmt.Errorf("%w: s3://%s/%s is not the record of revision %d of %s: put back what was there, from a version of the object or a backup", archive.ErrBlocked, store.Bucket(), key, revision, day.Date)
-	}
-	if record.Version > dayrecord.Version {
-		return nil, fmt.Errorf("%w: s3://%s/%s has version %d, and this release knows up to %d: upgrade the workers", archive.ErrBlocked, store.Bucket(), key, record.Version, dayrecord.Version)
-	}
-	sum := sha256.Sum256(body)
-	return &Sealed{Record: record, Key: key, SHA256: hex.EncodeToString(sum[:])}, nil
+	return nil
 }

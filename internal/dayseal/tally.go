@@ -1,8 +1,6 @@
 package dayseal
 
 import (
-	"slices"
-
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/workflows"
 )
@@ -19,12 +17,8 @@ type tally struct {
 func newTally(listings []dayrecord.Listing) *tally {
 	return &tally{
 		counts:     dayrecord.Counts{Outcomes: make(map[workflows.Outcome]int)},
-		comparable: wasRead(listings, dayrecord.GetSessions) && wasRead(listings, dayrecord.InteractionDetails),
+		comparable: len(dayrecord.UnreadLists(listings)) == 0,
 	}
-}
-
-func wasRead(listings []dayrecord.Listing, list string) bool {
-	return slices.ContainsFunc(listings, func(l dayrecord.Listing) bool { return l.List == list && l.Unavailable == "" })
 }
 
 func (t *tally) add(row dayrecord.Row) {
@@ -48,7 +42,7 @@ func (t *tally) add(row dayrecord.Row) {
 
 // disagreed returns where the lists disagree; nil if nowhere.
 func (t *tally) disagreed() *dayrecord.Disagreement {
-	if t.counts.OnlyGetSessions+t.counts.OnlyInteractionDetails+t.counts.Unlisted == 0 {
+	if t.counts.Disagreeing() == 0 {
 		return nil
 	}
 	return &t.disagreement

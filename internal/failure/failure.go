@@ -8,6 +8,8 @@ import (
 	"errors"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -132,3 +134,11 @@ type wrapped struct {
 func (w *wrapped) Unwrap() error             { return w.error }
 func (w *wrapped) FailureKind() Kind         { return w.kind }
 func (w *wrapped) RetryAfter() time.Duration { return 0 }
+
+// Message returns what the error of an activity says, without the parts that Temporal adds.
+func Message(err error) string {
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return failed.Message()
+	}
+	return err.Error()
+}

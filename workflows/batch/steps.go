@@ -169,11 +169,7 @@ func (b *batch) afterActivity(ctx workflow.Context, err error) {
 		b.enter(ctx, workflows.BatchBlocked, fmt.Sprintf("no worker of the account has taken the batch's work for %s: start one, or wait if the workers are busy", unservedAfter))
 		return
 	}
-	reason := err.Error()
-	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		reason = failed.Message()
-	}
-	b.blocked(ctx, reason)
+	b.blocked(ctx, failure.Message(err))
 }
 
 // blocked shows what needs operator action, and waits before the next attempt; the update

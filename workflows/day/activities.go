@@ -102,9 +102,6 @@ type LogInput struct {
 // LogResult is where the revision is in the log.
 type LogResult struct {
 	Index int64 `json:"index"`
-	// Waiting says what keeps the log from being written; the day waits for it. Empty if it
-	// was written.
-	Waiting string `json:"waiting,omitempty"`
 }
 
 // StartInput is a pass over the days of a range.

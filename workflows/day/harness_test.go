@@ -8,9 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/day"
 )
@@ -223,7 +225,7 @@ func (h *harness) log(in day.LogInput) (*day.LogResult, error) {
 		return nil, err
 	}
 	if reason := h.logBlocked(h.env.Now()); reason != "" {
-		return &day.LogResult{Waiting: reason}, nil
+		return nil, temporal.NewNonRetryableApplicationError(reason, string(failure.ArchiveBlocked), nil)
 	}
 	h.logged = append(h.logged, in.Revision)
 	return &day.LogResult{Index: int64(len(h.logged) - 1)}, nil

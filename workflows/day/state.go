@@ -60,9 +60,6 @@ type State struct {
 	// Changes counts how often something had changed once the day was sealed.
 	Changes int `json:"changes,omitempty"`
 
-	// Waits counts the attempts in a row to enter the record into a log that cannot be written.
-	Waits int `json:"waits,omitempty"`
-
 	// AlarmRaised is the latest alarm of the vendor's purge that was raised; 0 for none.
 	AlarmRaised time.Duration `json:"alarmRaised,omitempty"`
 
@@ -82,17 +79,6 @@ const (
 	stepLog   step = "log"
 	stepDone  step = "done"
 )
-
-// maxListings bounds what a record names: the first ones and the last.
-const maxListings = 40
-
-// addListing adds one reading of a list. Of very many the second-oldest pairs are dropped.
-func (s *State) addListing(listing dayrecord.Listing) {
-	s.Listings = append(s.Listings, listing)
-	if len(s.Listings) > maxListings {
-		s.Listings = append(s.Listings[:2:2], s.Listings[4:]...)
-	}
-}
 
 // Input is the input of [Workflow]: a caller's request and, in a further run, the state of
 // the run before.

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -78,15 +79,15 @@ func (d *day) listOne(ctx workflow.Context, name, summary string, input ListInpu
 	case ctx.Err() != nil, d.isUnserved(ctx, err):
 		return result, false
 	}
-	return ListResult{Unavailable: "it could not be read, although it was tried for hours: " + messageOf(err)}, true
+	return ListResult{Unavailable: "it could not be read, although it was tried for hours: " + failure.Message(err)}, true
 }
 
 // keep notes one reading of a list for the record.
 func (d *day) keep(ctx workflow.Context, list string, result ListResult) {
-	d.state.addListing(dayrecord.Listing{
+	d.state.Listings = dayrecord.LimitListings(append(d.state.Listings, dayrecord.Listing{
 		List: list, At: workflow.Now(ctx).UTC().Truncate(time.Second), Sessions: result.Sessions, Calls: result.Calls,
 		Incomplete: result.Incomplete, Unavailable: result.Unavailable,
-	})
+	}))
 	if result.Unavailable != "" {
 		d.state.Remarks = append(d.state.Remarks, fmt.Sprintf("%s is unavailable: %s", list, result.Unavailable))
 	}
@@ -131,7 +132,7 @@ func (d *day) runBatch(ctx workflow.Context) bool {
 		Source: &workflows.ObjectRef{Bucket: d.state.Opening.Bucket, Key: d.state.Merged.Fetch},
 	})
 	if err != nil && ctx.Err() == nil {
-		d.state.Remarks = append(d.state.Remarks, "the batch "+d.state.BatchID+" ended without a result: "+messageOf(err))
+		d.state.Remarks = append(d.state.Remarks, "the batch "+d.state.BatchID+" ended without a result: "+failure.Message(err))
 	}
 	d.state.BatchID = ""
 	return ctx.Err() == nil
@@ -160,15 +161,9 @@ func (d *day) log(ctx workflow.Context) {
 	written := d.state.Written
 	input := LogInput{Day: d.input.Day, Log: d.state.Opening.Log, Revision: written.Revision, Record: written.Record, SHA256: written.SHA256}
 	var result LogResult
-	switch {
-	case !d.execute(ctx, LogDay, d.accountOptions("enter the day into the log"), input, &result):
-	case result.Waiting != "":
-		d.state.Failures = d.state.Waits
-		d.state.Waits++
-		d.blocked(ctx, result.Waiting)
-	default:
+	if d.execute(ctx, LogDay, d.accountOptions("enter the day into the log"), input, &result) {
 		written.LogIndex = &result.Index
-		d.state.Sealed, d.state.Waits, d.state.Step = written, 0, stepDone
+		d.state.Sealed, d.state.Step = written, stepDone
 	}
 }
 
@@ -185,7 +180,7 @@ func (d *day) execute(ctx workflow.Context, name string, options workflow.Activi
 		return true
 	case ctx.Err() != nil, d.isUnserved(ctx, err):
 	default:
-		d.blocked(ctx, messageOf(err))
+		d.blocked(ctx, failure.Message(err))
 	}
 	return false
 }
@@ -211,12 +206,4 @@ func (d *day) blocked(ctx workflow.Context, reason string) {
 	d.state.Failures++
 	d.enter(ctx, workflows.DayBlocked, reason)
 	d.sleep(ctx, blockedWait(d.state.Failures), "try again")
-}
-
-// messageOf returns what an activity's error says, without the parts that Temporal adds.
-func messageOf(err error) string {
-	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		return failed.Message()
-	}
-	return err.Error()
 }

@@ -193,8 +193,5 @@ func messageOf(err error) string {
 	if timeout, ok := errors.AsType[*temporal.TimeoutError](err); ok && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START {
 		return fmt.Sprintf("no worker has taken the log's work for %s: start one whose account has this archive", unservedAfter)
 	}
-	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		return failed.Message()
-	}
-	return err.Error()
+	return failure.Message(err)
 }
