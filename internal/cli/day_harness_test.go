@@ -2,7 +2,9 @@ package cli_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,6 +21,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/archive/s3test"
 	"github.com/callvault/callvault/internal/dayindex/daytest"
 	"github.com/callvault/callvault/internal/dayrecord"
@@ -41,6 +44,7 @@ type dayServer struct {
 	started   []*workflowservice.StartWorkflowExecutionRequest
 	schedules map[string]*schedulepb.Schedule
 	foreign   []string // ids of schedules of others
+	triggered []string // ids of schedules
 	queries   []string
 }
 
@@ -167,6 +171,10 @@ func (s *dayServer) PatchSchedule(_ context.Context, request *workflowservice.Pa
 		return nil, err
 	}
 	patch := request.GetPatch()
+	if patch.GetTriggerImmediately() != nil {
+		s.triggered = append(s.triggered, request.GetScheduleId())
+		return &workflowservice.PatchScheduleResponse{}, nil
+	}
 	schedule.State.Paused = patch.GetPause() != ""
 	schedule.State.Notes = patch.GetPause() + patch.GetUnpause()
 	return &workflowservice.PatchScheduleResponse{}, nil
@@ -207,6 +215,24 @@ func (e *batchEnvironment) sealRows(of workflows.Day, revision int, rows []dayre
 	e.t.Helper()
 	_, objects := daytest.Seal(e.t, "", of, revision, rows)
 	e.set(objects)
+	e.log(of, revision, objects)
+}
+
+// log has a record among the objects in the log.
+func (e *batchEnvironment) log(of workflows.Day, revision int, objects map[string][]byte) {
+	e.t.Helper()
+	record, err := archive.DayKey("", of, revision, archive.DayRecordFile)
+	require.NoError(e.t, err)
+	note := fmt.Sprintf(`{"sha256": "%x", "index": %d}`, sha256.Sum256(objects[record]), loggedAt)
+	e.set(map[string][]byte{e.note(of, revision): []byte(note)})
+}
+
+// loggedAt is the place in the log of every record.
+const loggedAt = 41
+
+// note is the key of the note that says where a record is in the log.
+func (e *batchEnvironment) note(of workflows.Day, revision int) string {
+	return fmt.Sprintf(".callvault/days/%s/%s/logged-%d.json", of.BotID, of.Date, revision)
 }
 
 func (e *batchEnvironment) set(objects map[string][]byte) {

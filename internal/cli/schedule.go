@@ -26,7 +26,7 @@ func newSchedule() *cobra.Command {
 			return program.Usage(errors.New("no command: give one of the commands above"))
 		},
 	}
-	command.AddCommand(newScheduleCreate(), newScheduleList(), newSchedulePause(), newScheduleResume(), newScheduleDelete())
+	command.AddCommand(newScheduleCreate(), newScheduleList(), newScheduleTrigger(), newSchedulePause(), newScheduleResume(), newScheduleDelete())
 	return command
 }
 

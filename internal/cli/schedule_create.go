@@ -86,7 +86,7 @@ func createSchedule(command *cobra.Command, s schedules, options scheduleCreate)
 
 // changedSchedule is what the commands print that change a schedule.
 type changedSchedule struct {
-	// Change is "created", "replaced", "unchanged", "paused" or "resumed".
+	// Change is "created", "replaced", "unchanged", "triggered", "paused" or "resumed".
 	Change string `json:"change"`
 	listedSchedule
 }
@@ -96,7 +96,11 @@ func changedScheduleText(change string, s listedSchedule) string {
 	if s.Paused {
 		text += fmt.Sprintf("  paused: %s\n  to go on: %s\n", oneLine(s.Note), exampleSchedule("resume --bot "+s.BotID))
 	} else if len(s.NextRuns) > 0 {
-		text += fmt.Sprintf("  next start %s; to start at once: temporal schedule trigger --schedule-id %s\n", minute(s.NextRuns[0]), s.ScheduleID)
+		text += fmt.Sprintf("  next start %s", minute(s.NextRuns[0]))
+		if change != triggered {
+			text += "; to start at once: " + exampleSchedule("trigger --bot "+s.BotID)
+		}
+		text += "\n"
 	}
 	return text + fmt.Sprintf("  to see what became of a day: %s\n", exampleDay("show "+s.From+" --bot "+s.BotID))
 }

@@ -39,7 +39,7 @@ func TestScheduleIsCreatedFromYesterdayOn(t *testing.T) {
 	require.Equal(t, program.ExitDone, got.code, got.stderr)
 	require.Empty(t, got.stderr)
 	require.Contains(t, got.stdout, "created: schedule "+scheduleID+" archives each day of "+bot+" from ")
-	require.Contains(t, got.stdout, "  next start 2026-03-08 12:42 UTC; to start at once: temporal schedule trigger --schedule-id "+scheduleID+"\n")
+	require.Regexp(t, `(?m)^  next start 2026-03-08 12:42 UTC; to start at once: .* schedule trigger --bot `+bot+"$", got.stdout)
 
 	action := server.schedules[scheduleID].GetAction().GetStartWorkflow()
 	require.Equal(t, "ArchiveDaysWorkflow", action.GetWorkflowType().GetName())
@@ -125,6 +125,23 @@ func TestPausedScheduleSaysWhyAndGoesOn(t *testing.T) {
 	require.Len(t, printed.NextRuns, 1)
 }
 
+func TestTriggeredScheduleStartsItsDaysAtOnceEvenIfItIsPaused(t *testing.T) {
+	server := new(dayServer)
+	listen(t, server)
+	require.Equal(t, program.ExitDone, create(t, "--from", "2026-03-01").code)
+	got := run(t.Context(), "schedule", "trigger", "--bot", bot)
+	require.Equal(t, program.ExitDone, got.code, got.stderr)
+	require.Contains(t, got.stdout, "triggered: schedule "+scheduleID+" archives each day of "+bot+" from 2026-03-01 on")
+	require.NotContains(t, got.stdout, "to start at once")
+	require.Equal(t, []string{scheduleID}, server.triggered)
+
+	require.Equal(t, program.ExitDone, run(t.Context(), "schedule", "pause", "--bot", bot, "--reason", "a freeze").code)
+	printed := decoded[printedSchedule](t, run(t.Context(), "schedule", "trigger", "--bot", bot, "--output", "json"))
+	require.Equal(t, "triggered", printed.Change)
+	require.True(t, printed.Paused, "it stays paused")
+	require.Len(t, server.triggered, 2)
+}
+
 func TestSchedulesAreListedByBot(t *testing.T) {
 	server := &dayServer{foreign: []string{"somebody-elses", "callvault-days-nonsense"}}
 	listen(t, server)
@@ -172,7 +189,7 @@ func TestDeletedScheduleIsGone(t *testing.T) {
 	got := run(t.Context(), "schedule", "delete", "--bot", bot, "--output", "json")
 	require.Equal(t, program.ExitDone, got.code, got.stderr)
 	require.JSONEq(t, `{"botId": "`+bot+`", "scheduleId": "`+scheduleID+`", "deleted": true}`, got.stdout)
-	for _, args := range [][]string{{"delete"}, {"pause", "--reason", "r"}, {"resume"}} {
+	for _, args := range [][]string{{"delete"}, {"pause", "--reason", "r"}, {"resume"}, {"trigger"}} {
 		got = run(t.Context(), append([]string{"schedule", args[0], "--bot", bot}, args[1:]...)...)
 		require.Equal(t, program.ExitFailed, got.code)
 		require.Empty(t, got.stdout)
