@@ -24,6 +24,8 @@ type dayState struct {
 	// reach returns the day in that state. One that is open is exported while it runs.
 	reach func(d *dayTest) client.WorkflowRun
 	open  bool
+	// alarms is how often the day says that the vendor purges its calls soon.
+	alarms int
 }
 
 func dayStates() []dayState {
@@ -121,27 +123,62 @@ func (d *dayTest) await(run client.WorkflowRun, phase workflows.DayPhase) {
 	}, time.Minute, 50*time.Millisecond)
 }
 
-func TestTodaysHistoriesOfDaysReplay(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer cancel()
-	s, c := start(ctx, t)
+func dayReplayer() sdkworker.WorkflowReplayer {
 	replayer := sdkworker.NewWorkflowReplayer()
 	replayer.RegisterWorkflowWithOptions(dayengine.Workflow, workflow.RegisterOptions{Name: workflows.ArchiveDayWorkflowName})
 	replayer.RegisterWorkflowWithOptions(dayengine.StartWorkflow, workflow.RegisterOptions{Name: workflows.ArchiveDaysWorkflowName})
 	replayer.RegisterWorkflowWithOptions(ledger.Workflow, workflow.RegisterOptions{Name: workflows.ArchiveLedgerWorkflowName})
+	return replayer
+}
+
+// replays brings a day into a state, and replays its history.
+func (d *dayTest) replays(t *testing.T, replayer sdkworker.WorkflowReplayer, state dayState) {
+	t.Helper()
+	t.Run(state.name, func(t *testing.T) {
+		d.t, d.date = t, state.date
+		run := state.reach(d)
+		history := export(d.ctx, t, d.client, run.GetID(), run.GetRunID())
+		if state.open {
+			require.NoError(t, d.client.TerminateWorkflow(d.ctx, run.GetID(), "", "it has no part in what follows"))
+		}
+		keep(t, "day", state.name, history)
+		require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
+		require.Equal(t, state.alarms, alarms(history))
+		t.Logf("%d events", len(history.GetEvents()))
+	})
+}
+
+// A day whose first calls the vendor purges in ten days raises the alarm of two weeks before, once.
+func TestTodaysHistoriesOfDaysWithAKnownRetentionReplay(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	s, c := startWithRetention(ctx, t, retention)
+	date := func(ago int) string { return time.Now().UTC().AddDate(0, 0, -ago).Format(time.DateOnly) }
+	d := &dayTest{ctx: ctx, stack: s, client: c}
+	for _, state := range []dayState{
+		{name: "sealed_with_a_known_retention", date: date(70), reach: func(d *dayTest) client.WorkflowRun { return d.sealed(d.start(time.Second)) }},
+		{name: "sealed_after_an_alarm", date: date(80), alarms: 1, reach: func(d *dayTest) client.WorkflowRun {
+			d.session(simulator.StatusSuccess)
+			return d.sealed(d.start(time.Second))
+		}},
+		{name: "settling_after_an_alarm", date: date(81), alarms: 1, open: true, reach: func(d *dayTest) client.WorkflowRun {
+			run := d.start(time.Hour)
+			d.await(run, workflows.DaySettling)
+			return run
+		}},
+	} {
+		d.replays(t, dayReplayer(), state)
+	}
+}
+
+func TestTodaysHistoriesOfDaysReplay(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	s, c := start(ctx, t)
+	replayer := dayReplayer()
 	d := &dayTest{ctx: ctx, stack: s, client: c}
 	for _, state := range dayStates() {
-		t.Run(state.name, func(t *testing.T) {
-			d.t, d.date = t, state.date
-			run := state.reach(d)
-			history := export(ctx, t, c, run.GetID(), run.GetRunID())
-			if state.open {
-				require.NoError(t, c.TerminateWorkflow(ctx, run.GetID(), "", "it has no part in what follows"))
-			}
-			keep(t, "day", state.name, history)
-			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
-			t.Logf("%d events", len(history.GetEvents()))
-		})
+		d.replays(t, replayer, state)
 	}
 	t.Run("days", func(t *testing.T) {
 		request := workflows.DaysRequest{BotID: simulator.DefaultBotID, From: "2026-03-01", To: "2026-03-02", Again: true, DayPolicy: workflows.DayPolicy{SettleAfter: time.Second}}
