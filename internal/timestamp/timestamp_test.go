@@ -1,8 +1,6 @@
 package timestamp_test
 
 import (
-	"bytes"
-	"encoding/asn1"
 	"io"
 	"math/big"
 	"net/http"
@@ -15,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/internal/timestamp"
+	"github.com/callvault/callvault/internal/timestamp/timestamptest"
 )
 
 var content = []byte("a checkpoint")
@@ -35,48 +34,13 @@ func TestAResponseOfOpenSSLIsOfWhatItStamped(t *testing.T) {
 	require.False(t, stamp.Covers(append(stamped, '\n')))
 }
 
-// raw returns one DER value.
-func raw(class, tag int, compound bool, parts ...[]byte) []byte {
-	der, err := asn1.Marshal(asn1.RawValue{Class: class, Tag: tag, IsCompound: compound, Bytes: bytes.Join(parts, nil)})
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-func sequence(parts ...[]byte) []byte {
-	return raw(asn1.ClassUniversal, asn1.TagSequence, true, parts...)
-}
-func explicit(part []byte) []byte { return raw(asn1.ClassContextSpecific, 0, true, part) }
-
-func value(v any) []byte {
-	der, err := asn1.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return der
-}
-
-// answer returns the unsigned response of an authority to a request, changed by edit.
-func answer(t *testing.T, query []byte, status int, edit func(imprint []byte, nonce *big.Int) ([]byte, *big.Int)) []byte {
+// answer returns the response of an authority to a request, changed by change.
+func answer(t *testing.T, query []byte, status int, change func(*timestamptest.Stamped)) []byte {
 	t.Helper()
-	var request struct {
-		Version int
-		Imprint asn1.RawValue
-		Nonce   *big.Int
-		CertReq bool
-	}
-	rest, err := asn1.Unmarshal(query, &request)
+	response, err := timestamptest.Respond(query, status, change)
 	require.NoError(t, err)
-	require.Empty(t, rest)
-	require.True(t, request.CertReq)
-	imprint, nonce := edit(request.Imprint.FullBytes, request.Nonce)
-	info := sequence(value(1), value(asn1.ObjectIdentifier{1, 2, 3}), imprint, value(7), raw(asn1.ClassUniversal, asn1.TagGeneralizedTime, false, []byte("20261129120000Z")), value(nonce))
-	signed := sequence(value(3), raw(asn1.ClassUniversal, asn1.TagSet, true), sequence(value(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}), explicit(value(info))), raw(asn1.ClassUniversal, asn1.TagSet, true))
-	return sequence(sequence(value(status)), sequence(value(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}), explicit(signed)))
+	return response
 }
-
-func same(imprint []byte, nonce *big.Int) ([]byte, *big.Int) { return imprint, nonce }
 
 func TestOnlyAResponseToTheRequestIsTaken(t *testing.T) {
 	for _, row := range []struct {
@@ -84,17 +48,13 @@ func TestOnlyAResponseToTheRequestIsTaken(t *testing.T) {
 		answer     func([]byte) []byte
 		status     int
 	}{
-		{"granted", "", func(q []byte) []byte { return answer(t, q, 0, same) }, 200},
-		{"refused", "has refused the timestamp (status 2)", func(q []byte) []byte { return answer(t, q, 2, same) }, 200},
+		{"granted", "", func(q []byte) []byte { return answer(t, q, timestamptest.Granted, nil) }, 200},
+		{"refused", "has refused the timestamp (status 2)", func(q []byte) []byte { return answer(t, q, timestamptest.Rejection, nil) }, 200},
 		{"another content", "stamped something else", func(q []byte) []byte {
-			return answer(t, q, 0, func(imprint []byte, nonce *big.Int) ([]byte, *big.Int) {
-				imprint = bytes.Clone(imprint)
-				imprint[len(imprint)-1] ^= 1
-				return imprint, nonce
-			})
+			return answer(t, q, timestamptest.Granted, func(s *timestamptest.Stamped) { s.Imprint[len(s.Imprint)-1] ^= 1 })
 		}, 200},
 		{"another nonce", "answered another request", func(q []byte) []byte {
-			return answer(t, q, 0, func(imprint []byte, _ *big.Int) ([]byte, *big.Int) { return imprint, big.NewInt(1) })
+			return answer(t, q, timestamptest.Granted, func(s *timestamptest.Stamped) { s.Nonce = big.NewInt(1) })
 		}, 200},
 		{"no response", "not a TimeStampResp", func([]byte) []byte { return []byte("<html>") }, 200},
 		{"nothing", "not a TimeStampResp", func([]byte) []byte { return nil }, 200},
