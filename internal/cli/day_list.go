@@ -13,6 +13,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/dayseal"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -115,6 +116,7 @@ func datesOf(days dayindex.Range) []string {
 // listedDay is a day of the list.
 type listedDay struct {
 	workflows.Day
+	// Sealed is as in [shownDay].
 	Sealed bool `json:"sealed"`
 
 	// What follows is of the latest revision.
@@ -147,6 +149,9 @@ func listDays(ctx context.Context, store *archive.Store, botID string, days dayi
 			switch {
 			case err == nil:
 				day.add(revision)
+				if day.Sealed, _, err = dayseal.IsLogged(ctx, store, revision, time.Now()); err != nil {
+					return err
+				}
 			case errors.Is(err, dayindex.ErrDamaged):
 				day.Problem = err.Error()
 			default:
@@ -161,7 +166,7 @@ func listDays(ctx context.Context, store *archive.Store, botID string, days dayi
 }
 
 func (d *listedDay) add(r *dayindex.Revision) {
-	d.Sealed, d.Revision, d.SealedAt = true, r.Revision, r.SealedAt
+	d.Revision, d.SealedAt = r.Revision, r.SealedAt
 	d.Sessions, d.Outcomes, d.Disagreeing = r.Counts.Sessions, r.Counts.Outcomes, r.Counts.Disagreeing()
 	d.Unread = dayrecord.UnreadLists(r.Listings)
 	d.Files, d.Bytes = r.Counts.Files, r.Counts.Bytes
@@ -175,8 +180,10 @@ func listedDayText(d listedDay) string {
 	switch {
 	case d.Problem != "":
 		return text + oneLine(d.Problem)
-	case !d.Sealed:
+	case d.Revision == 0:
 		return text + "not sealed"
+	case !d.Sealed:
+		return text + "not sealed: " + notLoggedText(d.Revision)
 	}
 	text += fmt.Sprintf("sealed r%d  %s sessions: %s", d.Revision, count(d.Sessions), outcomesText(d.Outcomes))
 	if d.Disagreeing > 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/dayseal"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -29,8 +30,8 @@ func newDayShow() *cobra.Command {
 			"archive and, if Temporal and a worker respond, from the day's workflow.\n\n" +
 			"A sealed day that is listed again is still sealed; another revision is written only if\n" +
 			"something has changed.\n\n" +
-			"As JSON it is a list, also of one bot. Exit code: 0 sealed, 1 not sealed, or the archive\n" +
-			"cannot be read, 2 wrong usage or configuration, 130 interrupted.\n\n" +
+			"As JSON it is a list, also of one bot. Exit code: 0 sealed and in the log, 1 not, or the\n" +
+			"archive cannot be read, 2 wrong usage or configuration, 130 interrupted.\n\n" +
 			"The workflow alone, with the temporal CLI:\n" +
 			"  temporal workflow query --workflow-id " + workflows.Day{BotID: "st-…", Date: "2026-11-20"}.WorkflowID() + " --type " + workflows.QueryProgress,
 		Example: "  " + exampleDay("show 2026-11-20") + "\n  " + exampleDay("show 2026-11-20 --bot "+exampleBot+" --output json"),
@@ -87,7 +88,8 @@ type shownDay struct {
 	workflows.Day
 	WorkflowID string `json:"workflowId"`
 
-	// Sealed reports whether the archive has a record of the day.
+	// Sealed reports whether the archive has a record of the day, and the record is in the
+	// log, as far as that is known without the log itself.
 	Sealed bool `json:"sealed"`
 
 	// Record is the latest one, Object where it is; nil if there is none.
@@ -95,8 +97,8 @@ type shownDay struct {
 	Object *workflows.ObjectRef `json:"object,omitempty"`
 	SHA256 string               `json:"sha256,omitempty"`
 
-	// LogIndex is the place of the record's entry in the log, from 0; nil if the workflow
-	// does not tell it.
+	// LogIndex is the place of the record's entry in the log, from 0; nil if neither a note
+	// nor the workflow tells it.
 	LogIndex *int64 `json:"logIndex,omitempty"`
 
 	// Progress is that of the day's workflow; nil if there is none or it cannot be read.
@@ -164,8 +166,15 @@ func showDay(ctx context.Context, store *archive.Store, temporal *days, day work
 	revision, err := dayindex.Of(store).Latest(ctx, day)
 	switch {
 	case err == nil:
-		shown.Sealed, shown.Record, shown.SHA256 = true, &revision.Record, revision.SHA256
+		shown.Record, shown.SHA256 = &revision.Record, revision.SHA256
 		shown.Object = &workflows.ObjectRef{Bucket: store.Bucket(), Key: revision.Key}
+		logged, index, err := dayseal.IsLogged(ctx, store, revision, time.Now())
+		if err != nil {
+			return shown, err
+		}
+		if shown.Sealed = logged; index >= 0 {
+			shown.LogIndex = &index
+		}
 	case errors.Is(err, dayindex.ErrDamaged):
 		shown.Problem = err.Error()
 	case !errors.Is(err, archive.ErrMissing):
@@ -214,9 +223,9 @@ func (s *shownDay) join(progress *workflows.DayProgress) {
 	s.Progress = progress
 	sealed := progress.Sealed
 	switch {
-	case s.Record == nil:
+	case s.Record == nil || s.LogIndex != nil:
 	case sealed != nil && sealed.Revision == s.Record.Revision:
-		s.LogIndex = sealed.LogIndex
+		s.Sealed, s.LogIndex = true, sealed.LogIndex
 	case sealed == nil && (progress.Phase == workflows.DaySealing || progress.Phase == workflows.DayBlocked):
 		s.Sealed = false // The record is written, and its entry in the log is not.
 	}

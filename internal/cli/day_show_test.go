@@ -46,6 +46,7 @@ func TestSealedDayIsShownFromItsLatestRecord(t *testing.T) {
 		dayrecord.Listing{List: dayrecord.GetSessions, At: callTime, Sessions: 3, Calls: 2, Incomplete: []string{"total says 4"}})
 	objects["days/"+bot+"/2026/11/20/r2.json"] = daytest.Encode(t, record)
 	e.set(objects)
+	e.log(dayOf("2026-11-20"), 2, objects)
 	listen(t, new(dayServer)) // It has forgotten the workflow.
 
 	got := run(t.Context(), "day", "show", "2026-11-20", "--bot", bot)
@@ -64,7 +65,7 @@ func TestSealedDayIsShownFromItsLatestRecord(t *testing.T) {
 	require.Equal(t, 2, days[0].Record.Revision)
 	require.Equal(t, "days/"+bot+"/2026/11/20/r2.json", days[0].Object.Key)
 	require.Len(t, days[0].SHA256, 64)
-	require.Nil(t, days[0].LogIndex)
+	require.EqualValues(t, loggedAt, *days[0].LogIndex)
 	require.Nil(t, days[0].Progress)
 }
 
@@ -75,6 +76,7 @@ func TestListThatWasNeverReadIsNoAgreement(t *testing.T) {
 	record.Listings[1].Unavailable = "the scope is missing"
 	objects["days/"+bot+"/2026/11/20/r1.json"] = daytest.Encode(t, record)
 	e.set(objects)
+	e.log(dayOf("2026-11-20"), 1, objects)
 	listen(t, new(dayServer))
 	got := run(t.Context(), "day", "show", "2026-11-20", "--bot", bot)
 	require.Equal(t, program.ExitDone, got.code, got.stderr)
@@ -110,33 +112,63 @@ func TestDayThatIsNotSealedSaysWhatItWaitsFor(t *testing.T) {
 	require.False(t, days[0].Sealed)
 }
 
-// The record is written before its entry in the log: until then the day is not sealed.
-func TestSealedIsWhatIsInTheLogAsFarAsTheWorkflowTells(t *testing.T) {
+// The record is written before its entry in the log: until then the day is not sealed. A note tells that it is there,
+// and may be removed once it is a month old.
+func TestSealedIsWhatIsInTheLogAsFarAsNoteAndWorkflowTell(t *testing.T) {
+	recent, old := dayOf(time.Now().UTC().AddDate(0, 0, -5).Format(time.DateOnly)), dayOf("2026-03-05")
+	sealed := &workflows.SealedDay{Revision: 1, LogIndex: new(int64(loggedAt))}
 	for name, c := range map[string]struct {
-		progress workflows.DayProgress
+		day      workflows.Day
+		noted    bool
+		progress *workflows.DayProgress
 		sealed   bool
 		logged   bool
 	}{
-		"the entry is being written":    {workflows.DayProgress{Phase: workflows.DaySealing}, false, false},
-		"the entry cannot be written":   {workflows.DayProgress{Phase: workflows.DayBlocked, Reason: "the key is missing"}, false, false},
-		"sealed":                        {workflows.DayProgress{Phase: workflows.DaySealed, Sealed: &workflows.SealedDay{Revision: 1, LogIndex: new(int64(17))}}, true, true},
-		"listed again":                  {workflows.DayProgress{Phase: workflows.DayListing, Sealed: &workflows.SealedDay{Revision: 1, LogIndex: new(int64(17))}}, true, true},
-		"listed again by a new run":     {workflows.DayProgress{Phase: workflows.DayListing}, true, false},
-		"an older revision is the last": {workflows.DayProgress{Phase: workflows.DaySealing, Sealed: &workflows.SealedDay{Revision: 0, LogIndex: new(int64(3))}}, true, false},
+		"the entry is being written":           {recent, false, &workflows.DayProgress{Phase: workflows.DaySealing}, false, false},
+		"the entry cannot be written":          {recent, false, &workflows.DayProgress{Phase: workflows.DayBlocked, Reason: "the key is missing"}, false, false},
+		"the workflow knows the entry":         {recent, false, &workflows.DayProgress{Phase: workflows.DayListing, Sealed: sealed}, true, true},
+		"the workflow knows of an earlier one": {recent, false, &workflows.DayProgress{Phase: workflows.DaySealing, Sealed: &workflows.SealedDay{}}, false, false},
+		"a new run lists it again":             {recent, true, &workflows.DayProgress{Phase: workflows.DayListing}, true, true},
+		"a new run is blocked":                 {recent, true, &workflows.DayProgress{Phase: workflows.DayBlocked}, true, true},
+		"no workflow, and a note":              {recent, true, nil, true, true},
+		"no workflow, and no note":             {recent, false, nil, false, false},
+		"no workflow, and the note removed":    {old, false, nil, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newBatchEnvironment(t)
-			e.seal(dayOf("2026-11-20"), 1, archived)
-			server := &dayServer{progress: map[string]workflows.DayProgress{"2026-11-20": c.progress}}
-			server.set(workflowOfDay, statusRunning)
+			e.seal(c.day, 1, archived)
+			if !c.noted {
+				e.s3.Remove(bucket, e.note(c.day, 1))
+			}
+			server := new(dayServer)
+			if c.progress != nil {
+				server.progress = map[string]workflows.DayProgress{c.day.Date: *c.progress}
+				server.set(c.day.WorkflowID(), statusRunning)
+			}
 			listen(t, server)
-			got := run(t.Context(), "day", "show", "2026-11-20", "--bot", bot, "--output", "json")
+			got := run(t.Context(), "day", "show", c.day.Date, "--bot", bot, "--output", "json")
 			days := decoded[[]printedDay](t, got)
 			require.Equal(t, c.sealed, days[0].Sealed)
 			require.Equal(t, c.sealed, got.code == program.ExitDone)
 			require.Equal(t, c.logged, days[0].LogIndex != nil)
 		})
 	}
+}
+
+// As if the day's workflow was terminated after it had written the record.
+func TestRecordThatIsNotInTheLogNamesTheWayOut(t *testing.T) {
+	e := newBatchEnvironment(t)
+	day := dayOf(time.Now().UTC().AddDate(0, 0, -5).Format(time.DateOnly))
+	e.seal(day, 1, archived)
+	e.set(map[string][]byte{e.note(day, 1): []byte(`{"sha256": "another record's", "index": 3}`)})
+	listen(t, new(dayServer))
+	got := run(t.Context(), "day", "show", day.Date, "--bot", bot)
+	require.Equal(t, program.ExitFailed, got.code)
+	require.Contains(t, got.stdout, "day "+day.Date+" of "+bot+": not sealed: revision 1 is written, and not in the log: to go on: "+
+		program.Command("starter")+" day backfill --bot "+bot+" --from "+day.Date+" --to "+day.Date+"\n  1 sessions: archived 1\n")
+	got = run(t.Context(), "day", "list", "--bot", bot, "--from", day.Date, "--to", day.Date)
+	require.Equal(t, program.ExitDone, got.code)
+	require.Equal(t, day.Date+"  "+bot+"  not sealed: revision 1 is written, and not in the log\n", got.stdout)
 }
 
 func TestAllBotsOfTheConfigurationAreShown(t *testing.T) {
@@ -199,6 +231,7 @@ func TestDaysAreListedFromTheArchiveAlone(t *testing.T) {
 	record.Counts.OnlyInteractionDetails = 1
 	objects["days/"+bot+"/2026/11/19/r3.json"] = daytest.Encode(t, record)
 	e.set(objects)
+	e.log(dayOf("2026-11-19"), 3, objects)
 	e.s3.Set(bucket, "days/"+bot+"/2026/11/21/r1.json", s3test.Object{Body: []byte("{}")})
 	noTemporal(t)
 

@@ -48,14 +48,20 @@ func dayStateText(s shownDay) string {
 	switch {
 	case s.Sealed:
 		return fmt.Sprintf("sealed, revision %d of %s", s.Record.Revision, minute(s.Record.SealedAt))
+	case s.Record != nil && s.Progress == nil:
+		return fmt.Sprintf("not sealed: %s: to go on: %s", notLoggedText(s.Record.Revision), backfillCommand(s.BotID, s.Date, s.Date))
 	case s.Record != nil:
-		return fmt.Sprintf("not sealed yet: revision %d is written, and not in the log", s.Record.Revision)
+		return "not sealed yet: " + notLoggedText(s.Record.Revision)
 	case s.Progress != nil:
 		return "not sealed yet"
 	case s.Problem != "":
 		return "not sealed"
 	}
 	return "not sealed, and no workflow archives it: to start one: " + backfillCommand(s.BotID, s.Date, s.Date)
+}
+
+func notLoggedText(revision int) string {
+	return fmt.Sprintf("revision %d is written, and not in the log", revision)
 }
 
 // dayProgressText says what the workflow of a day does.

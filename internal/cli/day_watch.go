@@ -75,10 +75,13 @@ func (w *backfillWatch) wait(ctx context.Context, output format, stdout, stderr 
 		}
 		return err
 	}
-	allArchived := true
+	allArchived, notLogged := true, 0
 	printer := listedDayPrinter(output, stdout)
 	err := listDays(ctx, w.store, w.request.BotID, w.rangeOf(), func(day listedDay) error {
-		allArchived = allArchived && day.Sealed && day.isAllArchived()
+		allArchived = allArchived && day.Revision > 0 && day.isAllArchived()
+		if day.Revision > 0 && !day.Sealed {
+			notLogged++
+		}
 		return printer.one(day)
 	})
 	if err = errors.Join(err, printer.end()); err != nil {
@@ -87,6 +90,9 @@ func (w *backfillWatch) wait(ctx context.Context, output format, stdout, stderr 
 	if lost := w.lost(); len(lost) > 0 {
 		return fmt.Errorf("%d days are not sealed: %s: to go on: %s", len(lost), strings.Join(lost[:min(len(lost), maxSuspects)], ", "),
 			backfillCommand(w.request.BotID, w.request.From, w.request.To))
+	}
+	if notLogged > 0 {
+		return fmt.Errorf("%d days are not in the log: to go on: %s", notLogged, backfillCommand(w.request.BotID, w.request.From, w.request.To))
 	}
 	if !allArchived {
 		return fmt.Errorf("%w: not every session is archived", program.ErrReported)

@@ -17,6 +17,10 @@ import (
 
 const maxNoteBytes = 4 << 10
 
+// notesKept is how long notes are there for sure: the README has a lifecycle rule of the
+// bucket remove them after a month.
+const notesKept = 3 * 7 * 24 * time.Hour
+
 // reviewNote says when a sealed day was listed again and nothing had changed.
 type reviewNote struct {
 	ListedAt time.Time `json:"listedAt"`
@@ -58,6 +62,14 @@ func LogIndex(ctx context.Context, store *archive.Store, sealed *dayindex.Revisi
 		return -1, err
 	}
 	return note.Index, nil
+}
+
+// IsLogged reports whether a record is in the log, as far as the notes tell, and its place
+// there, -1 if that is not known. A record whose note may have been removed is taken to be:
+// the command verify reads the log itself.
+func IsLogged(ctx context.Context, store *archive.Store, sealed *dayindex.Revision, now time.Time) (logged bool, index int64, err error) {
+	index, err = LogIndex(ctx, store, sealed)
+	return index >= 0 || now.Sub(sealed.SealedAt) > notesKept, index, err
 }
 
 func writeNote(ctx context.Context, store *archive.Store, key string, note any) error {
