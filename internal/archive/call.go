@@ -8,10 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
-
-	"github.com/minio/minio-go/v7"
 
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
@@ -153,17 +150,9 @@ func (s *Store) ReadCall(ctx context.Context, session workflows.Session) (*Store
 	if err != nil {
 		return nil, err
 	}
-	object, info, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
-	if isNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, s.storeError("read", key, err)
-	}
-	defer object.Close()
-	content, err := io.ReadAll(io.LimitReader(object, maxCallBytes+1))
-	if err != nil {
-		return nil, s.storeError("read", key, err)
+	content, info, err := s.readAtMost(ctx, key, maxCallBytes)
+	if err != nil || content == nil {
+		return nil, err
 	}
 	stored := &StoredCall{content: content, etag: info.ETag}
 	switch err := json.Unmarshal(content, &stored.Call); {

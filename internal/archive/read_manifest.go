@@ -5,9 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
-
-	"github.com/minio/minio-go/v7"
 
 	"github.com/callvault/callvault/workflows"
 )
@@ -39,17 +36,9 @@ func (s *Store) ReadStoredManifest(ctx context.Context, session workflows.Sessio
 	if err != nil {
 		return nil, err
 	}
-	object, info, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
-	if isNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, s.storeError("read", key, err)
-	}
-	defer object.Close()
-	body, err := io.ReadAll(io.LimitReader(object, maxManifestBytes+1))
-	if err != nil {
-		return nil, s.storeError("read", key, err)
+	body, info, err := s.readAtMost(ctx, key, maxManifestBytes)
+	if err != nil || body == nil {
+		return nil, err
 	}
 	manifest, err := decodeManifest(body, session)
 	if err != nil {

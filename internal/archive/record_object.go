@@ -19,28 +19,34 @@ var errTooLarge = failure.New(failure.ArchiveBlocked, "the object is larger than
 // ReadObject returns the content of an object of at most limit bytes, and its ETag; nil and
 // "" if there is none. A larger one is refused.
 func (s *Store) ReadObject(ctx context.Context, key string, limit int64) (content []byte, etag string, err error) {
-	object, info, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
-	if isNotFound(err) {
-		return nil, "", nil
-	}
-	if err != nil {
-		return nil, "", s.storeError("read", key, err)
-	}
-	defer object.Close()
-	if info.Size > limit {
-		return nil, "", fmt.Errorf("read s3://%s/%s: %w", s.bucket, key, errTooLarge)
-	}
-	content = []byte{}
-	if info.Size > 0 {
-		content, err = io.ReadAll(io.LimitReader(object, limit+1))
-	}
+	content, info, err := s.readAtMost(ctx, key, limit)
 	switch {
-	case err != nil:
-		return nil, "", s.storeError("read", key, err)
+	case err != nil || content == nil:
+		return nil, "", err
+	case info.Size > limit:
+		return nil, "", fmt.Errorf("read s3://%s/%s: %w", s.bucket, key, errTooLarge)
 	case int64(len(content)) != info.Size:
 		return nil, "", failure.Wrap(failure.ArchiveUnavailable, fmt.Errorf("read s3://%s/%s: the response has %d of %d bytes", s.bucket, key, len(content), info.Size))
 	}
 	return content, info.ETag, nil
+}
+
+// readAtMost returns the content of an object, and of a larger one the first limit+1 bytes;
+// nil if there is none.
+func (s *Store) readAtMost(ctx context.Context, key string, limit int64) ([]byte, minio.ObjectInfo, error) {
+	object, info, _, err := minio.Core{Client: s.client}.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
+	if isNotFound(err) {
+		return nil, info, nil
+	}
+	if err != nil {
+		return nil, info, s.storeError("read", key, err)
+	}
+	defer object.Close()
+	content, err := io.ReadAll(io.LimitReader(object, limit+1))
+	if err != nil {
+		return nil, info, s.storeError("read", key, err)
+	}
+	return content, info, nil // Not nil: io.ReadAll returns an empty slice.
 }
 
 // WriteObject writes an object that is part of the proof, such as the record of a day, and
