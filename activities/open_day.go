@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -35,9 +36,13 @@ func (a *OpenDay) Execute(ctx context.Context, input workflows.Day) (*day.Openin
 	if latest == nil {
 		return opening, nil
 	}
-	index, err := dayseal.LogIndex(ctx, served.Store, latest)
-	if err != nil {
+	logged, index, err := dayseal.IsLogged(ctx, served.Store, latest, time.Now())
+	switch {
+	case err != nil:
 		return nil, activityError(err)
+	case !logged:
+		opening.Recorded = true
+		return opening, nil
 	}
 	sealed := sealedDay(served, latest)
 	if index >= 0 {

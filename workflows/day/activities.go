@@ -35,8 +35,10 @@ type Opening struct {
 	Bucket string `json:"bucket"`
 	Folder string `json:"folder"`
 
-	// Sealed is the latest revision whose record is in the archive; nil if there is none.
-	Sealed *workflows.SealedDay `json:"sealed,omitempty"`
+	// Sealed is the latest revision; nil if there is none, or if it is not in the log, and
+	// then Recorded says that its record is in the archive.
+	Sealed   *workflows.SealedDay `json:"sealed,omitempty"`
+	Recorded bool                 `json:"recorded,omitempty"`
 }
 
 // MergeInput is a listing, and what was known before it.

@@ -19,8 +19,13 @@ const (
 	lostAfter = 30 * time.Second
 
 	// listAttempts is how often a list is tried to be read, once a minute at last: for some
-	// hours. After that the day goes on with the other list, and says so.
+	// hours, or longer if its budget hands out no calls. After that the day goes on with the
+	// other list, and says so.
 	listAttempts = 500
+
+	// logAttempts is how often an entry is tried to be written, for two minutes each. After
+	// that the day shows why it is not.
+	logAttempts = 5
 )
 
 // stepOptions suit work of minutes on the archive.
@@ -35,6 +40,13 @@ func stepOptions(queue, summary string, knownUnserved bool) workflow.ActivityOpt
 	if !knownUnserved {
 		options.ScheduleToStartTimeout = unservedAfter
 	}
+	return options
+}
+
+// logOptions suit an entry that is in the log after some seconds, or needs operator action.
+func logOptions(queue, summary string, knownUnserved bool) workflow.ActivityOptions {
+	options := stepOptions(queue, summary, knownUnserved)
+	options.RetryPolicy.MaximumAttempts = logAttempts
 	return options
 }
 

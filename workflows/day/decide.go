@@ -1,10 +1,13 @@
 package day
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -15,10 +18,25 @@ import (
 const endMargin = 10 * time.Minute
 
 // isQuiet reports whether the day can be sealed after its last listing: nothing was new,
-// and nothing is left to fetch. A day that was never sealed is listed at least twice.
+// and nothing is left to fetch. A day without a record is listed at least twice.
 func (s *State) isQuiet() bool {
 	nothingLeft := s.Merged.ToFetch == 0 && s.Merged.Open == 0
-	return nothingLeft && s.Merged.New == 0 && (s.Sealed != nil || s.Rounds > 1)
+	return nothingLeft && s.Merged.New == 0 && (s.Sealed != nil || s.Opening.Recorded || s.Rounds > 1)
+}
+
+// isOwnFault reports whether a list could not be read because of the archive or the worker,
+// and not because of the vendor.
+func isOwnFault(err error) bool {
+	failed, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok {
+		return false
+	}
+	switch failure.Kind(failed.Type()) {
+	case failure.BotNotServed, failure.ArchiveBlocked, failure.ArchiveUnavailable, failure.InvalidInput:
+		return true
+	default:
+		return false
+	}
 }
 
 // The waits between two revisions that follow from changes double from the first to the
@@ -39,16 +57,9 @@ func areBothUnavailable(sessions, interactions ListResult) bool {
 	return sessions.Unavailable != "" && interactions.Unavailable != ""
 }
 
-const batchPrefix = "day-"
-
-var batchPattern = regexp.MustCompile(`^` + batchPrefix + `\d{4}-\d{2}-\d{2}-st-[0-9A-Za-z-]+-[0-9a-z-]{0,8}-\d+$`)
-
-// IsBatch reports whether a batch is one of a day's, by its id.
-func IsBatch(batchID string) bool { return batchPattern.MatchString(batchID) }
-
 // batchID names the next batch of a day. A run of the day's workflow has names of its own.
 func batchID(day workflows.Day, runID string, batches int) string {
-	return fmt.Sprintf(batchPrefix+"%s-%s-%.8s-%d", day.Date, day.BotID, runID, batches)
+	return fmt.Sprintf("day-%s-%s-%.8s-%d", day.Date, day.BotID, runID, batches)
 }
 
 // listingFolder is where the rows of a round are.

@@ -37,6 +37,9 @@ type harness struct {
 
 	logBlocked func(now time.Time) string
 
+	// notLogged: the record of the day is not in the log.
+	notLogged bool
+
 	// retention is how long the vendor keeps recordings; 0 for not known.
 	retention time.Duration
 
@@ -55,6 +58,7 @@ type harness struct {
 	listings []time.Time
 	batches  [][]string
 
+	merged    []day.MergeInput
 	requested []workflows.BatchRequest
 	logged    []int
 	toFetch   []string
@@ -75,8 +79,10 @@ func newHarness(t *testing.T) *harness {
 	h.env.SetStartTime(startTime)
 	h.env.SetTestTimeout(time.Minute)
 	h.register(day.OpenDay, h.openDay)
-	h.register(day.ListSessions, func(day.ListInput) (*day.ListResult, error) { return h.list("getSessions") })
-	h.register(day.ListInteractions, func(day.ListInput) (*day.ListResult, error) { return h.list("interactionDetails") })
+	h.register(day.ListSessions, func(day.ListInput) (*day.ListResult, error) { return h.list(day.ListSessions, "getSessions") })
+	h.register(day.ListInteractions, func(day.ListInput) (*day.ListResult, error) {
+		return h.list(day.ListInteractions, "interactionDetails")
+	})
 	h.register(day.MergeListings, h.merge)
 	h.register(day.SealDay, h.seal)
 	h.register(day.LogDay, h.log)
@@ -123,11 +129,15 @@ func (h *harness) openDay(workflows.Day) (*day.Opening, error) {
 	if err := h.next(day.OpenDay); err != nil {
 		return nil, err
 	}
-	return &day.Opening{Account: "acme", Retention: h.retention, Log: "s3/recordings/", Bucket: "recordings", Folder: "work/", Sealed: h.sealed}, nil
+	opening := &day.Opening{Account: "acme", Retention: h.retention, Log: "s3/recordings/", Bucket: "recordings", Folder: "work/"}
+	if opening.Recorded = h.sealed != nil && h.notLogged; !opening.Recorded {
+		opening.Sealed = h.sealed
+	}
+	return opening, nil
 }
 
-func (h *harness) list(list string) (*day.ListResult, error) {
-	if err := h.next(day.ListSessions); err != nil {
+func (h *harness) list(activity, list string) (*day.ListResult, error) {
+	if err := h.next(activity); err != nil {
 		return nil, err
 	}
 	now := h.env.Now()
@@ -148,6 +158,7 @@ func (h *harness) merge(in day.MergeInput) (*day.Merged, error) {
 	if err := h.next(day.MergeListings); err != nil {
 		return nil, err
 	}
+	h.merged = append(h.merged, in)
 	merged := &day.Merged{Known: "known"}
 	if in.Folder != "" {
 		for id := range h.round {

@@ -57,6 +57,9 @@ type State struct {
 	// Sealed is the latest revision that is in the log, as far as the archive says.
 	Sealed *workflows.SealedDay `json:"sealed,omitempty"`
 
+	// Changed: a run before this one was told that something has changed, and has not looked.
+	Changed bool `json:"changed,omitempty"`
+
 	// Changes counts how often something had changed once the day was sealed.
 	Changes int `json:"changes,omitempty"`
 

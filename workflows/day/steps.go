@@ -23,9 +23,14 @@ import (
 func (d *day) open(ctx workflow.Context) {
 	queue := fetchrecording.BackfillTaskQueue(d.input.BotID)
 	var opening Opening
+	failures := d.state.Failures
+	if d.unserved {
+		failures = 0
+	}
 	if !d.execute(ctx, OpenDay, stepOptions(queue, "what is sealed of the day?", d.unserved), d.input.Day, &opening) {
 		return
 	}
+	d.state.Failures = failures // It is not this step that has failed before.
 	if d.state.Opening = &opening; opening.Sealed != nil {
 		d.state.Sealed = opening.Sealed
 	}
@@ -77,6 +82,10 @@ func (d *day) listOne(ctx workflow.Context, name, summary string, input ListInpu
 		d.unserved = false
 		return result, true
 	case ctx.Err() != nil, d.isUnserved(ctx, err):
+		return result, false
+	case isOwnFault(err):
+		d.state.Opening = nil // The bot may belong to another account by then.
+		d.blocked(ctx, failure.Message(err))
 		return result, false
 	}
 	return ListResult{Unavailable: "it could not be read, although it was tried for hours: " + failure.Message(err)}, true
@@ -161,7 +170,7 @@ func (d *day) log(ctx workflow.Context) {
 	written := d.state.Written
 	input := LogInput{Day: d.input.Day, Log: d.state.Opening.Log, Revision: written.Revision, Record: written.Record, SHA256: written.SHA256}
 	var result LogResult
-	if d.execute(ctx, LogDay, d.accountOptions("enter the day into the log"), input, &result) {
+	if d.execute(ctx, LogDay, logOptions(AccountTaskQueue(d.state.Opening.Account), "enter the day into the log", d.unserved), input, &result) {
 		written.LogIndex = &result.Index
 		d.state.Sealed, d.state.Step = written, stepDone
 	}

@@ -99,9 +99,11 @@ func newDay(ctx workflow.Context, input Input) (*day, error) {
 	return d, d.completeSearchAttributes(ctx)
 }
 
-// takeSignals reports whether something has changed since it was called last.
+// takeSignals reports whether something has changed since it was called last, in this run or
+// in the one before.
 func (d *day) takeSignals() bool {
-	changed := false
+	changed := d.state.Changed
+	d.state.Changed = false
 	for d.signals.ReceiveAsync(nil) {
 		changed = true
 	}
@@ -116,10 +118,13 @@ func (d *day) hasChanged() bool {
 	if !changed && !d.state.Behind {
 		return false
 	}
-	if d.state.Behind = false; changed {
+	if changed {
 		d.state.Changes++
 	}
-	d.state.OnlyChanged, d.state.Step, d.state.Opening, d.state.Merged = true, stepList, nil, nil
+	if !d.state.Behind { // Else the revision lacks what is known: its rows are of another attempt.
+		d.state.Merged = nil
+	}
+	d.state.OnlyChanged, d.state.Step, d.state.Opening, d.state.Behind = true, stepList, nil, false
 	return true
 }
 
@@ -164,10 +169,10 @@ func (d *day) hasLongHistory(ctx workflow.Context) bool {
 	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > maxHistoryEvents
 }
 
-// continueAsNew starts a run that goes on where this one is. A signal that was not taken yet
-// is for a day that is not sealed, which looks at everything anyway.
+// continueAsNew starts a run that goes on where this one is, and that knows of the signals
+// that were not taken yet.
 func (d *day) continueAsNew(ctx workflow.Context) error {
-	d.takeSignals()
+	d.state.Changed = d.takeSignals()
 	next := d.input
 	next.Resume = &d.state
 	return workflow.NewContinueAsNewErrorWithOptions(ctx,

@@ -9,7 +9,9 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
@@ -29,9 +31,8 @@ func TestDayIsSealedOnceASecondListingHasNothingNew(t *testing.T) {
 	require.Len(t, h.batches, 1)
 	require.Equal(t, workflows.DaySealed, h.progress().Phase)
 	require.Equal(t, &workflows.ObjectRef{Bucket: "recordings", Key: "fetch"}, h.requested[0].Source)
-	require.True(t, day.IsBatch(h.requested[0].BatchID), h.requested[0].BatchID)
+	require.Regexp(t, `^day-2026-03-05-st-1-.{0,8}-1$`, h.requested[0].BatchID)
 	require.NoError(t, workflows.ValidateBatchID(h.requested[0].BatchID))
-	require.False(t, day.IsBatch("day-shift"), "a user's batch may have such a name")
 }
 
 func TestEmptyDayIsListedTwiceAndSealed(t *testing.T) {
@@ -114,6 +115,50 @@ func TestDayWithoutAnyListIsBlockedUntilOneCanBeRead(t *testing.T) {
 	require.Equal(t, 1, h.result().Sessions)
 }
 
+func TestListThatFailsForHoursIsUnavailable(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	for range 2 { // in both rounds
+		h.failing[day.ListInteractions] = append(h.failing[day.ListInteractions], temporal.NewNonRetryableApplicationError("no answer", string(failure.Transient), nil))
+	}
+	h.execute()
+	require.Equal(t, 1, h.result().Sessions)
+	require.Equal(t, []string{"interactionDetails is unavailable: it could not be read, although it was tried for hours: no answer"}, h.progress().Remarks)
+}
+
+// What the archive or the worker lacks says nothing of the vendor's list.
+func TestListIsReadOnceArchiveAndWorkerLetIt(t *testing.T) {
+	for _, kind := range []failure.Kind{failure.BotNotServed, failure.ArchiveBlocked, failure.ArchiveUnavailable, failure.InvalidInput} {
+		t.Run(string(kind), func(t *testing.T) {
+			h := newHarness(t)
+			h.listed = always("a")
+			for range 20 {
+				h.failing[day.ListInteractions] = append(h.failing[day.ListInteractions], temporal.NewNonRetryableApplicationError("the bucket is away", string(kind), nil))
+			}
+			h.env.RegisterDelayedCallback(func() {
+				require.Equal(t, workflows.DayBlocked, h.progress().Phase)
+				require.Equal(t, "the bucket is away", h.progress().Reason)
+			}, time.Hour)
+			h.execute()
+			require.Equal(t, 1, h.result().Revision)
+			require.Empty(t, h.progress().Remarks)
+		})
+	}
+}
+
+func TestEntryThatIsRefusedAgainAndAgainBlocksTheDay(t *testing.T) {
+	h := newHarness(t)
+	for range 7 { // Five of them are one attempt of the day.
+		h.failing[day.LogDay] = append(h.failing[day.LogDay], errors.New("the ledger did not respond"))
+	}
+	blocked := false
+	h.env.SetOnTimerScheduledListener(func(string, time.Duration) { blocked = blocked || h.progress().Reason == "the ledger did not respond" })
+	h.execute()
+	require.Equal(t, []int{1}, h.logged)
+	require.True(t, blocked)
+	require.Len(t, h.listings, 2)
+}
+
 func TestDayWaitsForItsLog(t *testing.T) {
 	h := newHarness(t)
 	h.listed = always("a")
@@ -144,6 +189,31 @@ func TestSealedDayThatHasNotChangedKeepsItsRevision(t *testing.T) {
 	require.True(t, result.Unchanged)
 	require.Equal(t, 1, result.Revision)
 	require.Len(t, again.listings, 1, "one listing is enough for a day that was sealed")
+}
+
+// As after a workflow that was terminated between the record and the log.
+func TestRecordThatIsNotInTheLogIsEntered(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.execute()
+	again := h.again()
+	again.notLogged = true
+	fixed := again.env.Now().Add(time.Hour)
+	again.logBlocked = func(now time.Time) string {
+		if now.Before(fixed) {
+			return "make a key"
+		}
+		return ""
+	}
+	again.env.RegisterDelayedCallback(func() {
+		require.Equal(t, "make a key", again.progress().Reason)
+		require.Nil(t, again.progress().Sealed, "not before it is in the log")
+	}, 30*time.Minute)
+	again.execute()
+	result := again.result()
+	require.True(t, result.Unchanged)
+	require.Equal(t, []int{1}, again.logged)
+	require.Len(t, again.listings, 1, "its record is there")
 }
 
 func TestSealedDayWithANewSessionGetsItsNextRevision(t *testing.T) {
@@ -188,6 +258,32 @@ func TestChangeWhileTheDayIsSealedIsNotLost(t *testing.T) {
 	require.Equal(t, []int{1, 2}, h.logged)
 }
 
+// A day that waits for its log for days continues as new, and is told of a refetch meanwhile.
+func TestChangeIsKnownToTheNextRun(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.outcome = func(string, time.Time) workflows.Outcome { return workflows.OutcomeUnavailable }
+	h.logBlocked = func(time.Time) string { return "make a key" }
+	h.env.RegisterDelayedCallback(func() {
+		h.env.SignalWorkflow(workflows.SignalChanged, nil)
+		h.env.SetContinueAsNewSuggested(true)
+	}, 100*time.Hour)
+	h.execute()
+	continued, ok := errors.AsType[*workflow.ContinueAsNewError](h.env.GetWorkflowError())
+	require.True(t, ok, h.env.GetWorkflowError())
+
+	next := h.again()
+	next.notLogged = true
+	next.archived["a"] = workflows.OutcomeArchived // refetched
+	next.env.SetContinuedExecutionRunID("the run before")
+	var input day.Input
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(continued.Input, &input))
+	next.env.ExecuteWorkflow(workflows.ArchiveDayWorkflowName, input)
+	require.Equal(t, 2, next.result().Revision)
+	require.Equal(t, []int{1, 2}, next.logged)
+	require.Empty(t, next.listings)
+}
+
 // A deploy takes longer than a minute, at whatever step of the day.
 func TestDayGoesOnAtTheStepForWhichThereWasNoWorker(t *testing.T) {
 	for _, step := range []string{day.OpenDay, day.ListSessions, day.MergeListings, day.SealDay, day.LogDay} {
@@ -230,6 +326,7 @@ func TestRowsOfALostAttemptAreFollowedByTheNextRevision(t *testing.T) {
 	h.execute()
 	require.Equal(t, 2, h.result().Revision)
 	require.Equal(t, []int{1, 2}, h.logged)
+	require.Equal(t, "known", h.merged[len(h.merged)-1].Known, "the rows of the lost attempt may lack sessions that are known")
 }
 
 func TestManyChangesMakeFewRevisions(t *testing.T) {
@@ -303,6 +400,7 @@ func TestCancelledDayShowsThatItIsNotSealed(t *testing.T) {
 	h.execute()
 	require.True(t, temporal.IsCanceledError(h.env.GetWorkflowError()))
 	require.Empty(t, h.logged)
+	require.Equal(t, "it was cancelled", h.progress().Reason)
 }
 
 func TestReviewIsDueAtSevenAndThirtyDays(t *testing.T) {
