@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/callvault/callvault/activities"
 	"github.com/callvault/callvault/internal/account"
@@ -79,9 +78,7 @@ func TestLogThatCannotBeWrittenIsBlocked(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := appendTo(t, row.served, row.log, "a")
 			require.ErrorContains(t, err, row.says)
-			var failed *temporal.ApplicationError
-			require.ErrorAs(t, err, &failed)
-			require.Equal(t, string(failure.ArchiveBlocked), failed.Type())
+			requireKind(t, err, failure.ArchiveBlocked, false, true)
 		})
 	}
 }

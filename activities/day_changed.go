@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -35,8 +34,8 @@ func (c *ChangedDays) after(ctx context.Context, store *archive.Store, input fet
 	ctx, stop := context.WithTimeout(ctx, changedWithin)
 	defer stop()
 	of := workflows.Day{BotID: input.Result.BotID, Date: callTime.Format(time.DateOnly)}
-	switch _, err := dayindex.Of(store).Latest(ctx, of); {
-	case errors.Is(err, archive.ErrMissing):
+	switch latest, err := dayindex.Of(store).LatestRevisions(ctx, of.BotID, dayindex.Range{From: of.Date, To: of.Date}); {
+	case err == nil && latest[of.Date] == 0:
 		// It may be sealed just now, by what the manifest said before.
 		_ = c.Client.SignalWorkflow(ctx, of.WorkflowID(), "", workflows.SignalChanged, nil) // Seldom is there one.
 		return

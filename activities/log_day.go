@@ -31,8 +31,9 @@ type LogDay struct {
 }
 
 // Execute enters the revision, and before it those before it that are not in the log yet,
-// and waits until they are there. It starts the ledger if there is none. What it sent before
-// is not entered again: the log knows its last entries.
+// and waits until they are there. It starts the ledger if there is none. A note says what is
+// there; without it the log itself knows its last 256 entries, and takes an older one again,
+// which docs/verification.md allows.
 func (a *LogDay) Execute(ctx context.Context, input day.LogInput) (*day.LogResult, error) {
 	defer beat(ctx, func() any { return nil })()
 	served, err := a.Served.Of(input.BotID)
@@ -52,6 +53,9 @@ func (a *LogDay) Execute(ctx context.Context, input day.LogInput) (*day.LogResul
 
 func (a *LogDay) logRevision(ctx context.Context, store *archive.Store, input day.LogInput, revision int) (index int64, err error) {
 	record, err := dayseal.ReadRecord(ctx, store, input.Day, revision)
+	if errors.Is(err, archive.ErrMissing) {
+		return 0, failure.New(failure.ArchiveBlocked, fmt.Sprintf("the record of revision %d of day %s of %s is gone, and the log needs it: put back what was there, from a version of the object or a backup", revision, input.Date, input.BotID))
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayseal"
 	"github.com/callvault/callvault/workflows"
@@ -41,12 +43,18 @@ func (a *StartDays) Execute(ctx context.Context, input day.StartInput) (*day.Sta
 	if err != nil {
 		return nil, err
 	}
-	result.Busy = busy
+	if result.Busy = busy; busy >= input.Request.EffectiveAtOnce() {
+		return result, nil
+	}
+	latest, err := dayindex.Of(served.Store).LatestRevisions(ctx, input.Request.BotID, dayindex.Range{From: input.Next, To: input.Last})
+	if err != nil {
+		return nil, activityError(err)
+	}
 	for range maxDaysInPass {
 		if result.Next == "" || result.Busy >= input.Request.EffectiveAtOnce() {
 			break
 		}
-		if err := a.turn(ctx, served, input, result); err != nil {
+		if err := a.turn(ctx, served, input, latest[result.Next], result); err != nil {
 			return nil, activityError(err)
 		}
 		result.Next = dayAfter(result.Next, input.Last)
@@ -54,17 +62,18 @@ func (a *StartDays) Execute(ctx context.Context, input day.StartInput) (*day.Sta
 	return result, nil
 }
 
-// turn starts a day, unless it is sealed.
-func (a *StartDays) turn(ctx context.Context, served *account.Account, input day.StartInput, result *day.StartResult) error {
+// turn starts a day, unless it is sealed. latest is its latest revision; 0 for none.
+func (a *StartDays) turn(ctx context.Context, served *account.Account, input day.StartInput, latest int, result *day.StartResult) error {
 	of := workflows.Day{BotID: input.Request.BotID, Date: result.Next}
-	due, err := isDue(ctx, served, of)
-	if err != nil {
-		return err
-	}
-	due = due || input.Request.Again
-	if !due {
-		result.Sealed++
-		return nil
+	if latest > 0 && !input.Request.Again {
+		due, err := isDue(ctx, served.Store, of, latest, input.Request.To == "")
+		if err != nil {
+			return err
+		}
+		if !due {
+			result.Sealed++
+			return nil
+		}
 	}
 	request := input.Request.Request(of.Date)
 	if _, err := a.Client.ExecuteWorkflow(ctx, workflows.DayStartOptions(request), workflows.ArchiveDayWorkflowName, request); err != nil {
@@ -76,29 +85,34 @@ func (a *StartDays) turn(ctx context.Context, served *account.Account, input day
 	return nil
 }
 
-// isDue reports whether a day is not sealed, or is to be listed again. A day that is too old
-// for that costs one request.
-func isDue(ctx context.Context, served *account.Account, of workflows.Day) (bool, error) {
+// isDue reports whether a day that has a record is not in the log, or is to be listed again. A
+// schedule looks at all days since its first one each night: to it those are sealed that are
+// too old to be listed again, without a request.
+func isDue(ctx context.Context, store *archive.Store, of workflows.Day, latest int, scheduled bool) (bool, error) {
 	begin, err := of.Begin()
+	now := time.Now()
+	isOld := now.Sub(begin) > day.ReviewedFor
+	if err != nil || scheduled && isOld {
+		return false, err
+	}
+	revision, err := dayseal.ReadRecord(ctx, store, of, latest)
+	if errors.Is(err, archive.ErrBlocked) {
+		return true, nil // The day's own workflow shows what is wrong, and does not keep the other days from being started.
+	}
 	if err != nil {
 		return false, err
 	}
-	if time.Since(begin) > day.ReviewedFor {
-		sealed, err := dayindex.Of(served.Store).Sealed(ctx, of.BotID, dayindex.Range{From: of.Date, To: of.Date})
-		return len(sealed) == 0, err
-	}
-	latest, err := dayseal.Latest(ctx, served.Store, of)
-	if err != nil || latest == nil {
+	if logged, _, err := dayseal.IsLogged(ctx, store, revision, now); err != nil || !logged {
 		return true, err
 	}
-	if index, err := dayseal.LogIndex(ctx, served.Store, latest); err != nil || index < 0 {
-		return true, err // Its record was written, and did not come into the log.
+	if isOld {
+		return false, nil
 	}
-	listed, err := dayseal.LastReview(ctx, served.Store, of)
-	if listings := latest.Listings; err == nil && len(listings) > 0 && listings[len(listings)-1].At.After(listed) {
+	listed, err := dayseal.LastReview(ctx, store, of)
+	if listings := revision.Listings; err == nil && len(listings) > 0 && listings[len(listings)-1].At.After(listed) {
 		listed = listings[len(listings)-1].At
 	}
-	return day.ReviewIsDue(begin, listed, time.Now()), err
+	return day.ReviewIsDue(begin, listed, now), err
 }
 
 // busyFor is how long a day takes a place: one whose last calls are waited for, or that is

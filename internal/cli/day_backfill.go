@@ -158,7 +158,7 @@ func backfill(command *cobra.Command, d days, owner *account.Account, options da
 	var watched *backfillWatch
 	if options.wait { // An archive that cannot be read is noticed before anything is started.
 		watched = newBackfillWatch(d, owner.Store, request)
-		if _, err := watched.index.Sealed(ctx, request.BotID, options.days()); err != nil {
+		if _, err := watched.index.LatestRevisions(ctx, request.BotID, options.days()); err != nil {
 			return interruptedOr(ctx, storeFailure(err))
 		}
 	}

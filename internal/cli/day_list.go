@@ -138,7 +138,7 @@ type listedDay struct {
 // listDays calls use with each day of a bot.
 func listDays(ctx context.Context, store *archive.Store, botID string, days dayindex.Range, use func(listedDay) error) error {
 	index := dayindex.Of(store)
-	sealed, err := index.Sealed(ctx, botID, days)
+	sealed, err := index.LatestRevisions(ctx, botID, days)
 	if err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func (w *backfillWatch) look(ctx context.Context) (look, error) {
 		return found, err
 	}
 	// What is read last is what has been sealed meanwhile.
-	sealed, err := w.index.Sealed(ctx, w.request.BotID, w.rangeOf())
+	sealed, err := w.index.LatestRevisions(ctx, w.request.BotID, w.rangeOf())
 	if err != nil {
 		return found, err
 	}

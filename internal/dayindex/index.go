@@ -72,9 +72,9 @@ func (x *Index) firstFolder(ctx context.Context, prefix, after string) (string, 
 	return "", nil
 }
 
-// Sealed returns the number of the latest revision of each day of a bot that has one, by
+// LatestRevisions returns the number of the latest revision of each day of a bot that has one, by
 // date. It costs one LIST for every 500 revisions, and memory for each day of the range.
-func (x *Index) Sealed(ctx context.Context, botID string, days Range) (map[string]int, error) {
+func (x *Index) LatestRevisions(ctx context.Context, botID string, days Range) (map[string]int, error) {
 	ofBot, err := archive.BotDaysPrefix(x.prefix, botID)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (x *Index) Sealed(ctx context.Context, botID string, days Range) (map[strin
 		case !ok: // Somebody else's object. The command verify reports it.
 		case day.Date > days.To:
 			return latest, nil
-		case file == archive.DayRecordFile && days.has(day.Date): // Rows without a record are not sealed yet.
+		case file == archive.DayRecordFile && days.has(day.Date): // Rows without a record are no revision yet.
 			latest[day.Date] = max(latest[day.Date], revision)
 		}
 	}

@@ -96,7 +96,7 @@ func TestIndexFindsTheLatestRevisionOfEachDay(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, []string{"st-1-x", "st-1", "st-10"}, bots, "as a store sorts them")
 
-				sealed, err := index.Sealed(t.Context(), "st-1", dayindex.Range{From: "2026-11-19", To: "2026-12-01"})
+				sealed, err := index.LatestRevisions(t.Context(), "st-1", dayindex.Range{From: "2026-11-19", To: "2026-12-01"})
 				require.NoError(t, err)
 				require.Equal(t, map[string]int{"2026-11-20": 11, "2026-12-01": 1}, sealed)
 
@@ -126,7 +126,7 @@ func TestDayThatIsNotSealedIsMissing(t *testing.T) {
 		for _, date := range []string{"2026-11-19", "2026-11-21"} {
 			_, err := index.Latest(t.Context(), day("st-1", date))
 			require.ErrorIs(t, err, archive.ErrMissing, form)
-			require.ErrorContains(t, err, "day "+date+" of st-1 is not sealed")
+			require.ErrorContains(t, err, "day "+date+" of st-1 has no record")
 		}
 		_, err := index.Latest(t.Context(), day("../log", "2026-11-20"))
 		require.ErrorContains(t, err, "malformed")

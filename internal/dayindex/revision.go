@@ -27,7 +27,7 @@ var ErrDamaged = errors.New("it is damaged, or was changed; the command verify f
 // ErrNewer means that a record is in a format that this program does not know yet.
 var ErrNewer = errors.New("use a newer one")
 
-// Revision is the latest revision of a day.
+// Revision is a revision of a day.
 type Revision struct {
 	dayrecord.Record
 
@@ -45,27 +45,27 @@ func (x *Index) Latest(ctx context.Context, day workflows.Day) (*Revision, error
 	if _, err := archive.DayPrefix(x.prefix, day); err != nil {
 		return nil, err
 	}
-	sealed, err := x.Sealed(ctx, day.BotID, Range{day.Date, day.Date})
+	latest, err := x.LatestRevisions(ctx, day.BotID, Range{day.Date, day.Date})
 	if err != nil {
 		return nil, err
 	}
-	if sealed[day.Date] == 0 {
-		return nil, fmt.Errorf("day %s of %s is not sealed: %w", day.Date, day.BotID, archive.ErrMissing)
+	if latest[day.Date] == 0 {
+		return nil, fmt.Errorf("day %s of %s has no record: %w", day.Date, day.BotID, archive.ErrMissing)
 	}
-	return x.Read(ctx, day, sealed[day.Date])
+	return x.Read(ctx, day, latest[day.Date])
 }
 
-// Revisions returns the latest revision of each sealed day of a bot, in ascending order. An
+// Revisions returns the latest revision of each day of a bot that has one, in ascending order. An
 // error ends it.
 func (x *Index) Revisions(ctx context.Context, botID string, days Range) iter.Seq2[*Revision, error] {
 	return func(yield func(*Revision, error) bool) {
-		sealed, err := x.Sealed(ctx, botID, days)
+		latest, err := x.LatestRevisions(ctx, botID, days)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for _, date := range slices.Sorted(maps.Keys(sealed)) {
-			revision, err := x.Read(ctx, workflows.Day{BotID: botID, Date: date}, sealed[date])
+		for _, date := range slices.Sorted(maps.Keys(latest)) {
+			revision, err := x.Read(ctx, workflows.Day{BotID: botID, Date: date}, latest[date])
 			if !yield(revision, err) || err != nil {
 				return
 			}

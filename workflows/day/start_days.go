@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/markdown"
 	"github.com/callvault/callvault/internal/resume"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
@@ -18,7 +19,7 @@ const (
 	// How often a backfill of days looks whether there is room for another one: soon after it
 	// has started some, and ever less often while there is none.
 	firstPassWait = 2 * time.Second
-	lastPassWait  = 10 * time.Second
+	lastPassWait  = time.Minute
 
 	// maxStartEvents is when a backfill continues as new.
 	maxStartEvents = 4_000
@@ -33,6 +34,9 @@ type StartState struct {
 
 	// Idle counts the passes in a row that have started nothing.
 	Idle int `json:"idle,omitempty"`
+
+	// Blocked is why the last pass failed; empty if it did not.
+	Blocked string `json:"blocked,omitempty"`
 }
 
 // passWait returns how long to wait after so many passes that have started nothing.
@@ -74,8 +78,7 @@ func StartWorkflow(ctx workflow.Context, input StartWorkflowInput) (*workflows.D
 		return nil, temporal.NewNonRetryableApplicationError(err.Error(), string(failure.InvalidInput), nil)
 	}
 	for state.Next != "" {
-		workflow.SetCurrentDetails(ctx, fmt.Sprintf("Days from %s: next is %s, the last one is %s. %d were started, %d were sealed before.",
-			input.From, state.Next, state.Last, state.Result.Started, state.Result.Sealed))
+		workflow.SetCurrentDetails(ctx, state.details(input.From))
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() || workflow.GetInfo(ctx).GetCurrentHistoryLength() > maxStartEvents {
 			next := input
 			next.Resume = state
@@ -95,6 +98,15 @@ func StartWorkflow(ctx workflow.Context, input StartWorkflowInput) (*workflows.D
 	}
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf("Every day from %s to %s had its turn: %d were started, %d were sealed before.", input.From, state.Last, state.Result.Started, state.Result.Sealed))
 	return &state.Result, nil
+}
+
+// details says where the backfill stands.
+func (s *StartState) details(from string) string {
+	text := fmt.Sprintf("Days from %s: next is %s, the last one is %s. %d were started, %d were sealed before.", from, s.Next, s.Last, s.Result.Started, s.Result.Sealed)
+	if s.Blocked != "" {
+		text += " It cannot go on, and tries again every ten minutes: " + markdown.Escape(s.Blocked)
+	}
+	return text
 }
 
 func newStart(ctx workflow.Context, input StartWorkflowInput) (*StartState, error) {
@@ -133,9 +145,11 @@ func (s *StartState) pass(ctx workflow.Context, input StartWorkflowInput) (time.
 		if ctx.Err() != nil {
 			return 0, err
 		}
+		s.Blocked = failure.Message(err)
+		workflow.GetLogger(ctx).Warn("No further days can be started.", "botId", input.BotID, "next", s.Next, "reason", s.Blocked)
 		return lastBlockedWait, nil
 	}
-	s.Next = result.Next
+	s.Next, s.Blocked = result.Next, ""
 	s.Result.Started += len(result.Started)
 	s.Result.Sealed += result.Sealed
 	if s.Idle++; len(result.Started) > 0 {
