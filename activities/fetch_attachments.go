@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -166,7 +167,7 @@ const maxReasonBytes = 1 << 10
 
 // leaveOut adds a reason to the result.
 func (f *attachmentFetch) leaveOut(result *fetchrecording.FetchAttachmentsResult, reason string) {
-	leftOut := workflows.LeftOut{Kind: f.input.Kind, Reason: reason[:min(len(reason), maxReasonBytes)]}
+	leftOut := workflows.LeftOut{Kind: f.input.Kind, Reason: strings.ToValidUTF8(reason[:min(len(reason), maxReasonBytes)], "")}
 	result.LeftOut = append(result.LeftOut, leftOut)
 	f.log.add(f.Logger, f.account.Name, leftOut)
 }

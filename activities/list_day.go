@@ -34,7 +34,7 @@ type ListDay struct {
 	Slots  CallSlots
 }
 
-// Interactions lists the day from list 1; see [day.ListInput].
+// Interactions lists the day from interactionDetails; see [day.ListInput].
 func (a *ListDay) Interactions(ctx context.Context, input day.ListInput) (*day.ListResult, error) {
 	served, date, err := a.open(input)
 	if err != nil {
@@ -68,7 +68,7 @@ func (a *ListDay) Interactions(ctx context.Context, input day.ListInput) (*day.L
 	return listDay(ctx, served, input, daylist.Interactions, date, calls, list)
 }
 
-// Sessions lists the day from list 2; see [day.ListInput].
+// Sessions lists the day from getSessions; see [day.ListInput].
 func (a *ListDay) Sessions(ctx context.Context, input day.ListInput) (*day.ListResult, error) {
 	served, date, err := a.open(input)
 	if err != nil {

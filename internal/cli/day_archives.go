@@ -20,9 +20,9 @@ func archivesOf(served *account.Served, botID string) []dayArchive {
 		return []dayArchive{{dayindex.Of(owner.Store), owner}}
 	}
 	var all []dayArchive
-	seen := make(map[[3]string]bool)
+	seen := make(map[string]bool)
 	for _, one := range served.Accounts {
-		place := [3]string{one.Archive.Endpoint.String(), one.Archive.Bucket, one.Archive.Prefix}
+		place := one.Store.Place()
 		if !seen[place] {
 			seen[place] = true
 			all = append(all, dayArchive{dayindex.Of(one.Store), one})

@@ -105,7 +105,7 @@ func TestBackfillWaitsForTheLogAsFarAsTheWorkflowTells(t *testing.T) {
 		e.seal(dayOf(date), 1, archived)
 	}
 	server := &dayServer{progress: map[string]workflows.DayProgress{
-		"2026-11-19": {Phase: workflows.DayListing, Sealed: &workflows.SealedDay{Revision: 1}},
+		"2026-11-19": {Phase: workflows.DayListing, Sealed: &workflows.SealedDay{Revision: 1, LogIndex: new(int64(3))}},
 		"2026-11-20": {Phase: workflows.DayBlocked, Reason: "no key signs the log"},
 	}}
 	server.set("day/"+bot+"/2026-11-19", statusRunning)

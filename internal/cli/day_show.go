@@ -224,7 +224,7 @@ func (s *shownDay) join(progress *workflows.DayProgress) {
 	sealed := progress.Sealed
 	switch {
 	case s.Record == nil || s.LogIndex != nil:
-	case sealed != nil && sealed.Revision == s.Record.Revision:
+	case sealed != nil && sealed.Revision == s.Record.Revision && sealed.LogIndex != nil:
 		s.Sealed, s.LogIndex = true, sealed.LogIndex
 	case sealed == nil && (progress.Phase == workflows.DaySealing || progress.Phase == workflows.DayBlocked):
 		s.Sealed = false // The record is written, and its entry in the log is not.

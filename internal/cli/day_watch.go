@@ -201,7 +201,7 @@ func (w *backfillWatch) look(ctx context.Context) (look, error) {
 	found.lost = len(w.lost())
 	found.asked = w.ask(ctx, active)
 	for _, progress := range w.ask(ctx, recorded) {
-		if progress.Sealed == nil {
+		if progress.Sealed == nil || progress.Sealed.LogIndex == nil {
 			found.asked = append(found.asked, progress)
 			continue
 		}

@@ -56,9 +56,10 @@ func (x *Index) eachRow(ctx context.Context, revision *Revision, use func(dayrec
 	return nil
 }
 
-// ScanRows passes each row of a day, from the object key, to use, with its line without the line feed, until use
-// returns false. It returns [ErrDamaged] if a row breaks the rules of docs/verification.md,
-// and the error of r.
+// ScanRows passes each row of a day, from the object key, to use, with its line without the
+// line feed, until use returns false. It returns [ErrDamaged] if a row is not one of the day,
+// is out of order, or breaks a rule of its own, see [dayrecord.Row.Check], and the error of r.
+// Keys that this program does not know are let through.
 func ScanRows(r io.Reader, key string, day workflows.Day, use func(line []byte, row dayrecord.Row) bool) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, dayrecord.MaxRowBytes+1)
@@ -111,10 +112,8 @@ func decodeRow(line []byte, day workflows.Day, last string) (dayrecord.Row, erro
 		return row, errors.New("is of another bot")
 	case called.Format(time.DateOnly) != day.Date, !called.Equal(row.CallTime):
 		return row, errors.New("is of another time")
-	case row.Outcome == "":
-		return row, errors.New("has no outcome")
 	case row.SessionID <= last:
 		return row, errors.New("is not in order")
 	}
-	return row, nil
+	return row, row.Check()
 }

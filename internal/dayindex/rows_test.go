@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/workflows"
-	"github.com/stretchr/testify/require"
 )
 
 func TestRowsAreReadStrictly(t *testing.T) {
@@ -17,7 +18,8 @@ func TestRowsAreReadStrictly(t *testing.T) {
 	begin := func(n int) time.Time { return time.Date(2026, 3, 5, 8, 0, n, 0, time.UTC) }
 	id := func(n int) string { return fmt.Sprintf("%08x%016x", begin(n).Unix(), n) }
 	row := func(n int) string {
-		return fmt.Sprintf(`{"botId":"st-1","sessionId":%q,"callTime":%q,"outcome":"archived"}`, id(n), begin(n).Format(time.RFC3339))
+		return fmt.Sprintf(`{"botId":"st-1","sessionId":%q,"callTime":%q,"listedBy":["getSessions"],"outcome":"archived",`+
+			`"manifest":{"key":"m","bytes":1,"sha256":"%064d"},"files":[{"key":"f","bytes":7,"sha256":"%064d"}],"bytes":7}`, id(n), begin(n).Format(time.RFC3339), 1, 2)
 	}
 	for name, text := range map[string]string{
 		"no end":      row(1),
@@ -26,6 +28,14 @@ func TestRowsAreReadStrictly(t *testing.T) {
 		"empty line":  row(1) + "\n\n",
 		"another bot": strings.ReplaceAll(row(1), "st-1", "st-2") + "\n",
 		"no outcome":  strings.ReplaceAll(row(1), "archived", "") + "\n",
+
+		"another list":        strings.ReplaceAll(row(1), "getSessions", "getCalls") + "\n",
+		"a list twice":        strings.ReplaceAll(row(1), `"getSessions"`, `"getSessions","getSessions"`) + "\n",
+		"no lists":            strings.ReplaceAll(row(1), `["getSessions"]`, `null`) + "\n",
+		"another sum":         strings.ReplaceAll(row(1), `"bytes":7}`, `"bytes":8}`) + "\n",
+		"no manifest":         strings.ReplaceAll(row(1), `"key":"m"`, `"key":""`) + "\n",
+		"no files":            strings.ReplaceAll(row(1), `[{`, `null,"x":[{`) + "\n",
+		"a file without hash": strings.ReplaceAll(row(1), fmt.Sprintf("%064d", 2), "") + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.ErrorIs(t, dayindex.ScanRows(strings.NewReader(text), "rows", day, func([]byte, dayrecord.Row) bool { return true }), dayindex.ErrDamaged)

@@ -148,7 +148,7 @@ func TestDayOf50000CallsOverListsWithEveryTrapMissesNone(t *testing.T) {
 			found[id] = true
 		}
 	}
-	t.Logf("%d calls by list 2, %d by list 1, %d by either", len(sessions.rows), len(interactions.rows), len(found))
+	t.Logf("%d calls by getSessions, %d by interactionDetails, %d by either", len(sessions.rows), len(interactions.rows), len(found))
 	t.Logf("remarks: %q, %q", sessions.Remarks, interactions.Remarks)
 	require.True(t, oneOf(sessions.Remarks, "the list says that it has"), "the wrong total: %q", sessions.Remarks)
 	interactionRows, sessionRows := v.rowsOf()

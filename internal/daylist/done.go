@@ -13,7 +13,7 @@ type Done struct {
 	// Tally is what they counted.
 	Tally Tally
 
-	oldest, newest time.Time // the end of list 2's windows, and of list 1's
+	oldest, newest time.Time // the end of getSessions's windows, and of interactionDetails's
 	seen           seen
 }
 
@@ -21,7 +21,7 @@ type Done struct {
 func NewDone() *Done { return &Done{seen: newSeen()} }
 
 // ReadDone finds out what an earlier attempt has listed. What it has written behind a gap does not count, and is written again.
-// Of a day that goes on at now, list 2 is listed anew.
+// Of a day that goes on at now, getSessions is listed anew.
 func ReadDone(ctx context.Context, store Store, folder string, list List, day Day, now time.Time) (*Done, error) {
 	spans, err := storedSpans(ctx, store, folder, list)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/callvault/callvault/internal/smartassist"
 )
 
-// InteractionLister lists a day from list 1.
+// InteractionLister lists a day from interactionDetails.
 //
 // The list has no order that is documented, and shows at most 1,100 rows of a window: a window is complete only if its last
 // page has fewer than 100 rows. So the windows are chosen such that they have a little less, and one that is too full is
@@ -21,7 +21,7 @@ type InteractionLister struct {
 	// Day is listed up to Now. Required.
 	Day Day
 	Now time.Time
-	// Hints are when the day's calls began by list 2, in any order. Windows hold more rows with them. Defaults to none.
+	// Hints are when the day's calls began by getSessions, in any order. Windows hold more rows with them. Defaults to none.
 	Hints []time.Time
 	// Page asks for a page. An error ends the listing. Required.
 	Page func(ctx context.Context, query smartassist.InteractionQuery) (*smartassist.InteractionPage, error)

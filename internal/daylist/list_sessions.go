@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// sessionPagesOfWindow is how many pages of list 2 a window has: some 1,000 rows. A session that begins in the second in
+	// sessionPagesOfWindow is how many pages of getSessions a window has: some 1,000 rows. A session that begins in the second in
 	// which a window would end takes it further, up to mostPagesOfWindow.
 	sessionPagesOfWindow = 10
 	mostPagesOfWindow    = 60
@@ -24,7 +24,7 @@ const (
 	readAgainShare = 50
 )
 
-// SessionLister lists a day from list 2.
+// SessionLister lists a day from getSessions.
 //
 // The list is newest first (vendor docs), and each window ends at a fixed time: rows that come or go elsewhere shift nothing
 // in it. Each page begins with the last row of the one before, which shows whether rows have come or gone in between.

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// fullRows is how many rows make a window of list 1 that may have more.
+	// fullRows is how many rows make a window of interactionDetails that may have more.
 	fullRows = smartassist.MaxInteractionRows
 
-	// farOffRows is an error of the hints from which on they do not tell of list 1.
+	// farOffRows is an error of the hints from which on they do not tell of interactionDetails.
 	farOffRows = 300
 
-	// firstHinted is how many rows the first window is to have whose start times list 2 gave: it shows how far the lists
+	// firstHinted is how many rows the first window is to have whose start times getSessions gave: it shows how far the lists
 	// agree. Later ones are as large as the error of the last ones allows, and leave at least leastRoom.
 	firstHinted = 490
 	leastRoom   = 15
@@ -40,7 +40,7 @@ const (
 	crowd     = 0.15
 )
 
-// spans chooses the windows of list 1, from what is known of when sessions began: the start times of list 2, or else the
+// spans chooses the windows of interactionDetails, from what is known of when sessions began: the start times of getSessions, or else the
 // density of the last windows. It decides alone, and asks nothing.
 type spans struct {
 	hints []int64 // Unix seconds, in order

@@ -79,7 +79,7 @@ func WriteWindow(ctx context.Context, store Store, folder string, window Window)
 	return store.WriteFile(ctx, folderOf(folder, window.List)+window.name(), "application/x-ndjson", &body, int64(body.Len()))
 }
 
-// ReadRows returns what both lists say of the day's calls, those of list 1 first, each call once for a list. It reads the
+// ReadRows returns what both lists say of the day's calls, those of interactionDetails first, each call once for a list. It reads the
 // windows one after the other, and returns an error, which ends it, for an object that is not as [WriteWindow] writes it.
 // The rows are personal data.
 func ReadRows(ctx context.Context, store Store, folder string) iter.Seq2[Row, error] {
@@ -94,7 +94,7 @@ func ReadRows(ctx context.Context, store Store, folder string) iter.Seq2[Row, er
 	}
 }
 
-// StartTimes returns when the calls of list 2 began that are in a folder: the hints of an [InteractionLister].
+// StartTimes returns when the calls of getSessions began that are in a folder: the hints of an [InteractionLister].
 func StartTimes(ctx context.Context, store Store, folder string) ([]time.Time, error) {
 	var times []time.Time
 	for row, err := range readList(ctx, store, folder, Sessions) {

@@ -16,9 +16,9 @@ type List string
 
 // The lists.
 const (
-	// Interactions is list 1, interactionDetails.
+	// Interactions is interactionDetails.
 	Interactions List = dayrecord.InteractionDetails
-	// Sessions is list 2, getSessions.
+	// Sessions is getSessions.
 	Sessions List = dayrecord.GetSessions
 )
 
@@ -111,10 +111,11 @@ func (t *Tally) Add(other Tally) {
 // remark adds a remark; the last one that there is room for says that there are more.
 func (t *Tally) remark(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
+	text = strings.ToValidUTF8(text[:min(len(text), maxRemarkBytes)], "")
 	switch {
 	case slices.Contains(t.Remarks, text):
 	case len(t.Remarks) < maxRemarks-1:
-		t.Remarks = append(t.Remarks, text[:min(len(text), maxRemarkBytes)])
+		t.Remarks = append(t.Remarks, text)
 	case len(t.Remarks) < maxRemarks:
 		t.Remarks = append(t.Remarks, "there are more remarks like these")
 	}

@@ -12,7 +12,7 @@ import (
 // rowOf returns the row of a session with a manifest.
 func rowOf(known *daysessions.Known, manifest *archive.Manifest, object dayrecord.Object, options Options) dayrecord.Row {
 	row := dayrecord.Row{
-		Session: manifest.Session, CallTime: manifest.CallTime.UTC(), ListedBy: known.ListedBy,
+		Session: manifest.Session, ListedBy: known.ListedBy,
 		Outcome: workflows.Outcome(manifest.Outcome), Status: manifest.Status,
 		Manifest: object, Files: []dayrecord.Object{}, Evidence: manifest.Evidence,
 		PurgeAt: known.PurgeAt, UserHash: known.UserHash,

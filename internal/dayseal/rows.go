@@ -2,6 +2,7 @@ package dayseal
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -153,13 +154,20 @@ func (s *rowSink) close() (dayrecord.Rows, error) {
 }
 
 // measureRows adds the rows of an object to a tally, and returns what a record says of them,
-// but for the key.
+// but for the key. They have to be as callvault writes them, byte by byte: the log is to name
+// them for good.
 func measureRows(r io.Reader, key string, day workflows.Day, counted *tally) (dayrecord.Rows, error) {
 	sink := newRowSink(io.Discard)
 	var failed error
 	err := dayindex.ScanRows(r, key, day, func(line []byte, row dayrecord.Row) bool {
 		counted.add(row)
-		failed = sink.writeLine(line)
+		written, err := json.Marshal(row)
+		if failed = err; err == nil && !bytes.Equal(written, line) {
+			failed = fmt.Errorf("the row of session %s is not as callvault writes it: %w", row.SessionID, dayindex.ErrDamaged)
+		}
+		if failed == nil {
+			failed = sink.writeLine(line)
+		}
 		return failed == nil
 	})
 	if err := errors.Join(err, failed); err != nil {

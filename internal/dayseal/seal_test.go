@@ -231,6 +231,24 @@ func TestRowsOfALostAttemptAreTakenAndTheChangeComesNext(t *testing.T) {
 	require.Equal(t, map[workflows.Outcome]int{"archived": 1}, next.Counts.Outcomes)
 }
 
+// The log is to name the rows for good: those that callvault has not written like this are not taken.
+func TestRowsThatSomebodyHasPutThereAreNotTaken(t *testing.T) {
+	store, server := newStore(t)
+	putManifest(t, store, 1, workflows.OutcomeArchived)
+	first := seal(t, store, known(1))
+	rows, _ := server.Object(bucket, first.Rows.Key)
+	for name, change := range map[string]string{"a key more": `{"note":"x",`, "another order": `{ `} {
+		t.Run(name, func(t *testing.T) {
+			server.Remove(bucket, first.Key)
+			server.Set(bucket, first.Rows.Key, s3test.Object{Body: []byte(change + strings.TrimPrefix(string(rows.Body), "{"))})
+			_, err := trySeal(t, store, known(1))
+			require.ErrorIs(t, err, archive.ErrBlocked)
+			require.ErrorContains(t, err, "is not as callvault writes it")
+			require.ErrorContains(t, err, "move it away")
+		})
+	}
+}
+
 func TestRecordOfAnotherAttemptIsTaken(t *testing.T) {
 	store, server := newStore(t)
 	putManifest(t, store, 1, workflows.OutcomeArchived)

@@ -15,7 +15,7 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-// The limits of list 1 (vendor docs).
+// The limits of interactionDetails (vendor docs).
 const (
 	// MaxInteractionPage is the last page of a window: offset counts pages.
 	MaxInteractionPage = 10
@@ -27,7 +27,7 @@ const (
 	MaxInteractionRange = 7 * 24 * time.Hour
 )
 
-// The directions of list 1's filter (vendor docs). Sessions that ended at the bot have none.
+// The directions of interactionDetails's filter (vendor docs). Sessions that ended at the bot have none.
 const (
 	Inbound  = "Inbound"
 	Outbound = "Outbound"
@@ -36,7 +36,7 @@ const (
 // interactionTime is the form of the request's times, without a zone.
 const interactionTime = "2006-01-02 15:04:05"
 
-// InteractionQuery asks for one page of list 1.
+// InteractionQuery asks for one page of interactionDetails.
 type InteractionQuery struct {
 	// AccountID is the account's at the vendor, and BotID the bot's stream id. Required.
 	AccountID, BotID string
@@ -52,7 +52,7 @@ type InteractionQuery struct {
 	Page int
 }
 
-// InteractionPage is one page of list 1.
+// InteractionPage is one page of interactionDetails.
 type InteractionPage struct {
 	// Rows are at most [PageRows], in an order that is not documented, those without a usable id included.
 	Rows []ListedSession

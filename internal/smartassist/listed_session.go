@@ -32,7 +32,7 @@ type ListedSession struct {
 	// UserID is empty if the row has none, or one that no request can name.
 	UserID string
 
-	// Closed reports whether the session is over: in list 1 if it has an end or a final status that is known, in list 2 if
+	// Closed reports whether the session is over: in interactionDetails if it has an end or a final status that is known, in getSessions if
 	// its status is "closed".
 	Closed bool
 
@@ -46,10 +46,10 @@ type ListedSession struct {
 	// Voice reports whether it was a call.
 	Voice bool
 
-	// IsVoicemail is what list 1 says; list 2 says nothing of it.
+	// IsVoicemail is what interactionDetails says; getSessions says nothing of it.
 	IsVoicemail bool
 
-	// Direction is in lower case: "inbound" or "outbound". List 1 has it of some sessions, list 2 of none.
+	// Direction is in lower case: "inbound" or "outbound". interactionDetails has it of some sessions, getSessions of none.
 	Direction string
 
 	// Raw is the row as the vendor wrote it, compacted; nil if it has more than [MaxRawBytes].
@@ -100,7 +100,7 @@ func (s *ListedSession) closeAt(end, now time.Time) {
 	}
 }
 
-// The forms of the lists' times. List 1 writes them without a zone, in the offset that was asked for, which is 0 (vendor
+// The forms of the lists' times. interactionDetails writes them without a zone, in the offset that was asked for, which is 0 (vendor
 // docs: both with a T and with a space).
 var listTimes = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05"}
 

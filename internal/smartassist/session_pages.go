@@ -11,13 +11,13 @@ import (
 	"github.com/callvault/callvault/internal/failure"
 )
 
-// MaxSessionRange is the longest time that one call of list 2 may ask for (vendor docs).
+// MaxSessionRange is the longest time that one call of getSessions may ask for (vendor docs).
 const MaxSessionRange = 7 * 24 * time.Hour
 
 // sessionTime is the form of the request's times.
 const sessionTime = "2006-01-02T15:04:05.000Z"
 
-// SessionsQuery asks for one page of list 2.
+// SessionsQuery asks for one page of getSessions.
 type SessionsQuery struct {
 	// BotID is the bot's stream id. Required.
 	BotID string
@@ -29,7 +29,7 @@ type SessionsQuery struct {
 	Skip int
 }
 
-// SessionsPage is one page of list 2.
+// SessionsPage is one page of getSessions.
 type SessionsPage struct {
 	// Rows are at most [PageRows], newest first, of all channels, those without a usable id included.
 	Rows []ListedSession

@@ -65,8 +65,7 @@ func (f *fields) storedList(name string) []stored {
 	return list
 }
 
-// sum returns the sum of the files' bytes; it cannot overflow, as each is below 2^53 and a
-// row has less than 2^10 of them for each kilobyte.
+// sum returns the sum of the files' bytes, or more than any number may be that is stated.
 func sum(files []stored) int64 {
 	var total int64
 	for _, file := range files {

@@ -24,6 +24,7 @@ const maxStamped = 100_000
 func (v *run) findStamped() ([]stamped, error) {
 	prefix := daylog.StampsPrefix(v.Prefix)
 	var found []stamped
+	more := 0
 	for key, err := range v.source.KeysAfter(v.ctx, prefix, "") {
 		if err != nil {
 			return nil, v.hold(place{kind: KindTimestamp, key: prefix}, v.whyUnread(err))
@@ -42,9 +43,16 @@ func (v *run) findStamped() ([]stamped, error) {
 		if err := v.hold(at, err); err != nil {
 			return nil, err
 		}
-		if err == nil && len(found) < maxStamped {
+		switch {
+		case err != nil:
+		case len(found) < maxStamped:
 			found = append(found, stamped{checkpoint, key})
+		default:
+			more++
 		}
+	}
+	if more > 0 {
+		v.report.note("%d checkpoints with timestamps were not compared with the log: only %d are", more, maxStamped)
 	}
 	slices.SortFunc(found, func(a, b stamped) int { return cmp.Compare(a.Size, b.Size) })
 	return found, nil

@@ -2,10 +2,10 @@ package day
 
 // The activities that list a day, by the names that are recorded in histories.
 const (
-	// ListInteractions lists it from the vendor's list of interactions, list 1, which needs the account's id and the scope
+	// ListInteractions lists it from the vendor's list of interactions, interactionDetails, which needs the account's id and the scope
 	// SmartAssist Analytics.
 	ListInteractions = "ListInteractions"
-	// ListSessions lists it from the vendor's session list, list 2, which needs the scope Bot Sessions.
+	// ListSessions lists it from the vendor's session list, getSessions, which needs the scope Bot Sessions.
 	ListSessions = "ListSessions"
 )
 
