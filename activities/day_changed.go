@@ -10,7 +10,6 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/workflows"
-	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 // changedWithin bounds the requests that reopen a day. The manifest is written already.
@@ -22,18 +21,18 @@ type ChangedDays struct {
 	Client client.Client
 }
 
-// after tells the workflow of the day of a manifest that was replaced. The first manifest of
-// a session costs nothing: a day seals what its own batches fetch, and finds another one when
-// it is listed again. A manifest is stored whatever becomes of it, so what fails is only
-// logged.
-func (c *ChangedDays) after(ctx context.Context, store *archive.Store, input fetchrecording.WriteManifestInput) {
-	callTime, err := input.Result.CallTime()
-	if c == nil || err != nil || input.Replaces == "" {
+// after tells the workflow of the day of a manifest that has replaced another one. The first
+// manifest of a session costs nothing: a day seals what its own batches fetch, and finds
+// another one when it is listed again. A manifest is stored whatever becomes of it, so what
+// fails is only logged.
+func (c *ChangedDays) after(ctx context.Context, store *archive.Store, manifest *archive.Manifest) {
+	callTime, err := manifest.Session.CallTime()
+	if c == nil || err != nil {
 		return
 	}
 	ctx, stop := context.WithTimeout(ctx, changedWithin)
 	defer stop()
-	of := workflows.Day{BotID: input.Result.BotID, Date: callTime.Format(time.DateOnly)}
+	of := workflows.Day{BotID: manifest.BotID, Date: callTime.Format(time.DateOnly)}
 	switch latest, err := dayindex.Of(store).LatestRevisions(ctx, of.BotID, dayindex.Range{From: of.Date, To: of.Date}); {
 	case err == nil && latest[of.Date] == 0:
 		// It may be sealed just now, by what the manifest said before.

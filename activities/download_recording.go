@@ -42,7 +42,7 @@ type Reporter interface {
 // Execute archives the file. It is safe to repeat: the key follows from the
 // input, and the object is created only when it is complete.
 func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.DownloadRecordingInput) (*fetchrecording.DownloadRecordingResult, error) {
-	proof := newProof(ctx, input.Manifest)
+	proof := newProof(ctx, input.Manifest, a.Days)
 	d, err := a.newDownload(ctx, input, proof)
 	if err != nil {
 		return nil, err
@@ -57,14 +57,9 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		return nil, d.fail(ctx, expiredOr(err, d.mediaURL))
 	}
 	if earlier != nil {
-		a.Days.after(ctx, d.store, *input.Manifest)
 		return earlier, nil
 	}
-	result := proof.add(ctx, d.account, d.recording, d.verified)
-	if result.Written != nil {
-		a.Days.after(ctx, d.store, *input.Manifest)
-	}
-	return result, nil
+	return proof.add(ctx, d.account, d.recording, d.verified), nil
 }
 
 // download is one attempt to archive a file.

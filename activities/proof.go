@@ -20,10 +20,11 @@ const proofTimeout = time.Minute
 type proof struct {
 	input *fetchrecording.WriteManifestInput
 	clock serverClock
+	days  *ChangedDays
 }
 
-func newProof(ctx context.Context, input *fetchrecording.WriteManifestInput) *proof {
-	return &proof{input: input, clock: newServerClock(ctx)}
+func newProof(ctx context.Context, input *fetchrecording.WriteManifestInput, days *ChangedDays) *proof {
+	return &proof{input: input, clock: newServerClock(ctx), days: days}
 }
 
 // add returns a recording that is in the archive, verified or not, with the manifest that proves it, if
@@ -40,7 +41,7 @@ func (p *proof) add(ctx context.Context, served *account.Account, recording work
 	input.Result.Recordings = []workflows.Recording{recording}
 	// By the Temporal server's clock, like the time at which the fetch began.
 	input.Result.FinishedAt = p.clock.now()
-	written, err := prove(ctx, served, input, verified)
+	written, err := prove(ctx, served, p.days, input, verified)
 	if err != nil {
 		activity.GetLogger(ctx).Info("The manifest was not written with the download and will be tried again.", "error", err)
 		return result

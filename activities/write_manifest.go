@@ -27,16 +27,14 @@ func (a *WriteManifest) Execute(ctx context.Context, input fetchrecording.WriteM
 	if err != nil {
 		return nil, activityError(err)
 	}
-	written, err := prove(ctx, served, input, false)
-	if err == nil {
-		a.Days.after(ctx, served.Store, input)
-	}
+	written, err := prove(ctx, served, a.Days, input, false)
 	return written, activityError(err)
 }
 
 // prove verifies the recordings of an outcome, unless they were verified just now, writes
-// its manifest and returns what the archive says.
-func prove(ctx context.Context, served *account.Account, input fetchrecording.WriteManifestInput, verified bool) (*fetchrecording.WriteManifestResult, error) {
+// its manifest and returns what the archive says. A manifest that took the place of another
+// one is told to the day of its call.
+func prove(ctx context.Context, served *account.Account, days *ChangedDays, input fetchrecording.WriteManifestInput, verified bool) (*fetchrecording.WriteManifestResult, error) {
 	store := served.Store
 	folder, err := store.Folder(input.Result.Session)
 	if err != nil {
@@ -73,6 +71,9 @@ func prove(ctx context.Context, served *account.Account, input fetchrecording.Wr
 	}
 	if isOf(written, execution) {
 		result.Source = workflows.SourceFetch
+		if written.Previous != nil || input.Replaces != "" {
+			days.after(ctx, store, written)
+		}
 	}
 	return &fetchrecording.WriteManifestResult{Result: *result}, nil
 }
