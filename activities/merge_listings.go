@@ -43,15 +43,22 @@ func mergeDay(ctx context.Context, store *archive.Store, input day.MergeInput, k
 	}
 	merged := &day.Merged{Known: fmt.Sprintf("%sknown-%d.ndjson", input.Run, input.Round)}
 	if input.Folder != "" {
+		had := make(map[string]bool)
 		for row, err := range daylist.ReadRows(ctx, store, input.Folder) {
 			if err != nil {
 				return nil, unreadableRows(err)
 			}
+			had[string(row.List)] = true
 			if sessions.Add(string(row.List), row.SessionID, row.UserID, row.Closed) {
 				merged.New++
 			}
 			if len(sessions) > archive.MaxDaySessions {
-				return nil, failure.New(failure.ArchiveBlocked, fmt.Sprintf("the lists have more than %d sessions of %s, which is more than a day can have", archive.MaxDaySessions, input.Date))
+				return nil, failure.New(failure.ArchiveBlocked, fmt.Sprintf("the lists have more than %d sessions of %s, which is more than a day can have: have the vendor correct it, then terminate the day's workflow and start it again", archive.MaxDaySessions, input.Date))
+			}
+		}
+		for _, list := range input.Had {
+			if !had[list] {
+				return &day.Merged{Lost: true}, nil
 			}
 		}
 	}

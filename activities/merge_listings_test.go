@@ -132,6 +132,22 @@ func TestSessionThatALostListingHadStaysKnown(t *testing.T) {
 	require.Equal(t, 2, h.merge(2, first.Known).Sessions)
 }
 
+// A lifecycle rule may have removed them, or somebody.
+func TestRowsThatAreGoneAreNoEmptyListing(t *testing.T) {
+	h := newMergeHarness(t)
+	h.list(1, daylist.Sessions, false, 1)
+	merge := activities.MergeListings{Served: h.served}
+	for _, row := range []struct {
+		had  []string
+		lost bool
+	}{{[]string{"getSessions"}, false}, {[]string{"getSessions", "interactionDetails"}, true}, {nil, false}} {
+		merged, err := run[day.Merged](t, merge.Execute, day.MergeInput{Day: mergedDay, Run: runFolder, Round: 1, Folder: h.folder(1), Had: row.had})
+		require.NoError(t, err)
+		require.Equal(t, row.lost, merged.Lost)
+		require.Equal(t, row.lost, merged.Known == "")
+	}
+}
+
 func TestOldSessionThatIsShownAsOpenIsFetched(t *testing.T) {
 	h := newMergeHarness(t)
 	h.list(1, daylist.Sessions, true, 1)

@@ -112,8 +112,8 @@ func (s *Store) DayNote(day workflows.Day, name string) string {
 	return s.prefix + ".callvault/days/" + day.BotID + "/" + day.Date + "/" + name
 }
 
-// Place names the archive: the store's host, the bucket and the prefix. Two accounts that
-// have the same one share its log.
+// Place names the archive: the store's host, the bucket and the prefix as it is, since
+// "calls" and "calls/" are two. Two accounts that have the same one share its log.
 func (s *Store) Place() string {
-	return s.config.Endpoint.Host + "/" + s.bucket + "/" + strings.Trim(s.prefix, "/")
+	return s.config.Endpoint.Host + "/" + s.bucket + "/" + s.prefix
 }

@@ -47,14 +47,20 @@ type MergeInput struct {
 	// Run is where the run keeps its working files, and Round the listing's number.
 	Run   string `json:"run"`
 	Round int    `json:"round"`
-	// Folder has the rows of the listing; empty if none was made. Known is the key of the
-	// sessions that were known before it; empty if those of the latest revision are.
-	Folder string `json:"folder,omitempty"`
-	Known  string `json:"known,omitempty"`
+	// Folder has the rows of the listing; empty if none was made. Had are the lists of which
+	// it has some. Known is the key of the sessions that were known before it; empty if those
+	// of the latest revision are.
+	Folder string   `json:"folder,omitempty"`
+	Had    []string `json:"had,omitempty"`
+	Known  string   `json:"known,omitempty"`
 }
 
 // Merged is what is known after a listing.
 type Merged struct {
+	// Lost reports that rows of the listing are gone: nothing was joined, and the lists have
+	// to be read again.
+	Lost bool `json:"lost,omitempty"`
+
 	// Known is the key of the object with the sessions, and Fetch that of the list of those
 	// that are to be fetched; empty if there are none.
 	Known string `json:"known"`

@@ -23,6 +23,10 @@ const (
 	// other list, and says so.
 	listAttempts = 500
 
+	// refusalAttempts is how often a list is read again that the vendor refuses and has not
+	// refused before: for an hour. Then the day goes on with the other list, and says so.
+	refusalAttempts = 10
+
 	// logAttempts is how often an entry is tried to be written, for two minutes each. After
 	// that the day shows why it is not.
 	logAttempts = 5

@@ -3,10 +3,12 @@ package day
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 )
@@ -22,6 +24,20 @@ const endMargin = 10 * time.Minute
 func (s *State) isQuiet() bool {
 	nothingLeft := s.Merged.ToFetch == 0 && s.Merged.Open == 0
 	return nothingLeft && s.Merged.New == 0 && (s.Sealed != nil || s.Opening.Recorded || s.Rounds > 1)
+}
+
+// refusedSince says which list could not be read that could be read before: a single refusal
+// says little, and the day would be sealed without what that list alone has. Empty if there is
+// none.
+func (s *State) refusedSince(sessions, interactions ListResult) string {
+	list, reason := dayrecord.GetSessions, sessions.Unavailable
+	if reason == "" {
+		list, reason = dayrecord.InteractionDetails, interactions.Unavailable
+	}
+	if reason == "" || !slices.Contains(s.Answered, list) {
+		return ""
+	}
+	return fmt.Sprintf("%s cannot be read any more: %s", list, reason)
 }
 
 // isOwnFault reports whether a list could not be read because of the archive or the worker,

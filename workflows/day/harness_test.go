@@ -37,6 +37,12 @@ type harness struct {
 
 	logBlocked func(now time.Time) string
 
+	// lost: the rows of the next listing are gone when they are joined.
+	lost bool
+
+	// opened counts the openings, each of which has a folder of its own.
+	opened int
+
 	// notLogged: the record of the day is not in the log.
 	notLogged bool
 
@@ -129,7 +135,8 @@ func (h *harness) openDay(workflows.Day) (*day.Opening, error) {
 	if err := h.next(day.OpenDay); err != nil {
 		return nil, err
 	}
-	opening := &day.Opening{Account: "acme", Retention: h.retention, Log: "s3/recordings/", Bucket: "recordings", Folder: "work/"}
+	h.opened++
+	opening := &day.Opening{Account: "acme", Retention: h.retention, Log: "s3/recordings/", Bucket: "recordings", Folder: fmt.Sprintf("work-%d/", h.opened)}
 	if opening.Recorded = h.sealed != nil && h.notLogged; !opening.Recorded {
 		opening.Sealed = h.sealed
 	}
@@ -159,6 +166,10 @@ func (h *harness) merge(in day.MergeInput) (*day.Merged, error) {
 		return nil, err
 	}
 	h.merged = append(h.merged, in)
+	if h.lost && in.Folder != "" {
+		h.lost = false
+		return &day.Merged{Lost: true}, nil
+	}
 	merged := &day.Merged{Known: "known"}
 	if in.Folder != "" {
 		for id := range h.round {

@@ -29,6 +29,12 @@ type State struct {
 	Rounds   int                 `json:"rounds,omitempty"`
 	Listings []dayrecord.Listing `json:"listings,omitempty"`
 
+	// Listing is the folder with the rows of the last round, and Had are the lists that had
+	// some. Answered are the lists that could be read in any round.
+	Listing  string   `json:"listing,omitempty"`
+	Had      []string `json:"had,omitempty"`
+	Answered []string `json:"answered,omitempty"`
+
 	// OnlyChanged: manifests of the day have changed since it was sealed, so the next round
 	// looks at these and not at the lists.
 	OnlyChanged bool `json:"onlyChanged,omitempty"`

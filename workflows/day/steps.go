@@ -3,6 +3,7 @@ package day
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -49,7 +50,8 @@ func (d *day) list(ctx workflow.Context) {
 	} else {
 		d.enter(ctx, workflows.DayListing, "")
 	}
-	input := ListInput{BotID: d.input.BotID, Date: d.input.Date, Folder: listingFolder(*d.state.Opening, d.state.Rounds+1)}
+	folder := listingFolder(*d.state.Opening, d.state.Rounds+1)
+	input := ListInput{BotID: d.input.BotID, Date: d.input.Date, Folder: folder}
 	sessions, read := d.listOne(ctx, ListSessions, "read getSessions", input)
 	if !read {
 		return
@@ -65,7 +67,12 @@ func (d *day) list(ctx workflow.Context) {
 		d.blocked(ctx, fmt.Sprintf("neither of the vendor's lists can be read: %s; %s", sessions.Unavailable, interactions.Unavailable))
 		return
 	}
+	if refused := d.state.refusedSince(sessions, interactions); refused != "" && d.state.Failures < refusalAttempts {
+		d.blocked(ctx, refused)
+		return
+	}
 	d.state.Failures = 0
+	d.state.Listing, d.state.Had = folder, nil
 	d.keep(ctx, dayrecord.GetSessions, sessions)
 	d.keep(ctx, dayrecord.InteractionDetails, interactions)
 	d.state.Rounds++
@@ -97,6 +104,12 @@ func (d *day) keep(ctx workflow.Context, list string, result ListResult) {
 		List: list, At: workflow.Now(ctx).UTC().Truncate(time.Second), Sessions: result.Sessions, Calls: result.Calls,
 		Incomplete: result.Incomplete, Unavailable: result.Unavailable,
 	}))
+	if result.Unavailable == "" && !slices.Contains(d.state.Answered, list) {
+		d.state.Answered = append(d.state.Answered, list)
+	}
+	if result.Sessions > 0 {
+		d.state.Had = append(d.state.Had, list)
+	}
 	if result.Unavailable != "" {
 		d.state.Remarks = append(d.state.Remarks, fmt.Sprintf("%s is unavailable: %s", list, result.Unavailable))
 	}
@@ -109,15 +122,21 @@ func (d *day) keep(ctx workflow.Context, list string, result ListResult) {
 func (d *day) merge(ctx workflow.Context) {
 	input := MergeInput{Day: d.input.Day, Round: d.state.Rounds, Run: d.state.Opening.Folder}
 	if !d.state.OnlyChanged {
-		input.Folder = listingFolder(*d.state.Opening, d.state.Rounds)
+		input.Folder, input.Had = d.state.Listing, d.state.Had
 	}
 	if d.state.Merged != nil {
 		input.Known = d.state.Merged.Known
 	}
 	var merged Merged
-	if d.execute(ctx, MergeListings, d.accountOptions("join the lists"), input, &merged) {
-		d.state.Merged, d.state.OnlyChanged, d.state.Step = &merged, false, stepFetch
+	if !d.execute(ctx, MergeListings, d.accountOptions("join the lists"), input, &merged) {
+		return
 	}
+	if merged.Lost {
+		d.state.Step = stepList
+		d.blocked(ctx, fmt.Sprintf("the rows of the last listing are gone from %s, so the lists are read again: keep the files of days below .callvault/ for three months", d.state.Listing))
+		return
+	}
+	d.state.Merged, d.state.OnlyChanged, d.state.Step = &merged, false, stepFetch
 }
 
 // fetch has every session fetched that has no outcome, and waits for them.

@@ -115,6 +115,69 @@ func TestDayWithoutAnyListIsBlockedUntilOneCanBeRead(t *testing.T) {
 	require.Equal(t, 1, h.result().Sessions)
 }
 
+// A round in which a list is refused that was read before says little of what is new.
+func TestListThatIsRefusedForAMomentIsReadAgain(t *testing.T) {
+	h := newHarness(t)
+	h.listed = func(list string, now time.Time) []string {
+		if list == "interactionDetails" && now.After(startTime.Add(40*time.Hour)) {
+			return []string{"a", "late"}
+		}
+		return []string{"a"}
+	}
+	refusals := 3
+	h.unavailable = func(list string, now time.Time) string {
+		if list == "interactionDetails" && now.After(startTime.Add(40*time.Hour)) && refusals > 0 {
+			refusals--
+			return "permission denied"
+		}
+		return ""
+	}
+	h.env.SetOnTimerScheduledListener(func(_ string, wait time.Duration) {
+		if wait == 30*time.Second {
+			require.Equal(t, "interactionDetails cannot be read any more: permission denied", h.progress().Reason)
+		}
+	})
+	h.execute()
+	require.Equal(t, 2, h.result().Sessions)
+	require.Zero(t, refusals)
+}
+
+func TestListThatIsRefusedForGoodIsUnavailableAfterAnHour(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.unavailable = func(list string, now time.Time) string {
+		if list == "interactionDetails" && now.After(startTime.Add(40*time.Hour)) {
+			return "permission denied"
+		}
+		return ""
+	}
+	h.execute()
+	require.Equal(t, 1, h.result().Sessions)
+	require.Equal(t, []string{"interactionDetails is unavailable: permission denied"}, h.progress().Remarks)
+	require.Len(t, h.listings, 12, "the first round, and ten more attempts of the second one")
+}
+
+// The day may have been opened again since, in a further run or for another account.
+func TestListingIsReadWhereItWasWritten(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.failing[day.MergeListings] = []error{temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START, nil)}
+	h.execute()
+	require.Equal(t, 1, h.result().Revision)
+	require.Equal(t, 2, h.opened)
+	require.Equal(t, "work-1/listing-1/", h.merged[0].Folder)
+	require.Equal(t, []string{"getSessions", "interactionDetails"}, h.merged[0].Had)
+}
+
+func TestListingWhoseRowsAreGoneIsMadeAgain(t *testing.T) {
+	h := newHarness(t)
+	h.listed = always("a")
+	h.lost = true
+	h.execute()
+	require.Equal(t, 1, h.result().Sessions)
+	require.Len(t, h.listings, 3)
+}
+
 func TestListThatFailsForHoursIsUnavailable(t *testing.T) {
 	h := newHarness(t)
 	h.listed = always("a")
