@@ -51,7 +51,8 @@ func (d Day) WorkflowID() string { return "day/" + d.BotID + "/" + d.Date }
 // DayPolicy says how a day is archived. The zero value of a field stands for its default.
 type DayPolicy struct {
 	// SettleAfter is how long after a listing that had something new the day is listed
-	// again; it is sealed once such a listing has nothing new. Defaults to 48 hours.
+	// again; it is sealed once such a listing has nothing new. At most 7 years. Defaults to 48
+	// hours.
 	SettleAfter time.Duration
 
 	// Fetch is the policy of each fetch. Defaults to [DefaultFetchPolicy], field by field.
@@ -83,7 +84,7 @@ func (p dayPolicyJSON) policy() (DayPolicy, error) {
 	}
 	settleAfter, err := time.ParseDuration(p.SettleAfter)
 	if err != nil || settleAfter <= 0 {
-		return decoded, fmt.Errorf(`settleAfter: %.40q is not a duration: want one such as "48h"`, p.SettleAfter)
+		return decoded, fmt.Errorf(`settleAfter: %.40q is not a duration, or not a positive one: want one such as "48h"`, p.SettleAfter)
 	}
 	decoded.SettleAfter = settleAfter
 	return decoded, nil
@@ -155,7 +156,8 @@ func (r DayRequest) SearchAttributes() temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(updates...)
 }
 
-// MaxDays bounds the days of one request: the vendor keeps recordings for at most 7 years.
+// MaxDays bounds the days of a request with a last day: the vendor keeps recordings for at
+// most 7 years. One without, as that of a schedule, runs for as long as it is wanted.
 const MaxDays = 7 * 366
 
 // DaysRequest asks for all days from one to another of a bot. Its JSON form is flat, like
@@ -170,7 +172,8 @@ type DaysRequest struct {
 	To string
 
 	// AtOnce is how many days are listed and fetched at a time, oldest first; those that
-	// wait to be listed again do not count. 1 to 20. Defaults to 3.
+	// wait to be listed again do not count, and none counts for longer than six hours, so that
+	// one slow day does not hold up the others. 1 to 20. Defaults to 3.
 	AtOnce int
 
 	// Again has days listed again that are sealed; they are sealed again only if something
@@ -219,15 +222,19 @@ func (r DaysRequest) EffectiveAtOnce() int {
 	return r.AtOnce
 }
 
-// ValidateAt is [DayRequest.ValidateAt].
+// ValidateAt reports everything that is wrong with the request at a given time, in one
+// error. A zero now leaves unchecked whether the first day has begun.
 func (r DaysRequest) ValidateAt(now time.Time) error {
 	first, last := Day{r.BotID, r.From}, Day{r.BotID, r.To}
 	faults := []error{first.validate(now), r.validate()}
 	if r.To != "" {
-		if _, err := last.Begin(); err != nil {
+		_, err := last.Begin()
+		switch days := r.days(); {
+		case err != nil:
 			faults = append(faults, fmt.Errorf("to: %w", err))
-		}
-		if days := r.days(); days > MaxDays {
+		case r.To < r.From:
+			faults = append(faults, fmt.Errorf("to %s is before from %s: swap them", r.To, r.From))
+		case days > MaxDays:
 			faults = append(faults, fmt.Errorf("from %s to %s are %d days, more than %d: split them", r.From, r.To, days, MaxDays))
 		}
 	}

@@ -38,7 +38,7 @@ func TestDayRequestErrorsNameTheKeyAndTheRemedy(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"botid":"st-1"}`:                           "botid",
 		`{"botId":"st-1","date":1}`:                  "date: want a JSON string",
-		`{"botId":"st-1","settleAfter":"soon"}`:      `settleAfter: "soon" is not a duration`,
+		`{"botId":"st-1","settleAfter":"soon"}`:      `settleAfter: "soon" is not a duration, or not a positive one`,
 		`{"botId":"st-1","settleAfter":"-1h"}`:       "settleAfter",
 		`{"botId":"st-1","policy":{"pollmin":"1m"}}`: "pollmin",
 	} {
@@ -64,6 +64,8 @@ func TestDayIsValidatedAtATime(t *testing.T) {
 	}
 	days := workflows.DaysRequest{BotID: "st-1", From: "2016-01-01", To: "2026-11-20"}
 	require.ErrorContains(t, days.ValidateAt(now), "more than 2562")
+	days = workflows.DaysRequest{BotID: "st-1", From: "2026-11-20", To: "2026-11-19"}
+	require.ErrorContains(t, days.ValidateAt(now), "to 2026-11-19 is before from 2026-11-20: swap them")
 	days = workflows.DaysRequest{BotID: "st-1", From: "2026-01-01", AtOnce: 21}
 	require.ErrorContains(t, days.ValidateAt(now), "atOnce is 21")
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
@@ -99,9 +100,14 @@ func (s *Store) DayKey(day workflows.Day, revision int, file DayFile) (string, e
 	return DayKey(s.prefix, day, revision, file)
 }
 
+// WorkingFilesKept is how long the working files of days and the notes on them have to be
+// kept, by the README's lifecycle rule: longer than a day usually waits for its last call
+// (30 days of giveUpAfter) and until it is listed for the last time (45 days).
+const WorkingFilesKept = 90 * 24 * time.Hour
+
 // WorkingFolder returns the common prefix of the working files of one run that archives a
 // day, ending with a slash. Nothing of them is part of the proof; a lifecycle rule may remove
-// what is below ".callvault/" after a month.
+// them after [WorkingFilesKept].
 func (s *Store) WorkingFolder(day workflows.Day, runID string) string {
 	return s.DayNote(day, runID+"/")
 }

@@ -17,9 +17,9 @@ import (
 
 const maxNoteBytes = 4 << 10
 
-// notesKept is how long notes are there for sure: the README has a lifecycle rule of the
-// bucket remove them after a month.
-const notesKept = 3 * 7 * 24 * time.Hour
+// notesKept is how long notes are there for sure: a month less than the lifecycle rule of the
+// bucket keeps them.
+const notesKept = archive.WorkingFilesKept - 30*24*time.Hour
 
 // reviewNote says when a sealed day was listed again and nothing had changed.
 type reviewNote struct {
