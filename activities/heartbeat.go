@@ -7,7 +7,7 @@ import (
 	"go.temporal.io/sdk/activity"
 )
 
-// beatInterval is how often an activity of a batch shows that it goes on: it is presumed
+// beatInterval is how often an activity of a batch or a day shows that it goes on: it is presumed
 // lost after 30 seconds.
 const beatInterval = 8 * time.Second
 

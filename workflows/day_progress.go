@@ -13,7 +13,9 @@ const (
 	DayListing DayPhase = "listing"
 	// DayFetching: sessions are fetched; the day waits until each has an outcome.
 	DayFetching DayPhase = "fetching"
-	// DaySettling: every known session has an outcome, and the lists are read again later.
+	// DaySettling: the lists are read again later, or manifests that have changed are looked
+	// at. Most often every known session has an outcome by then; the others are calls that were
+	// not over, or whose fetches were ended by somebody.
 	DaySettling DayPhase = "settling"
 	// DaySealing: the day's record is written, and entered into the log.
 	DaySealing DayPhase = "sealing"
@@ -32,7 +34,8 @@ type DayProgress struct {
 	Reason string `json:"reason,omitempty"`
 	// Since is when the phase began.
 	Since time.Time `json:"since"`
-	// NextListing is when the lists are read again; zero if that is not known.
+	// NextListing is when the wait of the phase ends: the lists are read for the first time or
+	// again, or what has changed is looked at. Zero without such a wait.
 	NextListing time.Time `json:"nextListing,omitzero"`
 
 	// Listings counts the readings of both lists.
