@@ -54,9 +54,9 @@ func TestMinuteFollowsFromTheBotAndSpreads(t *testing.T) {
 	}
 	minutes := make(map[int]int)
 	for bot := range 600 {
-		require.Equal(t, of(bot), of(bot))
 		minutes[of(bot)]++
 	}
+	require.Equal(t, 20, of(1), "it never changes, so that schedules that exist are found to be the same")
 	require.Len(t, minutes, 60)
 	for minute, bots := range minutes {
 		require.GreaterOrEqual(t, minute, 0)

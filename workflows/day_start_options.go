@@ -5,10 +5,6 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// SignalChanged tells the workflow of a day that something of the day has changed since it
-// was sealed. It takes no input.
-const SignalChanged = "changed"
-
 // DayStartOptions returns the options with which a client starts the workflow of a day, or
 // attaches to the one that is running. A day that was sealed may start again: it is sealed
 // again only if something has changed. req must be valid.

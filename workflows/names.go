@@ -50,6 +50,10 @@ const (
 	// [CheckNowResult].
 	UpdateCheckNow = "checkNow"
 
+	// SignalChanged tells the workflow of a day that something of the day has changed since
+	// it was sealed. It takes no input.
+	SignalChanged = "changed"
+
 	// ActivityAwaitFetch is the activity of callvault's worker by which
 	// [RunFetch] waits for a fetch that is already running.
 	ActivityAwaitFetch = "AwaitFetch"

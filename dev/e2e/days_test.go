@@ -111,7 +111,24 @@ func TestDayThatLosesItsWorkersIsSealedOnce(t *testing.T) {
 		worker.kill()
 		worker = h.startWorker()
 	}
-	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: 30}, h.dayResult(run).Outcomes)
+	result := h.dayResult(run)
+	require.Equal(t, 1, result.Revision)
+	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: 30}, result.Outcomes)
+	calls := make(map[simulator.CallKind]int)
+	for _, call := range h.upstream.Calls() {
+		calls[call.Kind]++
+	}
+	record, _ := h.latest(aDay)
+	for list, kind := range map[string]simulator.CallKind{dayrecord.GetSessions: simulator.KindSessions, dayrecord.InteractionDetails: simulator.KindInteractions} {
+		stated := 0
+		for _, listing := range record.Listings {
+			if listing.List == list {
+				stated += listing.Calls
+			}
+		}
+		require.Equal(t, 2, stated, "%s was read twice", list)
+		require.Equal(t, stated, calls[kind], "%s: the record states each call", list)
+	}
 	code, output := h.verify(h.copyBucket())
 	require.Zero(t, code, output)
 }

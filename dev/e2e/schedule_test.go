@@ -68,7 +68,6 @@ func TestScheduleSealsTheDaysOfAWeekWithoutWorkers(t *testing.T) {
 		described, err := schedule.Describe(h.ctx)
 		return err == nil && described.Info.NumActionsSkippedOverlap >= 3 && len(described.Info.RunningWorkflows) == 1
 	})
-	require.Empty(t, h.starts())
 	h.startWorker()
 	h.await("a start finds every day of the week sealed", func() bool {
 		for _, start := range h.starts() {

@@ -68,6 +68,28 @@ func dayStates() []dayState {
 			d.sealed(reopened)
 			return reopened
 		}},
+		{name: "waiting", date: time.Now().UTC().Format(time.DateOnly), open: true, reach: func(d *dayTest) client.WorkflowRun {
+			run := d.start(time.Hour)
+			d.await(run, workflows.DayWaiting)
+			return run
+		}},
+		{name: "refused_in_the_second_round", date: "2026-03-07", open: true, reach: func(d *dayTest) client.WorkflowRun {
+			run := d.start(5 * time.Second)
+			d.await(run, workflows.DaySettling)
+			d.stack.Upstream.SetAnalyticsScope(false)
+			defer d.stack.Upstream.SetAnalyticsScope(true)
+			d.await(run, workflows.DayBlocked)
+			return run
+		}},
+		{name: "blocked", date: "2026-03-08", open: true, reach: func(d *dayTest) client.WorkflowRun {
+			for _, set := range []func(bool){d.stack.Upstream.SetSessionsScope, d.stack.Upstream.SetAnalyticsScope} {
+				set(false)
+				defer set(true)
+			}
+			run := d.start(time.Hour)
+			d.await(run, workflows.DayBlocked)
+			return run
+		}},
 	}
 }
 

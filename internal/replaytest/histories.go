@@ -14,8 +14,8 @@ import (
 
 // Histories replays what released versions have written into histories: the files in
 // testdata/histories of the package under test, of which there are so many at least. The
-// engine is the workflow's function, and name the one that it is registered by.
-func Histories(t *testing.T, name string, engine any, atLeast int) {
+// engines are the workflows' functions, by the names that they are registered by.
+func Histories(t *testing.T, engines map[string]any, atLeast int) {
 	t.Helper()
 	files, err := filepath.Glob("testdata/histories/*.json")
 	require.NoError(t, err)
@@ -23,7 +23,9 @@ func Histories(t *testing.T, name string, engine any, atLeast int) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
-			replayer.RegisterWorkflowWithOptions(engine, workflow.RegisterOptions{Name: name})
+			for name, engine := range engines {
+				replayer.RegisterWorkflowWithOptions(engine, workflow.RegisterOptions{Name: name})
+			}
 			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), file))
 		})
 	}

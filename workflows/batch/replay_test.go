@@ -12,5 +12,5 @@ import (
 // version must replay. A test that fails here needs workflow.GetVersion in the code, not a
 // new file in testdata.
 func TestHistoriesOfReleasedCodeReplay(t *testing.T) {
-	replaytest.Histories(t, workflows.FetchRecordingsBatchWorkflowName, batch.Workflow, 14)
+	replaytest.Histories(t, map[string]any{workflows.FetchRecordingsBatchWorkflowName: batch.Workflow}, 14)
 }

@@ -12,5 +12,5 @@ import (
 // this version must replay. A test that fails here needs workflow.GetVersion in the
 // code, not a new file in testdata.
 func TestHistoriesOfReleasedCodeReplay(t *testing.T) {
-	replaytest.Histories(t, workflows.CallBudgetWorkflowName, callbudget.Workflow, 8)
+	replaytest.Histories(t, map[string]any{workflows.CallBudgetWorkflowName: callbudget.Workflow}, 8)
 }

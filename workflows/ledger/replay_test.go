@@ -11,5 +11,5 @@ import (
 // A ledger runs for as long as its archive: whatever a released version has written into a
 // history, this version must replay.
 func TestHistoriesOfReleasedCodeReplay(t *testing.T) {
-	replaytest.Histories(t, workflows.ArchiveLedgerWorkflowName, ledger.Workflow, 1)
+	replaytest.Histories(t, map[string]any{workflows.ArchiveLedgerWorkflowName: ledger.Workflow}, 1)
 }

@@ -21,7 +21,9 @@ const (
 	// maxAtOnceBytes bounds them too: Temporal takes 2 MiB.
 	maxAtOnceBytes = 1 << 20
 
-	// maxWaiting bounds the entries that wait. A day whose entry is refused tries again.
+	// maxWaiting bounds the entries that wait. A server in its default configuration lets ten
+	// updates of a workflow wait at a time, and refuses the others itself. A day whose entry
+	// is refused tries again.
 	maxWaiting = 1_000
 
 	// maxHistoryEvents is when the ledger continues as new.

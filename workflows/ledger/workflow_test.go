@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -133,4 +134,7 @@ func TestLedgerContinuesAsNewOnceNothingWaits(t *testing.T) {
 	require.True(t, ok, "%v", h.env.GetWorkflowError())
 	require.Equal(t, workflows.ArchiveLedgerWorkflowName, next.WorkflowType.Name)
 	require.Equal(t, []string{"a"}, h.entries)
+	var input ledger.Input
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &input))
+	require.Equal(t, ledger.Input{Log: "s3/recordings/", Entries: 1, Checkpoint: []byte(h.checkpoint)}, input, "the next run refuses a log that lacks what this one has seen")
 }
