@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -151,27 +150,15 @@ func judgeReadiness(id string, age time.Duration, states map[string]smartassist.
 
 // ask spends one call of the session list's budget.
 func (r *Readiness) ask(ctx context.Context, served *account.Account, botID string, ids []string) (map[string]smartassist.SessionState, error) {
-	list := served.SessionList()
-	taking, stop := context.WithTimeout(ctx, slotWithin)
-	defer stop()
-	slot, in, err := r.Slots.Take(taking, list, callbudget.Want{BotID: botID, Level: callbudget.LastLevel})
-	if err != nil {
-		return nil, err
-	}
-	report := callbudget.CallReport{BotID: botID, Slot: *slot, Result: callbudget.Unused}
-	defer func() { r.report(ctx, list, report) }()
-	if err := awaitSlot(ctx, r.Slots, *slot, in); err != nil {
-		return nil, err
-	}
-	token, _, err := served.Credentials.Mint(botID, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	states, err := served.Client.Sessions(ctx, token, botID, ids)
-	report = sessionListReport(botID, *slot, err)
-	if failure.KindOf(err) == failure.Blocked {
-		r.deny(served.Name, err.Error(), time.Now())
-	}
+	one := slotCall{slots: r.Slots, budget: served.SessionList(), want: callbudget.Want{BotID: botID, Level: callbudget.LastLevel}, within: slotWithin}
+	var states []smartassist.SessionState
+	err := one.make(ctx, func(token string) (err error) {
+		states, err = served.Client.Sessions(ctx, token, botID, ids)
+		if failure.KindOf(err) == failure.Blocked {
+			r.deny(served.Name, err.Error(), time.Now())
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -180,21 +167,4 @@ func (r *Readiness) ask(ctx context.Context, served *account.Account, botID stri
 		byID[state.SessionID] = state
 	}
 	return byID, nil
-}
-
-// sessionListReport says what a call teaches of its budget. That the app is refused says
-// nothing of it.
-func sessionListReport(botID string, slot callbudget.Slot, err error) callbudget.CallReport {
-	report := callbudget.CallReport{BotID: botID, Slot: slot, Result: callbudget.Answered}
-	if refused, ok := errors.AsType[*smartassist.Error](err); ok && refused.Kind == failure.RateLimited {
-		refusedByRate(&report, refused)
-	}
-	return report
-}
-
-// report tells the budget what it has to know.
-func (r *Readiness) report(ctx context.Context, list *account.Account, report callbudget.CallReport) {
-	if report.Slot.Probe || report.Result != callbudget.Answered {
-		r.Slots.Report(context.WithoutCancel(ctx), list, report)
-	}
 }

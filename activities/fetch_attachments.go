@@ -131,30 +131,10 @@ func (f *attachmentFetch) tryAgain(err error, kind failure.Kind) error {
 	})
 }
 
-// call makes one call of the API: it waits for a slot of a budget, mints the token for the
-// call, makes it, and tells the budget what that has taught.
+// call makes one call of the API that has a budget.
 func (f *attachmentFetch) call(ctx context.Context, budget *account.Account, do func(token string) error) error {
-	botID := f.input.BotID
-	slot, in, err := f.Slots.Take(ctx, budget, callbudget.Want{BotID: botID, Level: f.input.Level, Batch: f.input.BatchID})
-	if err != nil {
-		return err
-	}
-	report := callbudget.CallReport{BotID: botID, Slot: *slot, Result: callbudget.Unused}
-	defer func() {
-		if slot.Probe || report.Result != callbudget.Answered {
-			f.Slots.Report(context.WithoutCancel(ctx), budget, report)
-		}
-	}()
-	if err := awaitSlot(ctx, f.Slots, *slot, in); err != nil {
-		return err
-	}
-	token, _, err := f.account.Credentials.Mint(botID, time.Now())
-	if err != nil {
-		return err
-	}
-	err = do(token)
-	report = sessionListReport(botID, *slot, err)
-	return err
+	want := callbudget.Want{BotID: f.input.BotID, Level: f.input.Level, Batch: f.input.BatchID}
+	return slotCall{slots: f.Slots, budget: budget, want: want}.make(ctx, do)
 }
 
 // keep adds an object to the result.

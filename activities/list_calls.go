@@ -27,12 +27,16 @@ func (a *ListDay) newListCalls(list *account.Account, botID string) *listCalls {
 
 // make makes one call, and makes it again if it may succeed then.
 func (c *listCalls) make(ctx context.Context, call func(token string) error) error {
+	one := slotCall{slots: c.slots, budget: c.list, want: callbudget.Want{BotID: c.botID, Level: callbudget.LastLevel}}
 	failed, refused, unmade := 0, 0, 0
 	for {
 		if isStopping(ctx) {
 			return errStopping
 		}
-		err := c.once(ctx, call)
+		err := one.make(ctx, func(token string) error {
+			c.spent.Add(1)
+			return call(token)
+		})
 		switch failure.KindOf(err) {
 		case failure.NoSlotYet, failure.TokenStale: // No call was made.
 			if unmade++; unmade == slotTries {
@@ -53,31 +57,6 @@ func (c *listCalls) make(ctx context.Context, call func(token string) error) err
 			return ctx.Err()
 		}
 	}
-}
-
-// once waits for a slot and makes the call.
-func (c *listCalls) once(ctx context.Context, call func(token string) error) error {
-	slot, in, err := c.slots.Take(ctx, c.list, callbudget.Want{BotID: c.botID, Level: callbudget.LastLevel})
-	if err != nil {
-		return err
-	}
-	report := callbudget.CallReport{BotID: c.botID, Slot: *slot, Result: callbudget.Unused}
-	defer func() {
-		if report.Slot.Probe || report.Result != callbudget.Answered {
-			c.slots.Report(context.WithoutCancel(ctx), c.list, report)
-		}
-	}()
-	if err := awaitSlot(ctx, c.slots, *slot, in); err != nil {
-		return err
-	}
-	token, _, err := c.list.Credentials.Mint(c.botID, time.Now())
-	if err != nil {
-		return err
-	}
-	c.spent.Add(1)
-	err = call(token)
-	report = sessionListReport(c.botID, *slot, err)
-	return err
 }
 
 // isStopping reports whether the worker is to stop.
