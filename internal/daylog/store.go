@@ -29,5 +29,5 @@ const (
 // damaged returns the failure of a log that callvault did not write like this.
 func damaged(key, format string, args ...any) error {
 	return failure.Wrap(failure.ArchiveBlocked, fmt.Errorf("the log of sealed days cannot be continued: %s: %w: have the log verified, and put back what was changed; "+
-		"or move all of log/ away, keep it, and a new log begins", key, fmt.Errorf(format, args...)))
+		"or begin a new log, for which docs/verification.md has the steps (\"A new log\")", key, fmt.Errorf(format, args...)))
 }
