@@ -39,6 +39,8 @@ MAX_LINE_BYTES = MIB  # of a row, without its line feed
 MAX_RECORD_BYTES = 64 * MIB
 MAX_MANIFEST_BYTES = MIB
 MAX_CHECKPOINT_BYTES = 16 << 10
+MAX_SIGNATURES = 100
+MIN_SIGNATURE_BYTES = 5  # the key id in 4 bytes, and one
 MAX_LOG_ENTRIES = 1 << 40
 MAX_NUMBER = 1 << 53
 MAX_SHOWN_CHARACTERS = 400  # of a text from the copy in a line of the output
@@ -728,7 +730,7 @@ def decode_base64(text: str) -> bytes:
 
 
 def is_key_name(name: str) -> bool:
-    return name != "" and "+" not in name and name.isprintable() and not any(c.isspace() for c in name)
+    return name != "" and all("!" <= c <= "~" and c != "+" for c in name)
 
 
 def parse_public_key(text: str) -> PublicKey:
@@ -749,9 +751,13 @@ def parse_note(data: bytes) -> Note:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise Problem("it is not UTF-8") from None
+    if any(c < " " and c != "\n" for c in text):
+        raise Problem("it has control characters")
     signed, empty_line, rest = text.partition("\n\n")
     if not empty_line or not rest.endswith("\n"):
         raise Problem("it is not a signed note")
+    if rest.count("\n") > MAX_SIGNATURES:
+        raise Problem(f"it has more than {MAX_SIGNATURES} signatures")
     return Note((signed + "\n").encode("utf-8"), [parse_signature(line) for line in rest[:-1].split("\n")])
 
 
@@ -759,14 +765,19 @@ def parse_signature(line: str) -> tuple[str, bytes]:
     parts = line.split(" ")
     if len(parts) != 3 or parts[0] != "\u2014" or not is_key_name(parts[1]):
         raise Problem("a line of a signature is malformed")
-    return parts[1], decode_base64(parts[2])
+    signature = decode_base64(parts[2])
+    if len(signature) < MIN_SIGNATURE_BYTES:
+        raise Problem("a signature is too short")
+    return parts[1], signature
 
 
 def check_signature(note: Note, key: PublicKey) -> None:
     own = [data[4:] for name, data in note.signatures if name == key.name and data[:4] == key.id]
     if not own:
         raise Problem("it has no signature of the given key")
-    if not all(ed25519_holds(key.key, note.signed, signature) for signature in own):
+    if len(own) > 1:
+        raise Problem("it has more than one signature of the given key")
+    if not ed25519_holds(key.key, note.signed, own[0]):
         raise Problem("its signature is not that of the given key")
 
 

@@ -809,6 +809,28 @@ class Checkpoints(ArchiveTest):
         self.assertTrue(self.holds(self.text + b"\n" + other + own + same_name))
         self.assertFalse(self.holds(self.text + b"\n" + other + same_name))
 
+    def test_of_others_the_form_alone_counts(self) -> None:
+        def line(name: str, signature: bytes) -> bytes:
+            return f"\u2014 {name} {base64.b64encode(signature).decode()}\n".encode()
+
+        own = SIGNER.signature_line(self.text)
+        right = {"99 others": b"".join(line(f"w{n}", b"abcdefgh") for n in range(99)), "the shortest": line("x", b"abcde"), "symbols": line("!~/.", b"abcde")}
+        wrong = {
+            "100 others": b"".join(line(f"w{n}", b"abcdefgh") for n in range(100)),
+            "4 bytes": line("x", b"abcd"), "2 bytes": line("x", b"ab"), "base64 in another form": "\u2014 x YWJjZGVmZ2j=\n".encode(),
+            "a name that cannot be seen": line("x\u200b", b"abcdefgh"), "a control": line("x\x7f", b"abcdefgh"), "another space": line("x\xa0", b"abcdefgh"),
+            "not of ASCII": line("é", b"abcdefgh"), "a plus": line("x+y", b"abcdefgh"), "no name": line("", b"abcdefgh"),
+        }
+        for name, others in right.items():
+            self.assertTrue(self.holds(self.text + b"\n" + own + others), name)
+        for name, others in wrong.items():
+            self.assertFalse(self.holds(self.text + b"\n" + own + others), name)
+
+    def test_control_characters(self) -> None:
+        for character in (b"\t", b"\r", b"\0", b"\x1f"):
+            self.assertFalse(self.holds(SIGNER.note(self.text + b"more" + character + b"\n")), character)
+        self.assertTrue(self.holds(SIGNER.note(self.text + b"more\x7f\n")))
+
     def test_lines_after_the_third_are_ignored(self) -> None:
         self.assertTrue(self.holds(SIGNER.note(self.text + b"more\n")))
 
@@ -837,6 +859,7 @@ class Checkpoints(ArchiveTest):
             "short": b"\xe2\x80\x94 %s %s\n" % (SIGNER.name.encode(), base64.b64encode(SIGNER.id + signature[:63])),
             "long": b"\xe2\x80\x94 %s %s\n" % (SIGNER.name.encode(), base64.b64encode(SIGNER.id + signature + b"\0")),
             "a wrong one beside the right one": line + b"\xe2\x80\x94 %s %s\n" % (SIGNER.name.encode(), base64.b64encode(SIGNER.id + bytes(64))),
+            "the right one again": line + line,
             "none": b"",
         }
         self.assertTrue(self.holds(self.text + b"\n" + line))

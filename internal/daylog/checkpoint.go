@@ -1,8 +1,6 @@
 package daylog
 
 import (
-	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
@@ -32,8 +30,8 @@ func (k *Key) Sign(c Checkpoint) ([]byte, error) {
 	return note.Sign(&note.Note{Text: text}, k.signer)
 }
 
-// OpenCheckpoint returns a checkpoint that is signed by the key. Signatures of other keys,
-// and further lines of the checkpoint, are ignored.
+// OpenCheckpoint returns a checkpoint that has one signature of the key, which is right.
+// Signatures of other keys, and further lines of the checkpoint, are ignored.
 func OpenCheckpoint(signed []byte, key note.Verifier) (Checkpoint, error) {
 	if len(signed) > MaxCheckpointBytes {
 		return Checkpoint{}, fmt.Errorf("it has more than %d bytes", MaxCheckpointBytes)
@@ -65,30 +63,4 @@ func ParseCheckpoint(text string) (origin string, c Checkpoint, err error) {
 		return "", Checkpoint{}, errors.New("its root hash is not valid")
 	}
 	return lines[0], Checkpoint{size, root}, nil
-}
-
-// openNote returns the text of a note that is signed by the key.
-func openNote(signed []byte, key note.Verifier) (string, error) {
-	opened, err := note.Open(signed, note.VerifierList(key))
-	var unverified *note.UnverifiedNoteError
-	var invalid *note.InvalidSignatureError
-	switch {
-	case errors.As(err, &unverified):
-		return "", fmt.Errorf("it is not signed by the key %s", key.Name())
-	case errors.As(err, &invalid):
-		return "", fmt.Errorf("its signature by the key %s does not hold", key.Name())
-	case err != nil:
-		return "", errors.New("it is not a signed note")
-	case !isCanonical(signed, opened.Sigs[0]):
-		return "", errors.New("its signature is not written in canonical base64")
-	}
-	return opened.Text, nil
-}
-
-// isCanonical reports whether the signature's line is the only way to write the signature:
-// package note accepts others, so a note could be changed without being found out.
-func isCanonical(signed []byte, signature note.Signature) bool {
-	decoded, err := base64.StdEncoding.Strict().DecodeString(signature.Base64)
-	return err == nil && base64.StdEncoding.EncodeToString(decoded) == signature.Base64 &&
-		bytes.Count(signed, []byte(" "+signature.Base64+"\n")) == 1
 }
