@@ -43,8 +43,10 @@ MAX_SIGNATURES = 100
 MIN_SIGNATURE_BYTES = 5  # the key id in 4 bytes, and one
 MAX_LOG_ENTRIES = 1 << 40
 MAX_NUMBER = 1 << 53
+MAX_REVISION = 999_999_999
 MAX_SHOWN_CHARACTERS = 400  # of a text from the copy in a line of the output
 
+BOT_PATTERN = "st-[0-9A-Za-z-]{1,64}"
 GET_SESSIONS, INTERACTION_DETAILS = "getSessions", "interactionDetails"
 
 
@@ -151,22 +153,30 @@ class Copy:
                 digest.update(piece)
         expect("its SHA-256", digest.hexdigest(), stored.sha256)
 
+    def folders_in(self, folder_key: str) -> list[str]:
+        """The names of the folders in a folder, without links to any."""
+        return [name for name, _, is_folder in listed(self.folder_path(key_segments(folder_key))) if is_folder]
+
     def keys_below(self, folder_key: str) -> Iterator[str]:
         """The keys of everything below a folder that is not a folder itself, links among them, which are not followed."""
         waiting = [(folder_key, self.folder_path(key_segments(folder_key)))]
         while waiting:
             parent, path = waiting.pop()
-            try:
-                with os.scandir(path) as listing:
-                    found = sorted((item.name, item.path, item.is_dir(follow_symlinks=False)) for item in listing)
-            except OSError as error:
-                raise Problem(f"the folder cannot be listed: {error.strerror}") from None
-            for name, item_path, is_folder in found:
+            for name, item_path, is_folder in listed(path):
                 key = f"{parent}/{name}"
                 if is_folder:
                     waiting.append((key, item_path))
                 else:
                     yield key
+
+
+def listed(path: str) -> list[tuple[str, str, bool]]:
+    """Of each thing in a folder the name, the path, and whether it is a folder, not a link to one."""
+    try:
+        with os.scandir(path) as listing:
+            return sorted((item.name, item.path, item.is_dir(follow_symlinks=False)) for item in listing)
+    except OSError as error:
+        raise Problem(f"the folder cannot be listed: {error.strerror}") from None
 
 
 def key_segments(key: str) -> list[str]:
@@ -516,7 +526,7 @@ def parse_record(data: bytes) -> Record:
 
 def day_of(fields: Fields) -> Day:
     day = Day(fields.text("botId"), fields.date("date"))
-    if not re.fullmatch("st-[0-9A-Za-z-]{1,64}", day.bot):
+    if not re.fullmatch(BOT_PATTERN, day.bot):
         raise Problem("its botId is not st- and up to 64 letters, digits and hyphens")
     return day
 
@@ -617,8 +627,8 @@ def parse_entry(data: bytes) -> Optional[Entry]:
         return None
     expect("its version", fields.number("version"), 1)
     revision = fields.number("revision")
-    if revision == 0:
-        raise Problem("its revision is 0")
+    if not 1 <= revision <= MAX_REVISION:
+        raise Problem(f"its revision is {revision}, not one from 1 to {MAX_REVISION}")
     return Entry(
         day_of(fields),
         revision,
@@ -1077,24 +1087,39 @@ class Verifier:
     # Step 7, and what was asked for
 
     def check_unentered(self, days: dict[Day, dict[int, Entry]]) -> None:
+        for folder in self.folders_of_days():
+            try:
+                for key in self.copy.keys_below(folder):
+                    self.check_is_entered(key, days)
+            except Missing:
+                continue  # nothing is there, or what the log has is missing, which has been reported
+            except Problem as problem:
+                self.report.fail("unentered", problem, folder)
+
+    def folders_of_days(self) -> Iterator[str]:
+        """The folders that have what was selected. A date is looked for in every folder, of a bot that the log knows or not."""
         folder = f"{self.prefix}days"
+        wanted = self.selection
+        date = f"/{wanted.date.replace('-', '/')}" if wanted.date else ""
+        if wanted.bot or not date:
+            yield folder + (f"/{wanted.bot}" if wanted.bot else "") + date
+            return
         try:
-            for key in self.copy.keys_below(folder):
-                self.check_is_entered(key, days)
+            for name in self.copy.folders_in(folder):
+                yield f"{folder}/{name}{date}"
         except Missing:
-            return  # a log without days, or their records are missing, which has been reported
+            return
         except Problem as problem:
             self.report.fail("unentered", problem, folder)
 
     def check_is_entered(self, key: str, days: dict[Day, dict[int, Entry]]) -> None:
         named = parse_revision_key(key[len(self.prefix) :])
         if named is None:
-            if self.selection.is_everything():
-                self.report.fail("unentered", "it is not the key of a revision, and in no entry of the log", key)
+            self.report.fail("unentered", "it is not the key of a revision, and in no entry of the log", key)
             return
         day, number = named
         entries = days.get(day, {})
-        if not self.selection.has(day) or number in entries:
+        if number in entries:
             return
         if number == max(entries, default=0) + 1:
             self.report.notes.append(f"{shown(key)} is in no entry of the log: it is about to be entered, or somebody has put it there")
@@ -1115,7 +1140,7 @@ class Verifier:
 
 def parse_revision_key(key: str) -> Optional[tuple[Day, int]]:
     """The day and the revision of a key without the prefix, or None if it is not such a key."""
-    match = re.fullmatch("days/([^/]+)/([0-9]{4})/([0-9]{2})/([0-9]{2})/r([1-9][0-9]{0,17})[.](json|ndjson)", key)
+    match = re.fullmatch(f"days/({BOT_PATTERN})/([0-9]{{4}})/([0-9]{{2}})/([0-9]{{2}})/r([1-9][0-9]{{0,8}})[.](json|ndjson)", key)
     if match is None:
         return None
     bot, year, month, day_of_month, number, _ = match.groups()

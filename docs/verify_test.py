@@ -344,7 +344,8 @@ class SoundArchives(ArchiveTest):
         self.assert_holds(report)
         self.assertEqual(2, len(report.notes))
         keys = [f"days/{BOT}/2024/03/05/r5.json", f"days/{BOT}/2024/03/05/r04.json", "days/x", f"days/{BOT}/2024/02/30/r1.json",
-                f"days/{BOT}/2024/03/07/r2.json"]
+                f"days/{BOT}/2024/03/07/r2.json", "days/foo/2024/03/05/r1.json", "days/st-/2024/03/05/r1.json", "days/st-x y/2024/03/05/r1.json",
+                "days/st-x/0000/03/05/r1.json", "days/st-x/2024/03/05/r1000000000.json"]
         self.write({key: b"" for key in keys})
         report = self.check()
         self.assertEqual(sorted(keys), sorted(failure.key for failure in report.failures))
@@ -401,6 +402,26 @@ class Selections(ArchiveTest):
         self.assert_holds(self.check(records_only=True))
         os.remove(self.path(self.wrong))
         self.assert_fails(self.check(records_only=True), "file", "does not exist")
+
+    def test_of_what_is_selected_every_object_is_in_the_log(self) -> None:
+        date = DATE.replace("-", "/")
+        of_session = {"session": session_id(30), "date": DATE}
+        for key, finds, leaves in (
+            (f"days/{BOT}/{date}/junk.txt", [{}, {"date": DATE}, {"bot": BOT}, {"bot": BOT, "date": DATE}, of_session], [{"bot": "st-B-2"}, {"date": "2024-02-29"}]),
+            (f"days/{BOT}/junk.txt", [{}, {"bot": BOT}], [{"date": DATE}, {"bot": BOT, "date": DATE}]),
+            (f"days/st-ghost/{date}/r2.json", [{}, {"date": DATE}, of_session], [{"bot": BOT}]),
+            (f"days/foo/{date}/r1.json", [{}, {"date": DATE}], [{"bot": BOT}]),
+            ("days/foo/2020/01/01/r1.json", [{}], [{"date": DATE}, {"bot": BOT}]),
+            (f"days/st-x/{date[:7]}", [{}, {"date": DATE}], [{"bot": BOT}]),
+        ):
+            self.write({key: b"x"})
+            for selection in finds:
+                with self.subTest(key=key, selection=selection):
+                    self.assert_fails(self.check(**selection), "unentered", "")
+            for selection in leaves:
+                with self.subTest(key=key, selection=selection):
+                    self.assertNotIn("unentered", [failure.kind for failure in self.check(**selection).failures])
+            os.remove(self.path(key))
 
     def test_what_is_not_there_does_not_hold(self) -> None:
         self.assert_fails(self.check(date="2024-03-09"), "selection", "no such day")
@@ -591,7 +612,8 @@ class Lies(ArchiveTest):
             ("entry", "its date", {"date": "2024-02-30"}),
             ("entry", "revision 4 is entered where 2 is due", {"revision": 4}),
             ("entry", "revision 1 is entered where 2 is due", {"revision": 1}),
-            ("entry", "its revision is 0", {"revision": 0}),
+            ("entry", "its revision is 0, not one", {"revision": 0}),
+            ("entry", "its revision is 1000000000, not one", {"revision": 1_000_000_000}),
             ("record", "its SHA-256 is not", {"record": "0" * 64}),
             ("record", "the treeSize", {"treeSize": 2}),
             ("rows", "more than 2 rows", {"treeSize": 2}),

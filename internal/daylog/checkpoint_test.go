@@ -90,7 +90,7 @@ func TestATextHasNoControlCharactersAndNoEmptyLine(t *testing.T) {
 		require.Equal(t, ok, err == nil, "%q: %v", text, err)
 	}
 	signed, verifier := sign(t, "acme\n7\n"+root+"\nfurther\n")
-	for _, changed := range []string{"fur\tther", "fur\rther", "fur\xffther", "fur\x00her"} {
+	for _, changed := range []string{"further\t", "further\r", "further\xff", "further\x00"} {
 		_, err := daylog.OpenCheckpoint(bytes.Replace(signed, []byte("further"), []byte(changed), 1), verifier)
 		require.ErrorContains(t, err, "not a signed note", "%q", changed)
 	}

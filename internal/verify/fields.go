@@ -115,6 +115,9 @@ var (
 	timePattern   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$`)
 )
 
+// firstYear is the first one of a date or a time: there is no year 0.
+const firstYear = "0001"
+
 func (f *fields) sha256(name string) string {
 	text := f.text(name)
 	if !sha256Pattern.MatchString(text) {
@@ -126,7 +129,7 @@ func (f *fields) sha256(name string) string {
 // time returns a time as it is written.
 func (f *fields) time(name string) string {
 	text := f.text(name)
-	if _, err := time.Parse(time.RFC3339, text); err != nil || !timePattern.MatchString(text) {
+	if _, err := time.Parse(time.RFC3339, text); err != nil || !timePattern.MatchString(text) || text < firstYear {
 		f.fail("its %s is not a time of RFC 3339 in UTC", name)
 	}
 	return text
@@ -142,7 +145,7 @@ func (f *fields) day() workflows.Day {
 	if workflows.ValidateBotID(day.BotID) != nil {
 		f.fail("its botId is not that of a bot")
 	}
-	if _, err := time.Parse(time.DateOnly, day.Date); err != nil {
+	if _, err := time.Parse(time.DateOnly, day.Date); err != nil || day.Date < firstYear {
 		f.fail("its date is not one")
 	}
 	return day

@@ -68,6 +68,7 @@ func TestRowsThatBreakTheRulesAreNamed(t *testing.T) {
 		{"another day", "callTime", []string{with("69a8c780", "69aa1900")}},
 		{"malformed session", "sessionId", []string{with("69a8c780000000000000000a", "69A8C780000000000000000A")}},
 		{"time with an offset", "not a time", []string{with("00:00:00Z", "00:00:00+00:00")}},
+		{"time in the year 0", "purgeAt is not a time", []string{with(`"files":[]`, `"purgeAt":"0000-01-01T00:00:00Z","files":[]`)}},
 		{"no time", "callTime", []string{with(`"callTime":"2026-03-05T00:00:00Z",`, "")}},
 		{"key in another case", "its outcome is not a text", []string{with(`"outcome"`, `"Outcome"`)}},
 		{"lists not in order", "listedBy", []string{with(`["getSessions"]`, `["interactionDetails","getSessions"]`)}},

@@ -118,9 +118,17 @@ func (p *python) answer(t *testing.T, sample *verifytest.Archive, kept []byte) [
 	if p == nil {
 		return []any{"not asked"}
 	}
-	question := map[string]string{"copy": sample.Folder, "prefix": sample.Prefix, "key": sample.Key.Public(), "checkpoint": ""}
-	if kept != nil {
-		require.NoError(t, os.WriteFile(p.kept, kept, 0o600))
+	return p.ask(t, sample, verify.Options{Kept: kept})
+}
+
+// ask returns what docs/verify.py says does not hold of what options select.
+func (p *python) ask(t *testing.T, sample *verifytest.Archive, options verify.Options) []any {
+	t.Helper()
+	question := map[string]string{
+		"copy": sample.Folder, "prefix": sample.Prefix, "key": sample.Key.Public(), "checkpoint": "", "bot": options.BotID, "day": options.Date, "session": options.SessionID,
+	}
+	if options.Kept != nil {
+		require.NoError(t, os.WriteFile(p.kept, options.Kept, 0o600))
 		question["checkpoint"] = p.kept
 	}
 	require.NoError(t, json.NewEncoder(p.questions).Encode(question))

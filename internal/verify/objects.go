@@ -23,28 +23,7 @@ type Source interface {
 	FileSize(ctx context.Context, key string) (int64, error)
 }
 
-var (
-	_ Source = (*archive.Store)(nil)
-	_ Source = Folder{}
-)
-
-// Folder is a copy of the bucket, or of a part of it.
-type Folder struct{ *dayindex.Folder }
-
-// OpenFolder opens a copy. The caller closes it.
-func OpenFolder(path string) (Folder, error) {
-	folder, err := dayindex.OpenFolder(path)
-	return Folder{folder}, err
-}
-
-// FileSize implements [Source].
-func (f Folder) FileSize(ctx context.Context, key string) (int64, error) {
-	file, size, err := f.OpenFile(ctx, key)
-	if err != nil {
-		return 0, err
-	}
-	return size, file.Close()
-}
+var _ Source = (*archive.Store)(nil)
 
 // Bounds of objects that callvault writes, see docs/verification.md.
 const (

@@ -1,57 +1,75 @@
 package verify
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/callvault/callvault/internal/archive"
-	"github.com/callvault/callvault/workflows"
 )
 
 // checkUnentered reports objects of days that are in no entry of the log.
 func (v *run) checkUnentered() error {
-	for _, prefix := range v.dayPrefixes() {
-		for key, err := range v.source.KeysAfter(v.ctx, prefix, "") {
-			if err != nil {
-				return v.hold(place{kind: KindUnentered, key: prefix}, v.whyUnread(err))
-			}
-			v.checkEntered(key)
+	days := archive.DaysPrefix(v.Prefix)
+	switch {
+	case v.BotID == "" && v.Date == "":
+		return v.checkBelow(days)
+	case v.BotID == "":
+		return v.checkDateOfAll(days)
+	case v.Date == "":
+		return v.checkBelow(days + v.BotID + "/")
+	default:
+		return v.checkBelow(days + v.dayFolder(v.BotID))
+	}
+}
+
+// dayFolder returns where the selected date of a bot is, below the days.
+func (v *run) dayFolder(bot string) string {
+	return bot + "/" + strings.ReplaceAll(v.Date, "-", "/") + "/"
+}
+
+// checkDateOfAll checks the selected date in every folder below the days, of a bot that the log
+// knows or not. It costs two LISTs for each.
+func (v *run) checkDateOfAll(days string) error {
+	after := ""
+	for {
+		folder, err := v.folderAfter(days, after)
+		if err != nil || folder == "" {
+			return v.hold(place{kind: KindUnentered, key: days}, err)
 		}
+		if err := v.checkBelow(days + v.dayFolder(folder)); err != nil {
+			return err
+		}
+		after = days + folder + "0" // What follows all keys of the folder: 0 is the character after the slash.
+	}
+}
+
+// folderAfter returns the first folder below a prefix that has a key after another one; empty
+// if there is none.
+func (v *run) folderAfter(prefix, after string) (string, error) {
+	for key, err := range v.source.KeysAfter(v.ctx, prefix, after) {
+		if err != nil {
+			return "", v.whyUnread(err)
+		}
+		if folder, _, isBelow := strings.Cut(strings.TrimPrefix(key, prefix), "/"); isBelow && folder != "" {
+			return folder, nil
+		}
+	}
+	return "", nil
+}
+
+func (v *run) checkBelow(prefix string) error {
+	for key, err := range v.source.KeysAfter(v.ctx, prefix, "") {
+		if err != nil {
+			return v.hold(place{kind: KindUnentered, key: prefix}, v.whyUnread(err))
+		}
+		v.checkEntered(key)
 	}
 	return nil
 }
 
-// dayPrefixes returns what the keys begin with below which there is something of what was
-// selected.
-func (v *run) dayPrefixes() []string {
-	if v.Date == "" && v.BotID == "" {
-		return []string{archive.DaysPrefix(v.Prefix)}
-	}
-	if v.Date == "" {
-		prefix, _ := archive.BotDaysPrefix(v.Prefix, v.BotID) // It was checked.
-		return []string{prefix}
-	}
-	days := slices.Collect(maps.Keys(v.days))
-	if v.BotID != "" {
-		days = []workflows.Day{{BotID: v.BotID, Date: v.Date}}
-	}
-	var prefixes []string
-	for _, day := range days {
-		prefix, _ := archive.DayPrefix(v.Prefix, day) // Entries and options were checked.
-		prefixes = append(prefixes, prefix)
-	}
-	slices.Sort(prefixes)
-	return prefixes
-}
-
 func (v *run) checkEntered(key string) {
 	at := place{kind: KindUnentered, key: key}
-	if !strings.HasPrefix(key, archive.DaysPrefix(v.Prefix)) {
-		return
-	}
 	named, revision, _, isOne := archive.ParseDayKey(v.Prefix, key)
-	if !isOne {
+	if !isOne || named.Date < firstYear {
 		v.report.fail(at.failure("it is not the key of a revision, and in no entry of the log"))
 		return
 	}

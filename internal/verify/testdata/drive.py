@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Serves docs/verify.py to the tests that compare both verifiers.
 
-Each line of standard input is a question, {"copy": DIR, "prefix": "", "key": TEXT, "checkpoint": FILE or ""}, and each is answered
-by one line, {"ok": bool, "failures": [{"kind", "botId", "date", "sessionId", "key", "text"}]}. Nothing is written to the disk.
+Each line of standard input is a question, {"copy": DIR, "prefix": "", "key": TEXT, "checkpoint": FILE or ""}, with "bot", "day" and
+"session" if not everything is to be checked, and each is answered by one line, {"ok": bool, "failures": [{"kind", "botId", "date", "sessionId", "key", "text"}]}. Nothing is written to the disk.
 """
 
 import json
@@ -24,7 +24,8 @@ def answer(question: dict) -> dict:
     else:
         kept = verify.read_kept(question["checkpoint"], key, report) if question.get("checkpoint") else None
         copy = verify.Copy(question["copy"])
-        verify.Verifier(copy, question.get("prefix", ""), key, verify.Selection(), report).verify(kept)
+        selection = verify.Selection(question.get("bot", ""), question.get("day", ""), question.get("session", ""))
+        verify.Verifier(copy, question.get("prefix", ""), key, selection, report).verify(kept)
     return {"ok": not report.failures, "failures": [failure._asdict() for failure in report.failures]}
 
 
