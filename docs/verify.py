@@ -13,6 +13,9 @@ holds, 1 if something does not, each on a line with its day, session and key, an
 the log must extend the checkpoint that is kept there, if there is one; when a check without them has succeeded, the longer
 one is kept. With --records-only of files and attachments only existence and length are checked, which reads no audio.
 
+A copy of a bucket that is in use takes log/ first (in it log/timestamps/, then log/checkpoint), and then the rest: what the log
+names is in what is copied later. The other way round the log would name days that the copy does not have.
+
 What a success proves, and what not, is in verification.md. Timestamps of an authority are not checked here.
 
 The sections below are in the order of that page. Whatever is in the copy may be hostile: sizes are bounded, every type is

@@ -20,7 +20,7 @@ type stamped struct {
 const maxStamped = 100_000
 
 // findStamped returns the checkpoints with timestamps by their sizes. Each has to be one of
-// the log, signed by its key.
+// the log, signed by its key. Those that have more entries than the log are kept as later.
 func (v *run) findStamped() ([]stamped, error) {
 	prefix := daylog.StampsPrefix(v.Prefix)
 	var found []stamped
@@ -45,7 +45,9 @@ func (v *run) findStamped() ([]stamped, error) {
 		}
 		switch {
 		case err != nil:
-		case len(found) < maxStamped:
+		case len(found)+len(v.later) < maxStamped && checkpoint.Size > v.checkpoint.Size:
+			v.later = append(v.later, stamped{checkpoint, key})
+		case len(found)+len(v.later) < maxStamped:
 			found = append(found, stamped{checkpoint, key})
 		default:
 			more++
@@ -69,8 +71,6 @@ func (v *run) readStamped(key, size string) (daylog.Checkpoint, error) {
 		return checkpoint, problemf("%v", err)
 	case strconv.FormatInt(checkpoint.Size, 10) != size:
 		return checkpoint, problemf("it is of %d entries, and its name says another number", checkpoint.Size)
-	case checkpoint.Size > v.checkpoint.Size:
-		return checkpoint, problemf("it has %d entries, and the log has %d now: the log was put back", checkpoint.Size, v.checkpoint.Size)
 	}
 	return checkpoint, nil
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/workflows"
 )
 
 // checkUnentered reports objects of days that are in no entry of the log.
@@ -66,24 +67,48 @@ func (v *run) checkBelow(prefix string) error {
 	return nil
 }
 
+// unentered is an object of a revision that the log did not have when it was read.
+type unentered struct {
+	day      workflows.Day
+	revision int64
+	key      string
+}
+
+// maxUnentered bounds those that are judged only in the end.
+const maxUnentered = 10_000
+
 func (v *run) checkEntered(key string) {
-	at := place{kind: KindUnentered, key: key}
 	named, revision, _, isOne := archive.ParseDayKey(v.Prefix, key)
 	if !isOne || named.Date < firstYear {
-		v.report.fail(at.failure("it is not the key of a revision, and in no entry of the log"))
+		v.report.fail(place{kind: KindUnentered, key: key}.failure("it is not the key of a revision, and in no entry of the log"))
 		return
+	}
+	found := unentered{named, int64(revision), key}
+	switch {
+	case v.isEntered(found):
+	case len(v.unentered) < maxUnentered:
+		v.unentered = append(v.unentered, found)
+	default:
+		v.judgeUnentered(found)
+	}
+}
+
+func (v *run) isEntered(one unentered) bool {
+	known := v.days[one.day]
+	return known != nil && known.entries[one.revision] != nil
+}
+
+func (v *run) judgeUnentered(one unentered) {
+	if v.isEntered(one) {
+		return // The log has got it meanwhile.
 	}
 	var latest int64
-	if known := v.days[named]; known != nil {
+	if known := v.days[one.day]; known != nil {
 		latest = known.latest
-		if known.entries[int64(revision)] != nil {
-			return
-		}
 	}
-	if int64(revision) == latest+1 {
-		v.report.note("%s is in no entry of the log: it is about to be entered, or somebody has put it there", key)
+	if one.revision == latest+1 {
+		v.report.note("%s is in no entry of the log: it is about to be entered, or somebody has put it there", one.key)
 		return
 	}
-	at.day = named
-	v.report.fail(at.failure("its revision is in no entry of the log"))
+	v.report.fail(place{kind: KindUnentered, day: one.day, key: one.key}.failure("its revision is in no entry of the log"))
 }

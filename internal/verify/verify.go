@@ -136,13 +136,19 @@ type run struct {
 
 	checkpoint daylog.Checkpoint
 	signed     []byte // nil if the checkpoint does not hold
-	days       map[workflows.Day]*day
+	// latest is the checkpoint, or a later one that was read since and extends it. days are of it.
+	latest daylog.Checkpoint
+	days   map[workflows.Day]*day
+
+	// later and unentered are what the checkpoint does not know of.
+	later     []stamped
+	unentered []unentered
 }
 
 // Run verifies what options select. An error means that it could not be verified: the source
 // fails, or ctx is done; an [InvalidError] that the options are wrong. Its memory grows with
 // the number of entries in the log of the days that are selected, and with the ids of the sessions of one day of which the
-// lists disagree.
+// lists disagree. A log that grows meanwhile is read up to three times more.
 func Run(ctx context.Context, source Source, options Options) (*Result, error) {
 	options, kept, err := options.complete()
 	if err != nil {
@@ -178,6 +184,7 @@ func (v *run) run() error {
 	if err != nil || !isReadable {
 		return err
 	}
+	v.latest = v.checkpoint
 	isWhole, err := v.checkLog()
 	if err != nil {
 		return err
@@ -189,11 +196,30 @@ func (v *run) run() error {
 			return err
 		}
 	}
-	if !isWhole {
-		return nil // What the log does not have is not known.
+	if isWhole { // Or what the log does not have is not known.
+		v.checkSelection()
+		if err := v.checkUnentered(); err != nil {
+			return err
+		}
+		if err := v.followGrowth(); err != nil {
+			return err
+		}
 	}
-	v.checkSelection()
-	return v.checkUnentered()
+	v.reportUnknown()
+	return nil
+}
+
+// reportUnknown reports what the log does not have, whatever it has got meanwhile.
+func (v *run) reportUnknown() {
+	for _, one := range v.later {
+		if one.Size > v.latest.Size {
+			v.report.fail(place{kind: KindTimestamp, key: one.key}.failure(
+				problemf("it has %d entries, and the log has %d now: the log was put back", one.Size, v.latest.Size).Error()))
+		}
+	}
+	for _, one := range v.unentered {
+		v.judgeUnentered(one)
+	}
 }
 
 // checkSelection reports what was asked for and is nowhere, as nothing would have been checked.
