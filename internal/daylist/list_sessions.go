@@ -18,6 +18,11 @@ const (
 	stepBack      = smartassist.PageRows / 2
 	mostStepsBack = 4
 
+	// placeRows is how many rows at the end of a page tell how far the list was read. The second newest of them counts, so that
+	// oddPlaces may say too late a time, which would have much read twice, and four too early a one, which would lose calls.
+	placeRows = 6
+	oddPlaces = 1
+
 	// readAgainFree calls, and one more of each readAgainShare calls, may be spent on windows in which rows have appeared
 	// before the page that was read.
 	readAgainFree  = 10
@@ -28,6 +33,9 @@ const (
 //
 // The list is newest first (vendor docs), and each window ends at a fixed time: rows that come or go elsewhere shift nothing
 // in it. Each page begins with the last row of the one before, which shows whether rows have come or gone in between.
+//
+// No single row is believed about the order: one that says that it began hours before its place would have all time down to
+// it taken for read. So a window ends at the time that several rows agree on, and what the next one repeats is known by then.
 type SessionLister struct {
 	// BotID is the bot's stream id. Required.
 	BotID string
@@ -83,12 +91,12 @@ func (l *SessionLister) window(ctx context.Context, from, top time.Time) (rows [
 			continue
 		}
 		// What began in the second of the last row may go on on the next page.
-		end = reading.oldest().Truncate(time.Second).Add(time.Second)
+		end = reading.reached().Truncate(time.Second).Add(time.Second)
 		if end.Before(top) && end.After(from) {
 			break
 		}
 		if reading.pages >= mostPagesOfWindow {
-			end = minTime(reading.oldest().Truncate(time.Second), top.Add(-time.Second))
+			end = minTime(reading.reached().Truncate(time.Second), top.Add(-time.Second))
 			reading.remarks.remark("sessions: more than %d began at %s: the list was not read to its end there", len(reading.rows), end.Format(time.RFC3339))
 			break
 		}
@@ -96,10 +104,11 @@ func (l *SessionLister) window(ctx context.Context, from, top time.Time) (rows [
 	if err := reading.readAgain(ctx); err != nil {
 		return nil, end, remarks, err
 	}
-	rows = slices.DeleteFunc(reading.rows, func(row smartassist.ListedSession) bool {
-		return row.IsUsable() && startOf(row).Before(end) && end.After(from)
-	})
-	return rows, end, reading.remarks, nil
+	if reading.misplaced > 0 {
+		reading.remarks.remark("sessions: %d rows between %s and %s are not in the order of their begin: if the list is not newest first, others are missing",
+			reading.misplaced, end.Format(time.RFC3339), top.Format(time.RFC3339))
+	}
+	return reading.rows, end, reading.remarks, nil
 }
 
 func minTime(a, b time.Time) time.Time {
@@ -124,13 +133,15 @@ type sessionReading struct {
 	lister    *SessionLister
 	from, top time.Time
 
-	end      int    // how many rows of the list precede what was not read yet
-	last     uint64 // the identity of the last row that was read
-	pages    int
-	appeared int // rows that came to the list before the page that was read, and were not seen
-	doubted  bool
-	complete bool
-	remarks  Tally
+	places    []time.Time // when the last rows began that were read, at most placeRows
+	end       int         // how many rows of the list precede what was not read yet
+	last      uint64      // the identity of the last row that was read
+	pages     int
+	misplaced int // rows that began after the time down to which the list was read before
+	appeared  int // rows that came to the list before the page that was read, and were not seen
+	doubted   bool
+	complete  bool
+	remarks   Tally
 }
 
 // next reads the next page.
@@ -142,7 +153,7 @@ func (r *sessionReading) next(ctx context.Context) error {
 	}
 	for step := 0; r.end > 0 && !r.knows(page.Rows) && skip > 0; step++ {
 		if step == mostStepsBack {
-			r.remarks.remark("sessions: the list changed so much while it was read that rows before %s may be missing", r.oldest().Format(time.RFC3339))
+			r.remarks.remark("sessions: the list changed so much while it was read that rows before %s may be missing", r.reached().Format(time.RFC3339))
 			break
 		}
 		skip = max(0, skip-stepBack)
@@ -170,11 +181,13 @@ func (r *sessionReading) take(page *smartassist.SessionsPage, skip int) {
 		added = r.add(page.Rows[:at])
 	}
 	r.appeared += max(0, shifted-added)
+	r.misplaced += r.countMisplaced(page.Rows[max(0, at):])
 	fresh := added + r.add(page.Rows[max(0, at):])
 	r.end = skip + len(page.Rows)
 	if n := len(page.Rows); n > 0 {
 		r.last = page.Rows[n-1].Identity
 	}
+	r.place(page.Rows)
 	r.pages++
 	r.judgeEnd(page, fresh > 0 && r.end > before)
 }
@@ -196,15 +209,38 @@ func (r *sessionReading) judgeEnd(page *smartassist.SessionsPage, isFurther bool
 	}
 }
 
-// oldest is when the oldest of the rows began.
-func (r *sessionReading) oldest() time.Time {
-	oldest := r.top
-	for _, row := range r.rows {
-		if at := startOf(row); !at.IsZero() && at.Before(oldest) {
-			oldest = at
+// place notes when the last rows of a page began; a page that does not say changes nothing.
+func (r *sessionReading) place(rows []smartassist.ListedSession) {
+	var places []time.Time
+	for _, row := range slices.Backward(rows) {
+		if at := startOf(row); !at.IsZero() && len(places) < placeRows {
+			places = append(places, at)
 		}
 	}
-	return oldest
+	if len(places) > 0 {
+		r.places = places
+	}
+}
+
+// reached is the time down to which the list was read: what began after it is not on a later page, unless the vendor has it
+// out of order.
+func (r *sessionReading) reached() time.Time {
+	if len(r.places) == 0 {
+		return r.top
+	}
+	newestFirst := slices.SortedFunc(slices.Values(r.places), func(a, b time.Time) int { return b.Compare(a) })
+	return newestFirst[min(oddPlaces, len(newestFirst)-1)]
+}
+
+// countMisplaced counts the new rows that the list should have shown on an earlier page.
+func (r *sessionReading) countMisplaced(rows []smartassist.ListedSession) (misplaced int) {
+	latest := r.reached().Add(time.Second) // The list may know less than a second of when they began.
+	for _, row := range rows {
+		if r.pages > 0 && !r.known[row.Identity] && startOf(row).After(latest) {
+			misplaced++
+		}
+	}
+	return misplaced
 }
 
 // readAgain reads a window again in which rows have appeared before the page that was read.
@@ -225,7 +261,7 @@ func (r *sessionReading) readAgain(ctx context.Context) error {
 	}
 	if r.appeared > 0 {
 		r.remarks.remark("sessions: %d rows appeared in the list between %s and %s while it was read, and were not seen",
-			r.appeared, r.oldest().Format(time.RFC3339), r.top.Format(time.RFC3339))
+			r.appeared, r.reached().Format(time.RFC3339), r.top.Format(time.RFC3339))
 	}
 	return nil
 }

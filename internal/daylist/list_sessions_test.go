@@ -3,6 +3,7 @@ package daylist_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +55,54 @@ func TestCallsOfOneSecondStayInOneWindow(t *testing.T) {
 	require.Equal(t, sorted(want), got.ids())
 	require.Empty(t, got.Remarks)
 	require.LessOrEqual(t, got.Calls, 36)
+}
+
+// A window would claim all time down to the row whose begin is out of order, and never ask for it.
+func TestSessionOutOfOrderHidesNoOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		began  time.Duration
+		places []int // in each page
+		calls  int
+	}{
+		"hours earlier, within a page":       {8 * time.Hour, []int{50}, 96},
+		"hours earlier, at the end":          {8 * time.Hour, []int{99}, 96},
+		"hours earlier, several at the end":  {8 * time.Hour, []int{96, 97, 98, 99}, 96},
+		"before the day":                     {-5 * time.Hour, []int{50}, 96},
+		"before the day, several at the end": {-5 * time.Hour, []int{96, 97, 98, 99}, 96},
+		"later, at the end":                  {wholeDay - time.Second, []int{99}, 96},
+		"later, several at the end":          {wholeDay - time.Second, []int{98, 99}, 300},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newVendor(t, simulator.Config{})
+			want := v.calls(9000, 0, wholeDay, nil)
+			odd := map[string]bool{}
+			got := v.listChanged(func(number int, _ smartassist.SessionsQuery, page *smartassist.SessionsPage) {
+				for i := range page.Rows {
+					if (number == 5 || number == 10 || number == 31) && slices.Contains(c.places, i) {
+						odd[page.Rows[i].SessionID] = true
+					}
+					if odd[page.Rows[i].SessionID] {
+						page.Rows[i].StartedAt = midnight.Add(c.began)
+					}
+				}
+			})
+			require.Equal(t, want, got.ids())
+			require.LessOrEqual(t, got.Calls, c.calls)
+		})
+	}
+}
+
+func TestSessionListWithoutAnyOrderEndsAndIsSaid(t *testing.T) {
+	chance, _ := seeded(t)
+	v := newVendor(t, simulator.Config{})
+	v.calls(3000, 0, wholeDay, nil)
+	got := v.listChanged(func(_ int, query smartassist.SessionsQuery, page *smartassist.SessionsPage) {
+		for i := range page.Rows {
+			page.Rows[i].StartedAt = query.From.Add(time.Duration(chance.Int64N(int64(query.To.Sub(query.From)))))
+		}
+	})
+	require.True(t, oneOf(got.Remarks, "are not in the order of their begin"), "%q", got.Remarks)
+	require.Less(t, got.Calls, 1000)
 }
 
 func TestSecondThatIsTooFullIsSaidAndDoesNotStopTheListing(t *testing.T) {
