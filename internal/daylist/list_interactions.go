@@ -11,7 +11,7 @@ import (
 // InteractionLister lists a day from interactionDetails.
 //
 // The list has no order that is documented, and shows at most 1,100 rows of a window: a window is complete only if its last
-// page has fewer than 100 rows. So the windows are chosen such that they have a little less, and one that is too full is
+// page has fewer than 100 rows, and either numResults agrees or the page behind it is empty. So the windows are chosen such that they have a little less, and one that is too full is
 // split: by time, down to a second, and then by direction. Where numResults counts the rows of the window, it shows whether
 // rows have gone while the window was read, so that others have moved to a page that was read before; where it does not,
 // nothing does.
@@ -35,9 +35,9 @@ type InteractionLister struct {
 	// Whether windows have the sessions that began in their first and in their last second, or do not have the latter: none is
 	// documented.
 	startIncluded, endIncluded, endExcluded bool
-	// totalsLie: numResults has contradicted the pages. tooMany is what it last said of a window that was too full.
-	totalsLie bool
-	tooMany   int
+	// totalsCount: numResults has shown that it counts more than the page. totalsLie: it has contradicted the pages. tooMany is what it last said of a window that was too full.
+	totalsCount, totalsLie bool
+	tooMany                int
 }
 
 // List lists the day, except for what was done before, and returns what it counted in addition.
@@ -179,22 +179,17 @@ func (l *InteractionLister) read(ctx context.Context, span Span, last time.Time,
 		if number == 0 && ignoresTimes(page.Rows, span.From, last) {
 			return nil, ErrTimesIgnored
 		}
-		before := r.total
-		l.take(r, page, number)
-		if before >= 0 {
-			r.appeared += max(0, r.total-before)
+		if number > 0 && len(page.Rows) == 0 {
+			l.atEnd(r)
+			return r, nil
 		}
-		if r.total >= 0 && r.total < before {
-			if err := l.readAgain(ctx, r, number, before-r.total); err != nil {
-				return nil, err
-			}
+		if err := l.takeNext(ctx, r, page, number); err != nil {
+			return nil, err
 		}
-		if len(page.Rows) < smartassist.PageRows {
-			if r.appeared > 0 {
-				r.remarks.remark("interactions: %d rows appeared in the list from %s to %s while it was read, and may not have been seen",
-					r.appeared, r.span.From.Format(time.RFC3339), r.last.Format(time.RFC3339))
-			}
-			return r, l.checkEnd(ctx, r, number)
+		if len(page.Rows) < smartassist.PageRows && !l.mayFollow(r, number) {
+			r.isFull = l.spans.lastPageEmpty && number == smartassist.MaxInteractionPage
+			l.atEnd(r)
+			return r, nil
 		}
 		if number == 0 {
 			if r.isFull, err = l.looksFull(ctx, r, isDoubtful); err != nil || r.isFull {
@@ -204,6 +199,50 @@ func (l *InteractionLister) read(ctx context.Context, span Span, last time.Time,
 	}
 	r.isFull = true
 	return r, nil
+}
+
+// takeNext adds a page that has rows, and reads others again if rows have moved to them.
+func (l *InteractionLister) takeNext(ctx context.Context, r *interactionReading, page *smartassist.InteractionPage, number int) error {
+	if number > 0 && r.end < number*smartassist.PageRows {
+		l.spans.lastPageEmpty = true
+		r.remarks.remark("interactions: a page of the window from %s to %s was not full, although another one followed: rows may be missing",
+			r.span.From.Format(time.RFC3339), r.last.Format(time.RFC3339))
+	}
+	before := r.total
+	l.take(r, page, number)
+	if before >= 0 {
+		r.appeared += max(0, r.total-before)
+	}
+	if r.total >= 0 && r.total < before {
+		return l.readAgain(ctx, r, number, before-r.total)
+	}
+	return nil
+}
+
+// mayFollow reports whether there may be a page behind one that is not full. The vendor may filter the rows of a page, so only
+// a total that is believed says that there is none, unless far more rows were expected.
+func (l *InteractionLister) mayFollow(r *interactionReading, number int) bool {
+	expected := l.spans.expected(r.span.From, r.last)
+	isShort := r.span.Direction == "" && expected-r.end > smartassist.PageRows && r.end < expected/2
+	switch {
+	case number == smartassist.MaxInteractionPage:
+		return false
+	case r.total < 0 || number == 0 && r.total == r.end && !l.totalsCount:
+		return r.end > 0 || isShort
+	}
+	return r.total > r.end || isShort
+}
+
+// atEnd says what does not add up in a window that was read to its end.
+func (l *InteractionLister) atEnd(r *interactionReading) {
+	from, to := r.span.From.Format(time.RFC3339), r.last.Format(time.RFC3339)
+	if r.appeared > 0 {
+		r.remarks.remark("interactions: %d rows appeared in the list from %s to %s while it was read, and may not have been seen", r.appeared, from, to)
+	}
+	if r.total > r.end {
+		l.totalsLie = true
+		r.remarks.remark("interactions: the list says that it has %d rows from %s to %s, but shows %d", r.total, from, to, r.end)
+	}
 }
 
 // looksFull finds out by one call, after the first, whether a window is too full. One that cannot be split by time is read all
@@ -240,6 +279,7 @@ func (l *InteractionLister) take(r *interactionReading, page *smartassist.Intera
 			page.Results, r.span.From.Format(time.RFC3339), r.last.Format(time.RFC3339), r.end)
 	default:
 		r.total = page.Results
+		l.totalsCount = l.totalsCount || r.total > len(page.Rows)
 	}
 }
 
@@ -252,28 +292,6 @@ func (l *InteractionLister) readAgain(ctx context.Context, r *interactionReading
 			return err
 		}
 		r.add(page.Rows)
-	}
-	return nil
-}
-
-// checkEnd asks for one more page than the last if the vendor says that there are more rows, or if far more were expected.
-func (l *InteractionLister) checkEnd(ctx context.Context, r *interactionReading, number int) error {
-	expected := l.spans.expected(r.span.From, r.last)
-	isShort := r.span.Direction == "" && expected-r.end > smartassist.PageRows && r.end < expected/2
-	if number == smartassist.MaxInteractionPage || r.total <= r.end && !isShort {
-		return nil
-	}
-	page, err := l.ask(ctx, r, number+1)
-	if err != nil {
-		return err
-	}
-	from, to := r.span.From.Format(time.RFC3339), r.last.Format(time.RFC3339)
-	switch {
-	case r.add(page.Rows) > 0:
-		r.remarks.remark("interactions: a page of the window from %s to %s was not full, although another one followed: rows may be missing", from, to)
-	case r.total > r.end:
-		l.totalsLie = true
-		r.remarks.remark("interactions: the list says that it has %d rows from %s to %s, but shows %d", r.total, from, to, r.end)
 	}
 	return nil
 }

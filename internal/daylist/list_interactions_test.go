@@ -16,7 +16,8 @@ import (
 
 func sorted(ids []string) []string { return slices.Sorted(slices.Values(ids)) }
 
-func TestQuietDayTakesOneCallOfEachList(t *testing.T) {
+// Whether a number of rows is that of the page or that of the window shows only where there are several pages.
+func TestQuietDayTakesOneCallOfGetSessionsAndTwoOfInteractionDetails(t *testing.T) {
 	v := newVendor(t, simulator.Config{})
 	want := v.calls(90, 0, wholeDay, nil)
 	sessions := v.listSessions()
@@ -24,7 +25,7 @@ func TestQuietDayTakesOneCallOfEachList(t *testing.T) {
 	require.Equal(t, want, sessions.ids())
 	for _, hints := range [][]time.Time{nil, sessions.hints()} {
 		got := v.listInteractions(hints)
-		require.Equal(t, 1, got.Calls)
+		require.Equal(t, 2, got.Calls)
 		require.Equal(t, want, got.ids())
 	}
 	empty := newVendor(t, simulator.Config{})
@@ -63,7 +64,7 @@ func TestOpenCallsChatsAndTransfersAreCounted(t *testing.T) {
 	})
 	sessions, interactions := v.listSessions(), v.listInteractions(nil)
 	require.Equal(t, daylist.Tally{Sessions: 5, Open: 1, OtherChannels: 1, Calls: 1}, sessions.Tally)
-	require.Equal(t, daylist.Tally{Sessions: 5, Open: 1, Calls: 1}, interactions.Tally, "only voice is asked for")
+	require.Equal(t, daylist.Tally{Sessions: 5, Open: 1, Calls: 2}, interactions.Tally, "only voice is asked for")
 	require.False(t, interactions.rows[open].Closed)
 	require.True(t, interactions.rows[moved].IsVoicemail)
 	require.Equal(t, "outbound", interactions.rows[moved].Direction)
@@ -183,24 +184,66 @@ func TestRowsThatComeToTheListAreSaid(t *testing.T) {
 	require.LessOrEqual(t, len(got.Remarks), 20)
 }
 
-func TestPageThatIsNotFullIsDoubtedIfManyMoreWereExpected(t *testing.T) {
+// The vendor may filter the rows of a page once it has chosen them: then a page that is not full is not the last one.
+func TestPageThatIsNotFullIsNotTakenForTheLastOne(t *testing.T) {
+	const none, ofPage, ofWindow, ofWindowOnceFiltered = "no total", "total of the page", "total of the window", "total of the window once filtered"
+	for _, total := range []string{none, ofPage, ofWindow, ofWindowOnceFiltered} {
+		for _, calls := range []int{900, 3000} {
+			t.Run(fmt.Sprint(total, ", ", calls), func(t *testing.T) {
+				v := newVendor(t, simulator.Config{InteractionTotals: true})
+				all := v.calls(calls, 0, wholeDay, nil)
+				var want []string
+				isFiltered := map[string]bool{}
+				for i, id := range all {
+					if isFiltered[id] = i%40 == 7; !isFiltered[id] {
+						want = append(want, id)
+					}
+				}
+				got := &listed{}
+				lister := &daylist.InteractionLister{AccountID: accountID, BotID: botID, Day: theDay(t), Now: now, Hints: v.listSessions().hints(), Sink: got.sink(t),
+					Page: func(ctx context.Context, query smartassist.InteractionQuery) (*smartassist.InteractionPage, error) {
+						page, err := v.interactionPage(ctx, query)
+						page.Rows = slices.DeleteFunc(page.Rows, func(row smartassist.ListedSession) bool { return isFiltered[row.SessionID] })
+						switch total {
+						case none:
+							page.Results = -1
+						case ofPage:
+							page.Results = len(page.Rows)
+						case ofWindowOnceFiltered:
+							page.Results -= page.Results / 40
+						}
+						return page, err
+					}}
+				tally, err := lister.List(t.Context(), daylist.NewDone())
+				require.NoError(t, err)
+				require.Equal(t, want, got.ids())
+				require.True(t, oneOf(tally.Remarks, "was not full, although another one followed"), "%q", tally.Remarks)
+				t.Logf("%d calls, remarks %q", tally.Calls, tally.Remarks)
+				require.LessOrEqual(t, tally.Calls, 3*calls/100)
+			})
+		}
+	}
+}
+
+// A first page that is not full, and a number of its rows that may be that of the page alone.
+func TestFirstPageThatIsNotFullIsNotTakenForTheOnlyOne(t *testing.T) {
 	v := newVendor(t, simulator.Config{})
-	want := v.calls(3000, 0, wholeDay, nil)
+	want := v.calls(150, 0, wholeDay, nil)
 	got := &listed{}
-	filtered := 0
-	lister := &daylist.InteractionLister{AccountID: accountID, BotID: botID, Day: theDay(t), Now: now, Hints: v.listSessions().hints(), Sink: got.sink(t),
+	filtered := ""
+	lister := &daylist.InteractionLister{AccountID: accountID, BotID: botID, Day: theDay(t), Now: now, Sink: got.sink(t),
 		Page: func(ctx context.Context, query smartassist.InteractionQuery) (*smartassist.InteractionPage, error) {
 			page, err := v.interactionPage(ctx, query)
-			if err == nil && query.Page == 1 && query.From.After(midnight.Add(6*time.Hour)) && filtered == 0 {
-				page.Rows, filtered = page.Rows[:60], 40 // As if it filtered behind the page.
+			if query.Page == 0 {
+				filtered = page.Rows[0].SessionID
+				page.Rows, page.Results = page.Rows[1:], 99
 			}
 			return page, err
 		}}
 	tally, err := lister.List(t.Context(), daylist.NewDone())
 	require.NoError(t, err)
-	require.NotZero(t, filtered)
-	require.True(t, oneOf(tally.Remarks, "was not full, although another one followed"), "%q", tally.Remarks)
-	require.Less(t, len(got.rows), len(want))
+	require.Equal(t, slices.DeleteFunc(want, func(id string) bool { return id == filtered }), got.ids())
+	require.Equal(t, 3, tally.Calls, "two pages, and an empty one behind them")
 }
 
 func TestListThatIgnoresTimesIsNotAskedForEachSecond(t *testing.T) {

@@ -50,6 +50,9 @@ type spans struct {
 	// overlap.
 	closed bool
 
+	// lastPageEmpty: windows are to leave the last page that can be had empty, as nothing else shows that they end.
+	lastPageEmpty bool
+
 	// What windows have shown that were not too full.
 	rows, hinted int           // in those with hints
 	off          int           // by how far the last ones were off
@@ -145,7 +148,11 @@ func (s *spans) wanted() int {
 	if s.hinted == 0 {
 		return firstHinted
 	}
-	rows := max(fullRows/2, fullRows-1-max(leastRoom, 2*s.off))
+	full := fullRows
+	if s.lastPageEmpty {
+		full -= smartassist.PageRows
+	}
+	rows := max(full/2, full-1-max(leastRoom, 2*s.off))
 	return max(1, rows*s.hinted/max(1, s.rows))
 }
 
