@@ -148,8 +148,8 @@ func listDay(ctx context.Context, served *account.Account, input day.ListInput, 
 	}
 	all.Add(listed)
 	return &day.ListResult{
-		Sessions: all.Sessions, Open: all.Open, OtherChannels: all.OtherChannels, Unusable: all.Unusable,
-		Calls: max(all.Calls, int(calls.spent.Load())), Incomplete: all.Remarks,
+		Sessions: all.Sessions, Open: all.Open, OtherChannels: all.OtherChannels, OtherBots: all.OtherBots, Unusable: all.Unusable,
+		Calls: max(all.Calls, int(calls.spent.Load())), Incomplete: all.Incomplete(),
 	}, nil
 }
 

@@ -105,6 +105,21 @@ func TestDayIsListedByBothLists(t *testing.T) {
 	require.Len(t, h.slots.wants, 26+got.Calls, "each call has a slot")
 }
 
+// A row that cannot be fetched is in the record by what is incomplete.
+func TestRowsWithoutAUsableIDAreSaid(t *testing.T) {
+	h := newListHarness(t, simulator.Config{})
+	h.calls(3)
+	window := daylist.Window{
+		Span:  daylist.Span{List: daylist.Sessions, From: listedDay.Add(23 * time.Hour), To: listedDay.AddDate(0, 0, 1).Add(10 * time.Minute)},
+		Tally: daylist.Tally{Calls: 1, Unusable: 7, UnusableShape: "00AA", OtherBots: 2},
+	}
+	require.NoError(t, daylist.WriteWindow(t.Context(), h.served.Accounts[0].Store, h.input.Folder, window))
+	got, err := h.sessions()
+	require.NoError(t, err)
+	require.Equal(t, []int{7, 2}, []int{got.Unusable, got.OtherBots})
+	require.Equal(t, []string{"7 rows have no valid session id, one of them like 00AA: they may be calls, which cannot be fetched"}, got.Incomplete)
+}
+
 func TestListsSpendBudgetsOfTheirOwn(t *testing.T) {
 	h := newListHarness(t, simulator.Config{})
 	h.calls(1)

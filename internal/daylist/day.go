@@ -7,9 +7,10 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
-// margin is how far beyond the day, at both ends, the lists are asked. In the vendor's samples the lists' times are those of
-// the ids to the second (7 of 7), but both are taken when a session is opened, and need not be the same.
-const margin = time.Minute
+// margin is how far beyond the day, at both ends, the lists are asked: the lists' times decide which rows they show, the ids'
+// which of them are the day's. In the vendor's samples they are the same to the second (7 of 7), but both are taken when a
+// session is opened, and need not be. An hour would cost up to a twelfth more calls; that the margin is too small is said.
+const margin = 10 * time.Minute
 
 // Day is a day in UTC: the calls whose ids' times are in it.
 type Day struct{ begin time.Time }

@@ -3,7 +3,9 @@ package daylist_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,11 +40,11 @@ func TestSessionsAreListedInWindowsWithoutAGap(t *testing.T) {
 	want := v.calls(5000, 0, wholeDay, nil)
 	got := v.listSessions()
 	require.Equal(t, want, got.ids())
-	require.Equal(t, midnight.Add(wholeDay+time.Minute), got.windows[0].To)
+	require.Equal(t, midnight.Add(wholeDay+10*time.Minute), got.windows[0].To)
 	for i, window := range got.windows[1:] {
 		require.Equal(t, got.windows[i].From, window.To)
 	}
-	require.Equal(t, midnight.Add(-time.Minute), got.windows[len(got.windows)-1].From)
+	require.Equal(t, midnight.Add(-10*time.Minute), got.windows[len(got.windows)-1].From)
 	require.LessOrEqual(t, got.Calls, 53)
 }
 
@@ -208,13 +210,42 @@ func TestUnusableRowsAreCountedOnce(t *testing.T) {
 	v.calls(2500, 0, wholeDay, nil)
 	got := v.listChanged(func(number int, _ smartassist.SessionsQuery, page *smartassist.SessionsPage) {
 		if number%3 == 0 {
-			page.Rows[50] = smartassist.ListedSession{Identity: 7}
+			page.Rows[50] = smartassist.ListedSession{Identity: 7, Shape: "00AA"}
 		}
 		if number == 5 {
 			page.Rows[51] = smartassist.ListedSession{Identity: 8}
+			page.Rows[52] = smartassist.ListedSession{Identity: 9, OtherBot: true}
 		}
 	})
 	require.Equal(t, 2, got.Unusable)
+	require.Equal(t, 1, got.OtherBots)
+	require.Equal(t, []string{"2 rows have no valid session id, one of them like 00AA: they may be calls, which cannot be fetched"}, got.Incomplete())
+}
+
+func TestRowsOfOtherBotsAreNoFault(t *testing.T) {
+	v := newVendor(t, simulator.Config{})
+	v.calls(10, 0, wholeDay, nil)
+	got := v.listChanged(func(_ int, _ smartassist.SessionsQuery, page *smartassist.SessionsPage) {
+		page.Rows[3] = smartassist.ListedSession{Identity: 7, OtherBot: true}
+	})
+	require.Equal(t, 9, got.Sessions)
+	require.Empty(t, got.Incomplete())
+}
+
+// Whatever the remarks, what was counted is said.
+func TestWhatIsIncompleteIsBounded(t *testing.T) {
+	all := daylist.Tally{Unusable: 3, UnusableShape: strings.Repeat("?", 500), FarOff: 4}
+	for i := range 30 {
+		all.Remarks = append(all.Remarks, fmt.Sprint(i, strings.Repeat(".", 300)))
+	}
+	texts := all.Incomplete()
+	require.Len(t, texts, 20)
+	require.Contains(t, texts[0], "3 rows")
+	require.Contains(t, texts[1], "4 sessions")
+	for _, text := range texts {
+		require.LessOrEqual(t, len(text), 200)
+	}
+	require.Empty(t, (&daylist.Tally{}).Incomplete())
 }
 
 func TestErrorOfTheSinkEndsTheListing(t *testing.T) {

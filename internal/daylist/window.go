@@ -85,9 +85,15 @@ type Tally struct {
 	Sessions int `json:"sessions"`
 	Open     int `json:"open,omitempty"`
 
-	// OtherChannels are sessions of the day that are no calls, Unusable the rows without a valid session id.
-	OtherChannels int `json:"otherChannels,omitempty"`
-	Unusable      int `json:"unusable,omitempty"`
+	// OtherChannels are sessions of the day that are no calls, OtherBots the rows of other bots of the account, and Unusable
+	// those without a valid session id, of which UnusableShape shows one; see [smartassist.ListedSession].
+	OtherChannels int    `json:"otherChannels,omitempty"`
+	OtherBots     int    `json:"otherBots,omitempty"`
+	Unusable      int    `json:"unusable,omitempty"`
+	UnusableShape string `json:"unusableShape,omitempty"`
+
+	// FarOff are the sessions, of whatever day, that began by the list over 10 minutes from the times of their ids.
+	FarOff int `json:"farOff,omitempty"`
 
 	// Calls are the calls of the API that were spent, those of windows that were too full included.
 	Calls int `json:"calls"`
@@ -101,12 +107,40 @@ func (t *Tally) Add(other Tally) {
 	t.Sessions += other.Sessions
 	t.Open += other.Open
 	t.OtherChannels += other.OtherChannels
+	t.OtherBots += other.OtherBots
 	t.Unusable += other.Unusable
+	if t.UnusableShape == "" {
+		t.UnusableShape = other.UnusableShape
+	}
+	t.FarOff += other.FarOff
 	t.Calls += other.Calls
 	for _, remark := range other.Remarks {
 		t.remark("%s", remark)
 	}
 }
+
+// Incomplete says all that was not listed, or may not have been: what was counted first, then the remarks. At most 20 texts of
+// at most 200 bytes.
+func (t *Tally) Incomplete() []string {
+	var all Tally
+	if t.Unusable > 0 {
+		shape := "no text"
+		if t.UnusableShape != "" {
+			shape = "like " + t.UnusableShape[:min(len(t.UnusableShape), maxShapeBytes)]
+		}
+		all.remark("%d rows have no valid session id, one of them %s: they may be calls, which cannot be fetched", t.Unusable, shape)
+	}
+	if t.FarOff > 0 {
+		all.remark("%d sessions began by the list over 10 minutes from the times of their ids: at the ends of the day calls like these are not listed", t.FarOff)
+	}
+	for _, remark := range t.Remarks {
+		all.remark("%s", remark)
+	}
+	return all.Remarks
+}
+
+// maxShapeBytes bounds the shape of an id, with the dots at its end.
+const maxShapeBytes = smartassist.MaxShapeBytes + 3
 
 // remark adds a remark; the last one that there is room for says that there are more.
 func (t *Tally) remark(format string, args ...any) {
@@ -159,13 +193,20 @@ func merge(rows []smartassist.ListedSession) smartassist.ListedSession {
 	return merged
 }
 
-// seen are the sessions and the unusable rows that earlier windows of a list have.
+// seen are the sessions of the day that earlier windows of a list have, and the identities of other rows that they counted.
 type seen struct {
 	sessions map[string]struct{}
-	unusable map[uint64]struct{}
+	counted  map[uint64]struct{}
 }
 
 func newSeen() seen { return seen{make(map[string]struct{}), make(map[uint64]struct{})} }
+
+// isFirst reports whether the row was not counted before, and marks it.
+func (s seen) isFirst(row smartassist.ListedSession) bool {
+	_, again := s.counted[row.Identity]
+	s.counted[row.Identity] = struct{}{}
+	return !again
+}
 
 // window makes a window of rows of the list, whatever their order and repetitions, and marks its sessions as seen.
 func (s seen) window(day Day, span Span, rows []smartassist.ListedSession) Window {
@@ -174,11 +215,13 @@ func (s seen) window(day Day, span Span, rows []smartassist.ListedSession) Windo
 	bySession := make(map[string][]smartassist.ListedSession)
 	for _, row := range rows {
 		if !row.IsUsable() {
-			if _, again := s.unusable[row.Identity]; !again {
-				s.unusable[row.Identity] = struct{}{}
-				window.Unusable++
+			if s.isFirst(row) {
+				window.countUnusable(row)
 			}
 			continue
+		}
+		if isFarOff(row) && s.isFirst(row) {
+			window.FarOff++
 		}
 		if _, again := s.sessions[row.SessionID]; again || !day.has(row.SessionID) {
 			continue
@@ -202,6 +245,25 @@ func (s seen) window(day Day, span Span, rows []smartassist.ListedSession) Windo
 		window.Rows = append(window.Rows, Row{span.List, session})
 	}
 	return window
+}
+
+// countUnusable counts a row that names no session.
+func (t *Tally) countUnusable(row smartassist.ListedSession) {
+	if row.OtherBot {
+		t.OtherBots++
+		return
+	}
+	t.Unusable++
+	if t.UnusableShape == "" {
+		t.UnusableShape = row.Shape
+	}
+}
+
+// isFarOff reports whether a session began by the list so far from the time of its id that a day that has it by its id may not
+// be asked for it.
+func isFarOff(row smartassist.ListedSession) bool {
+	at, err := workflows.Session{SessionID: row.SessionID}.CallTime()
+	return err == nil && !row.StartedAt.IsZero() && row.StartedAt.Sub(at).Abs() > margin
 }
 
 // startOf is when the list says that a session began, or else its id.

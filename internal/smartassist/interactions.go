@@ -153,7 +153,7 @@ func parseInteraction(raw json.RawMessage, botID string, now time.Time) ListedSe
 	}
 	_ = json.Unmarshal(raw, &fields) // a row that is no object has no id
 	if other := textOf(fields.BotID); other != botID && workflows.ValidateBotID(other) == nil {
-		fields.SessionID = nil // It is the call of another bot of the account, and of no use.
+		return ListedSession{Identity: identity(raw), OtherBot: true}
 	}
 	row := listedSession(raw, fields.SessionID, fields.ConversationID, fields.UserID)
 	if !row.IsUsable() {

@@ -17,14 +17,25 @@ const PageRows = 100
 // MaxRawBytes bounds the row that is kept of a session as the vendor wrote it.
 const MaxRawBytes = 16 << 10
 
+// MaxShapeBytes bounds the shape of an id that is not valid: a valid one has 24.
+const MaxShapeBytes = 24
+
 // maxDirectionBytes bounds what is kept of a direction: "outbound" has 8.
 const maxDirectionBytes = 20
 
 // ListedSession is a row of one of the vendor's two session lists. It holds personal data: the user's id, and in Raw names,
 // addresses and telephone numbers.
 type ListedSession struct {
-	// SessionID is empty if the row has no valid one: then it is of no use, and nothing else is set but Identity.
+	// SessionID is empty if the row has no valid one: then it is of no use, and nothing else is set but Identity, and
+	// OtherBot or Shape.
 	SessionID string
+
+	// OtherBot: the row names another bot of the account, whose calls it tells of.
+	OtherBot bool
+
+	// Shape shows what stands for a session id that is not valid, without a character of it: 0 for a digit, a and A for a
+	// letter, ? for any other, at most [MaxShapeBytes] and then three dots; empty if there is no text.
+	Shape string
 
 	// Identity is equal for two rows of a list that tell of the same thing, although one may tell more of it.
 	Identity uint64
@@ -63,13 +74,34 @@ func (s ListedSession) IsUsable() bool { return s.SessionID != "" }
 func listedSession(raw, sessionID, key, userID json.RawMessage) ListedSession {
 	session := workflows.Session{SessionID: textOf(sessionID)}
 	if _, err := session.CallTime(); err != nil {
-		return ListedSession{Identity: identity(raw)}
+		return ListedSession{Identity: identity(raw), Shape: shapeOf(session.SessionID)}
 	}
 	row := ListedSession{SessionID: session.SessionID, Identity: identity([]byte(session.SessionID), []byte(textOf(key))), UserID: usableUserID(textOf(userID))}
 	if len(raw) <= MaxRawBytes {
 		row.Raw = compact(raw)
 	}
 	return row
+}
+
+// shapeOf shows which kind of text something is: it may be personal data, so nothing of it is shown.
+func shapeOf(text string) string {
+	var shape strings.Builder
+	for _, char := range text {
+		if shape.Len() == MaxShapeBytes {
+			return shape.String() + "..."
+		}
+		switch {
+		case '0' <= char && char <= '9':
+			shape.WriteByte('0')
+		case 'a' <= char && char <= 'z':
+			shape.WriteByte('a')
+		case 'A' <= char && char <= 'Z':
+			shape.WriteByte('A')
+		default:
+			shape.WriteByte('?')
+		}
+	}
+	return shape.String()
 }
 
 func identity(parts ...[]byte) uint64 {

@@ -37,8 +37,10 @@ type ListResult struct {
 	Sessions int `json:"sessions"`
 	Open     int `json:"open,omitempty"`
 
-	// OtherChannels are sessions of the day that are no calls, Unusable the rows without a valid session id.
+	// OtherChannels are sessions of the day that are no calls, OtherBots the rows of other bots of the account, and Unusable
+	// those without a valid session id, of which Incomplete tells as well.
 	OtherChannels int `json:"otherChannels,omitempty"`
+	OtherBots     int `json:"otherBots,omitempty"`
 	Unusable      int `json:"unusable,omitempty"`
 
 	// Calls are the calls of the vendor's API that were spent, by all attempts.
