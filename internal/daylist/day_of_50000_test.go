@@ -21,6 +21,7 @@ func (v *vendor) busy(chance *rand.Rand) (calls, chats int) {
 	for _, weight := range weights {
 		sum += weight
 	}
+	isUndirected := map[time.Duration]bool{} // seconds with calls that have no direction
 	add := func(after time.Duration) {
 		v.call(after, func(s *simulator.Session) {
 			switch chance.IntN(100) {
@@ -30,6 +31,7 @@ func (v *vendor) busy(chance *rand.Rand) (calls, chats int) {
 				return
 			case 4, 5, 6, 7, 8:
 				s.Direction = simulator.NoDirection
+				isUndirected[after.Truncate(time.Second)] = true
 			case 9, 10, 11:
 				s.Conversations = 2
 			case 12, 13, 14, 15, 16, 17, 18, 19, 20:
@@ -50,6 +52,9 @@ func (v *vendor) busy(chance *rand.Rand) (calls, chats int) {
 		}
 	}
 	at := time.Duration(chance.Int64N(int64(wholeDay)))
+	for isUndirected[at.Truncate(time.Second)] { // A full window does not show those; see TestWhatASecondDoesNotShowIsSaid.
+		at = time.Duration(chance.Int64N(int64(wholeDay)))
+	}
 	for i := range 50_000 - calls - chats { // So many that a second has a full window.
 		v.call(at, func(s *simulator.Session) {
 			if i%2 == 0 {
@@ -140,9 +145,16 @@ func TestDayOf50000CallsOverListsWithEveryTrapMissesNone(t *testing.T) {
 	traps.TotalOff = 7
 	require.NoError(t, v.SetListFaults(simulator.KindSessions, traps))
 
+	sessions, missedSessions := v.missed(simulator.KindSessions, func() *listed { return v.listSessions() })
+	interactions, missedInteractions := v.missed(simulator.KindInteractions, func() *listed { return v.listInteractions(sessions.hints()) })
+	require.Empty(t, missedSessions)
+	// A row of interactionDetails is on no page if another one goes and a third one comes between the same two pages, and the
+	// numbers do not show it: getSessions has the call.
+	require.LessOrEqual(t, len(missedInteractions), 2)
+	for _, id := range missedInteractions {
+		require.Contains(t, sessions.rows, id, "neither list was read with it")
+	}
 	found := map[string]bool{}
-	sessions := v.requireAllListed(simulator.KindSessions, func() *listed { return v.listSessions() })
-	interactions := v.requireAllListed(simulator.KindInteractions, func() *listed { return v.listInteractions(sessions.hints()) })
 	for _, list := range []*listed{sessions, interactions} {
 		for id := range list.rows {
 			found[id] = true
@@ -160,21 +172,28 @@ func TestDayOf50000CallsOverListsWithEveryTrapMissesNone(t *testing.T) {
 // none that it never had.
 func (v *vendor) requireAllListed(kind simulator.CallKind, list func() *listed) *listed {
 	v.t.Helper()
+	got, missed := v.missed(kind, list)
+	require.Empty(v.t, missed, "%s missed", kind)
+	return got
+}
+
+// missed lists, and returns the ids of the calls that the list has had from its first page to its last one and that were not
+// found. It requires that none was found that the list never had.
+func (v *vendor) missed(kind simulator.CallKind, list func() *listed) (got *listed, missed []string) {
+	v.t.Helper()
 	before := v.Listed(kind, botID)
-	got := list()
+	got = list()
 	after := v.Listed(kind, botID)
-	missed := 0
 	for _, session := range v.inDay() {
 		_, found := got.rows[session.SessionID]
 		if session.Channel == simulator.ChannelVoice && before[session.SessionID] && after[session.SessionID] && !found {
-			missed++
+			missed = append(missed, session.SessionID)
 		}
 	}
-	require.Zero(v.t, missed, "%s missed", kind)
 	for id := range got.rows {
 		require.True(v.t, before[id] || after[id], id)
 	}
-	return got
+	return got, missed
 }
 
 // skipUnderRace skips a test that takes minutes with the race detector, which the listings of

@@ -2,10 +2,18 @@ package daylist
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/callvault/callvault/internal/smartassist"
+)
+
+// readBackFree calls, and one more of each readBackShare calls, may be spent on reading pages again because a row was on two of
+// them. Lists that have rows twice cost some, too.
+const (
+	readBackFree  = 5
+	readBackShare = 100
 )
 
 // InteractionLister lists a day from interactionDetails.
@@ -14,7 +22,8 @@ import (
 // page has fewer than 100 rows, and either numResults agrees or the page behind it is empty. So the windows are chosen such that they have a little less, and one that is too full is
 // split: by time, down to a second, and then by direction. Where numResults counts the rows of the window, it shows whether
 // rows have gone while the window was read, so that others have moved to a page that was read before; where it does not,
-// nothing does.
+// nothing does. Nor does anything show it if as many rows have come to later pages meanwhile: the pages add up to numResults
+// with the row that has gone in place of the one that has moved. That one is in getSessions, or in the next listing of the day.
 type InteractionLister struct {
 	// AccountID is the account's at the vendor, and BotID the bot's stream id. Required.
 	AccountID, BotID string
@@ -31,6 +40,7 @@ type InteractionLister struct {
 	spans *spans
 	calls int // since the last window
 	total int // in all
+	again int // spent on reading pages again
 
 	// Whether windows have the sessions that began in their first and in their last second, or do not have the latter: none is
 	// documented.
@@ -127,7 +137,8 @@ func (l *InteractionLister) byDirection(ctx context.Context, full *interactionRe
 			without++
 		}
 	}
-	if without > 0 || full.total > windows[0].end+windows[1].end {
+	if beyond := full.total - windows[0].end - windows[1].end; without > 0 || beyond > 0 {
+		without = max(without, beyond)
 		windows[0].remarks.remark("interactions: at least %d calls without a direction began at %s: there may be more, which the list does not show", without, at)
 	}
 	windows[0].add(full.rows) // Those without a direction.
@@ -138,10 +149,12 @@ func (l *InteractionLister) byDirection(ctx context.Context, full *interactionRe
 type interactionReading struct {
 	pageRows
 	span   Span
-	last   time.Time // the end that was asked for
-	isFull bool      // it may have more rows
-	end    int       // how many rows the pages have shown, repeated ones included
-	total  int       // what the vendor says that it has; -1 if it does not
+	last   time.Time  // the end that was asked for
+	isFull bool       // it may have more rows
+	end    int        // how many rows the pages have shown, repeated ones included
+	total  int        // what the vendor says that it has; -1 if it does not
+	peeked bool       // the last page that can be had was read before its turn
+	first  [][]uint64 // the identities of the rows of each page, as it was first read
 	// appeared are the rows that came while it was read, and may be on pages that were read before.
 	appeared int
 	remarks  Tally
@@ -209,12 +222,39 @@ func (l *InteractionLister) takeNext(ctx context.Context, r *interactionReading,
 			r.span.From.Format(time.RFC3339), r.last.Format(time.RFC3339))
 	}
 	before := r.total
+	moved := r.knows(page.Rows[:min(1, len(page.Rows))]) && (!r.peeked || number < smartassist.MaxInteractionPage)
 	l.take(r, page, number)
+	r.first = append(r.first, identities(page.Rows))
 	if before >= 0 {
 		r.appeared += max(0, r.total-before)
 	}
-	if r.total >= 0 && r.total < before {
+	switch {
+	case r.total >= 0 && r.total < before:
 		return l.readAgain(ctx, r, number, before-r.total)
+	case moved && number > 0:
+		return l.readBack(ctx, r, number)
+	}
+	return nil
+}
+
+// readBack reads the pages before one again that begins with a row that was read before: the list has that row twice, or rows
+// have come to a page before it. It ends at the first page that is as it was, or says that rows may be missing.
+func (l *InteractionLister) readBack(ctx context.Context, r *interactionReading, number int) error {
+	for before := number - 1; before >= 0; before-- {
+		if l.again >= readBackFree+l.total/readBackShare {
+			r.remarks.remark("interactions: rows have moved in the list from %s to %s while it was read: some may be missing",
+				r.span.From.Format(time.RFC3339), r.last.Format(time.RFC3339))
+			return nil
+		}
+		l.again++
+		page, err := l.ask(ctx, r, before)
+		if err != nil {
+			return err
+		}
+		r.add(page.Rows)
+		if slices.Equal(identities(page.Rows), r.first[before]) {
+			return nil
+		}
 	}
 	return nil
 }
@@ -262,6 +302,7 @@ func (l *InteractionLister) looksFull(ctx context.Context, r *interactionReading
 		return false, err
 	}
 	r.add(page.Rows)
+	r.peeked = true
 	return len(page.Rows) == smartassist.PageRows, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -182,6 +183,58 @@ func TestRowsThatComeToTheListAreSaid(t *testing.T) {
 	got := v.requireAllListed(simulator.KindInteractions, func() *listed { return v.listInteractions(nil) })
 	require.True(t, oneOf(got.Remarks, "while it was read"), "%q", got.Remarks)
 	require.LessOrEqual(t, len(got.Remarks), 20)
+}
+
+// listMoved lists a day of 900 calls, while a row comes to the first page and another one goes from the last one, so that
+// numResults stays the same: the last row of the third page is the first one of the fourth, too.
+func (v *vendor) listMoved(reads func(query smartassist.InteractionQuery) bool) (got *listed, came string) {
+	all := v.calls(900, 0, wholeDay, nil)
+	came = simulator.NewSessionID(midnight.Add(time.Hour), 5000)
+	var order []string
+	got = &listed{}
+	lister := &daylist.InteractionLister{AccountID: accountID, BotID: botID, Day: theDay(v.t), Now: now, Sink: got.sink(v.t),
+		Page: func(_ context.Context, query smartassist.InteractionQuery) (*smartassist.InteractionPage, error) {
+			if order = all; reads(query) {
+				order = slices.Concat([]string{came}, all[:len(all)-1])
+			}
+			page := &smartassist.InteractionPage{Results: len(order)}
+			for _, id := range order[min(len(order), query.Page*100):min(len(order), query.Page*100+100)] {
+				page.Rows = append(page.Rows, smartassist.ListedSession{SessionID: id, Identity: rankOf(id), Voice: true, Closed: true})
+			}
+			return page, nil
+		}}
+	var err error
+	got.Tally, err = lister.List(v.t.Context(), daylist.NewDone())
+	require.NoError(v.t, err)
+	return got, came
+}
+
+func rankOf(id string) uint64 {
+	rank, _ := strconv.ParseUint(id[8:], 16, 64)
+	return rank + 1
+}
+
+func TestRowThatComesInPlaceOfOneThatGoesIsReadAgain(t *testing.T) {
+	v := newVendor(t, simulator.Config{})
+	hasMoved := false
+	got, came := v.listMoved(func(query smartassist.InteractionQuery) bool {
+		hasMoved = hasMoved || query.Page == 3
+		return hasMoved
+	})
+	require.Contains(t, got.rows, came)
+	require.Empty(t, got.Remarks)
+	require.LessOrEqual(t, got.Calls, 13)
+}
+
+func TestRowsThatMoveWithoutEndAreReadAgainWithinBoundsAndSaid(t *testing.T) {
+	v := newVendor(t, simulator.Config{})
+	asked := map[int]int{}
+	got, _ := v.listMoved(func(query smartassist.InteractionQuery) bool {
+		asked[query.Page]++
+		return (query.Page+asked[query.Page])%2 == 0
+	})
+	require.True(t, oneOf(got.Remarks, "rows have moved in the list"), "%q", got.Remarks)
+	require.LessOrEqual(t, got.Calls, 20)
 }
 
 // The vendor may filter the rows of a page once it has chosen them: then a page that is not full is not the last one.

@@ -32,3 +32,12 @@ func (p *pageRows) knows(rows []smartassist.ListedSession) bool {
 	}
 	return false
 }
+
+// identities are those of the rows, in their order.
+func identities(rows []smartassist.ListedSession) []uint64 {
+	found := make([]uint64, 0, len(rows))
+	for _, row := range rows {
+		found = append(found, row.Identity)
+	}
+	return found
+}
