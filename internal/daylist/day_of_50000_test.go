@@ -133,7 +133,7 @@ func TestDayOf50000CallsTakesFewerThanATenthMoreCallsThanTheLeast(t *testing.T) 
 	require.Less(t, unhinted.Calls, leastCalls(interactionRows)*8/5)
 }
 
-// TestDayOf50000CallsOverListsWithEveryTrapMissesNone is the figure of the issue.
+// No call is missed that the lists show, and they take at most 1.1 times the fewest calls.
 func TestDayOf50000CallsOverListsWithEveryTrapMissesNone(t *testing.T) {
 	skipUnderRace(t)
 	chance, seed := seeded(t)
@@ -149,10 +149,11 @@ func TestDayOf50000CallsOverListsWithEveryTrapMissesNone(t *testing.T) {
 	interactions, missedInteractions := v.missed(simulator.KindInteractions, func() *listed { return v.listInteractions(sessions.hints()) })
 	require.Empty(t, missedSessions)
 	// A row of interactionDetails is on no page if another one goes and a third one comes between the same two pages, and the
-	// numbers do not show it: getSessions has the call.
+	// numbers do not show it: getSessions has the call, unless it lacks it, and a day is read twice.
 	require.LessOrEqual(t, len(missedInteractions), 2)
 	for _, id := range missedInteractions {
-		require.Contains(t, sessions.rows, id, "neither list was read with it")
+		_, found := sessions.rows[id]
+		require.Equal(t, v.Listed(simulator.KindSessions, botID)[id], found, "neither list was read with %s", id)
 	}
 	found := map[string]bool{}
 	for _, list := range []*listed{sessions, interactions} {

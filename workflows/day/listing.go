@@ -12,7 +12,7 @@ const (
 // ListInput is a day of a bot to list. An attempt goes on behind the windows that are in the folder.
 //
 // The activity runs on [ListTaskQueue], beats at least every 8 seconds, and takes a second for each of its calls if the
-// budget is the usual one: a day of 50,000 calls some 510. Its errors are retried by Temporal, except for those of invalid
+// budget is the usual one: a day of 50,000 calls some 530. Its errors are retried by Temporal, except for those of invalid
 // input, of a bot that the worker does not serve, and of an archive that needs operator action.
 type ListInput struct {
 	// BotID is the bot's stream id. Required.
