@@ -262,8 +262,12 @@ func TestHiddenLimitIsLearnedFromOneRefusal(t *testing.T) {
 	h.env = h.configured(account)
 	h.startWorker()
 	h.startWorker()
-	runs := h.executeMany(50, nil)
-	h.requireAllArchived(runs)
+	for range 5 { // A machine that is very busy may be too slow for the limit to be met at once.
+		h.requireAllArchived(h.executeMany(50, nil))
+		if h.upstream.Counts().Refused[simulator.ReasonMinute] > 0 {
+			break
+		}
+	}
 	const underWay = 2 // calls whose slots were handed out before the refusal was known
 	const late = 5     // calls of three seconds: the budget counts them from their slots on, the vendor once they come
 	require.LessOrEqual(t, h.upstream.Counts().Refused[simulator.ReasonMinute], 1+underWay)

@@ -19,7 +19,7 @@ const (
 	// How often a backfill of days looks whether there is room for another one: soon after it
 	// has started some, and ever less often while there is none.
 	firstPassWait = 2 * time.Second
-	lastPassWait  = time.Minute
+	lastPassWait  = 20 * time.Second
 
 	// maxStartEvents is when a backfill continues as new.
 	maxStartEvents = 4_000

@@ -126,7 +126,7 @@ func (m *month) setFaults(day int) {
 // the night before has not ended, that is all.
 func (m *month) archive(last int, again bool) client.WorkflowRun {
 	m.t.Helper()
-	request := workflows.DaysRequest{BotID: bot, From: m.date(0), To: m.date(last), AtOnce: 15, Again: again, DayPolicy: dayPolicy(settle)}
+	request := workflows.DaysRequest{BotID: bot, From: m.date(0), To: m.date(last), AtOnce: workflows.MaxDaysAtOnce, Again: again, DayPolicy: dayPolicy(settle)}
 	run, err := m.client.ExecuteWorkflow(m.ctx, workflows.DaysStartOptions("month", request), workflows.ArchiveDaysWorkflowName, request)
 	require.NoError(m.t, err)
 	return run
@@ -141,6 +141,8 @@ func (m *month) awaitSealed(last int, again bool) {
 		m.dayResult(m.client.GetWorkflow(m.ctx, workflows.Day{BotID: bot, Date: m.date(day)}.WorkflowID(), ""))
 	}
 }
+
+// The file has its name so that this test, the longest, is one of the first that run.
 
 // A month of a bot with late media, calls that come late into the lists, lists that lack, repeat and shift rows, a
 // vendor who deletes after twenty days and a week without workers ends with every day sealed, and with a row for each
@@ -194,7 +196,7 @@ func (m *month) speedUpLists() {
 	for _, budget := range []string{bot + ".sessions", m.env["SMARTASSIST_CLIENT_ID"] + ".interactions"} {
 		handle, err := m.client.UpdateWorkflow(m.ctx, client.UpdateWorkflowOptions{
 			WorkflowID: workflows.CallBudgetWorkflowID(budget), UpdateName: workflows.UpdateSetLimits,
-			Args: []any{json.RawMessage(`{"windows": ["1200/1m"], "reason": "a month in a minute"}`)}, WaitForStage: client.WorkflowUpdateStageCompleted,
+			Args: []any{json.RawMessage(`{"windows": ["6000/1m"], "reason": "a month in a minute"}`)}, WaitForStage: client.WorkflowUpdateStageCompleted,
 		})
 		require.NoError(m.t, err)
 		require.NoError(m.t, handle.Get(m.ctx, nil))
