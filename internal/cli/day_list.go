@@ -138,14 +138,14 @@ type listedDay struct {
 // listDays calls use with each day of a bot.
 func listDays(ctx context.Context, store *archive.Store, botID string, days dayindex.Range, use func(listedDay) error) error {
 	index := dayindex.Of(store)
-	sealed, err := index.LatestRevisions(ctx, botID, days)
+	latest, err := index.LatestRevisions(ctx, botID, days)
 	if err != nil {
 		return err
 	}
 	for _, date := range datesOf(days) {
 		day := listedDay{Day: workflows.Day{BotID: botID, Date: date}}
-		if sealed[date] > 0 {
-			revision, err := index.Read(ctx, day.Day, sealed[date])
+		if latest[date] > 0 {
+			revision, err := index.Read(ctx, day.Day, latest[date])
 			switch {
 			case err == nil:
 				day.add(revision)

@@ -164,7 +164,7 @@ func (w *backfillWatch) look(ctx context.Context) (look, error) {
 		return found, err
 	}
 	// What is read last is what has been sealed meanwhile.
-	sealed, err := w.index.LatestRevisions(ctx, w.request.BotID, w.rangeOf())
+	latest, err := w.index.LatestRevisions(ctx, w.request.BotID, w.rangeOf())
 	if err != nil {
 		return found, err
 	}
@@ -173,12 +173,12 @@ func (w *backfillWatch) look(ctx context.Context) (look, error) {
 		day := workflows.Day{BotID: w.request.BotID, Date: date}
 		phase, runs := running[date]
 		switch {
-		case sealed[date] == 0 && !runs:
+		case latest[date] == 0 && !runs:
 			suspects = append(suspects, day)
 			continue
 		case !runs:
 			found.sealed++
-		case sealed[date] > 0: // It is listed again, or its record is not in the log yet.
+		case latest[date] > 0: // It is listed again, or its record is not in the log yet.
 			recorded = append(recorded, day)
 			found.phases[phase]++
 		default:

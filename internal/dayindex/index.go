@@ -47,7 +47,7 @@ func (x *Index) Bots(ctx context.Context) ([]string, error) {
 	days := archive.DaysPrefix(x.prefix)
 	after := ""
 	for {
-		folder, err := x.firstFolder(ctx, days, after)
+		folder, err := FolderAfter(ctx, x.source, days, after)
 		if err != nil || folder == "" {
 			return bots, err
 		}
@@ -58,10 +58,10 @@ func (x *Index) Bots(ctx context.Context) ([]string, error) {
 	}
 }
 
-// firstFolder returns the first folder below prefix that has a key after another one; empty
-// if there is none.
-func (x *Index) firstFolder(ctx context.Context, prefix, after string) (string, error) {
-	for key, err := range x.source.KeysAfter(ctx, prefix, after) {
+// FolderAfter returns the first folder below prefix that has a key after another one; empty
+// if there is none. It costs a LIST.
+func FolderAfter(ctx context.Context, source Source, prefix, after string) (string, error) {
+	for key, err := range source.KeysAfter(ctx, prefix, after) {
 		if err != nil {
 			return "", err
 		}

@@ -58,7 +58,7 @@ func (x *Index) eachRow(ctx context.Context, revision *Revision, use func(dayrec
 
 // ScanRows passes each row of a day, from the object key, to use, with its line without the
 // line feed, until use returns false. It returns [ErrDamaged] if a row is not one of the day,
-// is out of order, or breaks a rule of its own, see [dayrecord.Row.Check], and the error of r.
+// is not in ascending order, or is invalid by itself, see [dayrecord.Row.Check], and the error of r.
 // Keys that this program does not know are let through.
 func ScanRows(r io.Reader, key string, day workflows.Day, use func(line []byte, row dayrecord.Row) bool) error {
 	lines := bufio.NewScanner(r)

@@ -19,10 +19,10 @@ const (
 // InteractionLister lists a day from interactionDetails.
 //
 // The list has no order that is documented, and shows at most 1,100 rows of a window: a window is complete only if its last
-// page has fewer than 100 rows, and either numResults agrees or the page behind it is empty. So the windows are chosen such that they have a little less, and one that is too full is
-// split: by time, down to a second, and then by direction. Where numResults counts the rows of the window, it shows whether
-// rows have gone while the window was read, so that others have moved to a page that was read before; where it does not,
-// nothing does. Nor does anything show it if as many rows have come to later pages meanwhile: the pages add up to numResults
+// page has fewer than 100 rows, and either numResults agrees or the page behind it is empty. So the windows are chosen such
+// that they have a little less, and one that is too full is split: by time, down to a second, and then by direction. Where
+// numResults counts the rows of the window, it shows whether rows have gone while the window was read, so that others have
+// moved to a page that was read before; where it does not, nothing does. Nor does anything show it if as many rows have come to later pages meanwhile: the pages add up to numResults
 // with the row that has gone in place of the one that has moved. That one is in getSessions, or in the next listing of the day.
 type InteractionLister struct {
 	// AccountID is the account's at the vendor, and BotID the bot's stream id. Required.
@@ -45,7 +45,8 @@ type InteractionLister struct {
 	// Whether windows have the sessions that began in their first and in their last second, or do not have the latter: none is
 	// documented.
 	startIncluded, endIncluded, endExcluded bool
-	// totalsCount: numResults has shown that it counts more than the page. totalsLie: it has contradicted the pages. tooMany is what it last said of a window that was too full.
+	// totalsCount: numResults has shown that it counts more than the page. totalsLie: it has contradicted the pages. tooMany
+	// is what it last said of a window that was too full.
 	totalsCount, totalsLie bool
 	tooMany                int
 }

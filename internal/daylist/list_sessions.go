@@ -222,8 +222,8 @@ func (r *sessionReading) place(rows []smartassist.ListedSession) {
 	}
 }
 
-// reached is the time down to which the list was read: what began after it is not on a later page, unless the vendor has it
-// out of order.
+// reached is the time down to which the list was read: what began after it is not on a later page, as long as the list is
+// sorted, newest first.
 func (r *sessionReading) reached() time.Time {
 	if len(r.places) == 0 {
 		return r.top

@@ -59,7 +59,7 @@ func TestCallsOfOneSecondStayInOneWindow(t *testing.T) {
 	require.LessOrEqual(t, got.Calls, 36)
 }
 
-// A window would claim all time down to the row whose begin is out of order, and never ask for it.
+// If a window ended at the earliest start time that it shows, one wrong start time would have hours skipped.
 func TestSessionOutOfOrderHidesNoOthers(t *testing.T) {
 	for name, c := range map[string]struct {
 		began  time.Duration

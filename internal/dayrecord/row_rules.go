@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Check returns which rule of docs/verification.md a row breaks by itself, whatever its day is.
+// Check returns an error if a row is invalid by docs/verification.md, whatever its day is.
 func (r Row) Check() error {
 	isList := func(name string) bool { return name == GetSessions || name == InteractionDetails }
 	listed := slices.Clone(r.ListedBy)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -32,29 +33,18 @@ func (v *run) dayFolder(bot string) string {
 func (v *run) checkDateOfAll(days string) error {
 	after := ""
 	for {
-		folder, err := v.folderAfter(days, after)
-		if err != nil || folder == "" {
-			return v.hold(place{kind: KindUnentered, key: days}, err)
+		folder, err := dayindex.FolderAfter(v.ctx, v.source, days, after)
+		if err != nil {
+			return v.hold(place{kind: KindUnentered, key: days}, v.whyUnread(err))
+		}
+		if folder == "" {
+			return nil
 		}
 		if err := v.checkBelow(days + v.dayFolder(folder)); err != nil {
 			return err
 		}
 		after = days + folder + "0" // What follows all keys of the folder: 0 is the character after the slash.
 	}
-}
-
-// folderAfter returns the first folder below a prefix that has a key after another one; empty
-// if there is none.
-func (v *run) folderAfter(prefix, after string) (string, error) {
-	for key, err := range v.source.KeysAfter(v.ctx, prefix, after) {
-		if err != nil {
-			return "", v.whyUnread(err)
-		}
-		if folder, _, isBelow := strings.Cut(strings.TrimPrefix(key, prefix), "/"); isBelow && folder != "" {
-			return folder, nil
-		}
-	}
-	return "", nil
 }
 
 func (v *run) checkBelow(prefix string) error {

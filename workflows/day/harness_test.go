@@ -122,6 +122,13 @@ func (h *harness) progress() workflows.DayProgress {
 	return progress
 }
 
+// fail has the next attempts of an activity end with an error.
+func (h *harness) fail(name string, times int, err error) {
+	for range times {
+		h.failing[name] = append(h.failing[name], err)
+	}
+}
+
 // next returns the error of the next attempt of an activity.
 func (h *harness) next(name string) error {
 	if left := h.failing[name]; len(left) > 0 {

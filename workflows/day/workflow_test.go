@@ -181,9 +181,7 @@ func TestListingWhoseRowsAreGoneIsMadeAgain(t *testing.T) {
 func TestListThatFailsForHoursIsUnavailable(t *testing.T) {
 	h := newHarness(t)
 	h.listed = always("a")
-	for range 2 { // in both rounds
-		h.failing[day.ListInteractions] = append(h.failing[day.ListInteractions], temporal.NewNonRetryableApplicationError("no answer", string(failure.Transient), nil))
-	}
+	h.fail(day.ListInteractions, 2, temporal.NewNonRetryableApplicationError("no answer", string(failure.Transient), nil)) // in both rounds
 	h.execute()
 	require.Equal(t, 1, h.result().Sessions)
 	require.Equal(t, []string{"interactionDetails is unavailable: it could not be read, although it was tried for hours: no answer"}, h.progress().Remarks)
@@ -195,9 +193,7 @@ func TestListIsReadOnceArchiveAndWorkerLetIt(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			h := newHarness(t)
 			h.listed = always("a")
-			for range 20 {
-				h.failing[day.ListInteractions] = append(h.failing[day.ListInteractions], temporal.NewNonRetryableApplicationError("the bucket is away", string(kind), nil))
-			}
+			h.fail(day.ListInteractions, 20, temporal.NewNonRetryableApplicationError("the bucket is away", string(kind), nil))
 			h.env.RegisterDelayedCallback(func() {
 				require.Equal(t, workflows.DayBlocked, h.progress().Phase)
 				require.Equal(t, "the bucket is away", h.progress().Reason)
@@ -211,9 +207,7 @@ func TestListIsReadOnceArchiveAndWorkerLetIt(t *testing.T) {
 
 func TestEntryThatIsRefusedAgainAndAgainBlocksTheDay(t *testing.T) {
 	h := newHarness(t)
-	for range 7 { // Five of them are one attempt of the day.
-		h.failing[day.LogDay] = append(h.failing[day.LogDay], errors.New("the ledger did not respond"))
-	}
+	h.fail(day.LogDay, 7, errors.New("the ledger did not respond")) // Five of them are one attempt of the day.
 	blocked := false
 	h.env.SetOnTimerScheduledListener(func(string, time.Duration) { blocked = blocked || h.progress().Reason == "the ledger did not respond" })
 	h.execute()
@@ -366,9 +360,7 @@ func TestDayGoesOnAtTheStepForWhichThereWasNoWorker(t *testing.T) {
 func TestStepThatIsBlockedIsMadeAgainAlone(t *testing.T) {
 	h := newHarness(t)
 	h.listed = always("a")
-	for range 20 {
-		h.failing[day.SealDay] = append(h.failing[day.SealDay], temporal.NewNonRetryableApplicationError("an invalid manifest", "ArchiveBlocked", nil))
-	}
+	h.fail(day.SealDay, 20, temporal.NewNonRetryableApplicationError("an invalid manifest", "ArchiveBlocked", nil))
 	h.env.RegisterDelayedCallback(func() {
 		require.Equal(t, workflows.DayBlocked, h.progress().Phase)
 		require.Equal(t, "an invalid manifest", h.progress().Reason)
