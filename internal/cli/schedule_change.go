@@ -90,8 +90,7 @@ func changeSchedule(command *cobra.Command, botID, change string, output format,
 }
 
 func newScheduleDelete() *cobra.Command {
-	var botID string
-	command := &cobra.Command{
+	return ofSchedule(&cobra.Command{
 		Use:   "delete --bot BOT",
 		Short: "Start no more days of a bot, for good",
 		Long: "Start no more days of a bot, for good. Days that are under way go on, and what is in the\n" +
@@ -99,14 +98,7 @@ func newScheduleDelete() *cobra.Command {
 			"Exit code: 0 deleted, 1 the bot has no schedule, 2 wrong usage, 130 interrupted.\n\n" +
 			"The same with the temporal CLI:\n  " + temporalSchedule("delete", ""),
 		Example: "  " + exampleSchedule("delete --bot "+exampleBot),
-		Args:    program.NoArguments,
-	}
-	output := addOutputFlag(command)
-	addBotFlag(command, &botID)
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		if err := workflows.ValidateBotID(botID); err != nil {
-			return program.Usage(err)
-		}
+	}, func(command *cobra.Command, botID string, output format) error {
 		return withSchedules(command, func(s schedules) error {
 			ctx := command.Context()
 			bounded, cancel := context.WithTimeout(ctx, scheduleTimeout)
@@ -114,12 +106,26 @@ func newScheduleDelete() *cobra.Command {
 			if err := s.handle(bounded, botID).Delete(bounded); err != nil {
 				return s.explain(ctx, botID, err)
 			}
-			if *output == formatJSON {
+			if output == formatJSON {
 				return printJSON(command.OutOrStdout(), map[string]any{"botId": botID, "scheduleId": workflows.DaysScheduleID(botID), "deleted": true})
 			}
 			_, err := fmt.Fprintf(command.OutOrStdout(), "deleted: schedule %s; days that are under way go on\n", workflows.DaysScheduleID(botID))
 			return err
 		})
+	})
+}
+
+// ofSchedule completes a command that needs the bot of a schedule alone.
+func ofSchedule(command *cobra.Command, act func(command *cobra.Command, botID string, output format) error) *cobra.Command {
+	var botID string
+	command.Args = program.NoArguments
+	output := addOutputFlag(command)
+	addBotFlag(command, &botID)
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		if err := workflows.ValidateBotID(botID); err != nil {
+			return program.Usage(err)
+		}
+		return act(command, botID, *output)
 	}
 	return command
 }

@@ -5,17 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
-
-	"github.com/callvault/callvault/internal/program"
-	"github.com/callvault/callvault/workflows"
 )
 
 // triggered is the change that schedule trigger prints.
 const triggered = "triggered"
 
 func newScheduleTrigger() *cobra.Command {
-	var botID string
-	command := &cobra.Command{
+	return ofSchedule(&cobra.Command{
 		Use:   "trigger --bot BOT",
 		Short: "Start the days of a bot now, as the schedule does once a day",
 		Long: "Start the days of a bot now, as the schedule does once a day, even if it is paused. An\n" +
@@ -23,17 +19,9 @@ func newScheduleTrigger() *cobra.Command {
 			"Exit code: 0 triggered, 1 the bot has no schedule, 2 wrong usage, 130 interrupted.\n\n" +
 			"The same with the temporal CLI:\n  " + temporalSchedule("trigger", ""),
 		Example: "  " + exampleSchedule("trigger --bot "+exampleBot),
-		Args:    program.NoArguments,
-	}
-	output := addOutputFlag(command)
-	addBotFlag(command, &botID)
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		if err := workflows.ValidateBotID(botID); err != nil {
-			return program.Usage(err)
-		}
-		return changeSchedule(command, botID, triggered, *output, func(ctx context.Context, schedule client.ScheduleHandle) error {
+	}, func(command *cobra.Command, botID string, output format) error {
+		return changeSchedule(command, botID, triggered, output, func(ctx context.Context, schedule client.ScheduleHandle) error {
 			return schedule.Trigger(ctx, client.ScheduleTriggerOptions{})
 		})
-	}
-	return command
+	})
 }
