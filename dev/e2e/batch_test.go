@@ -10,68 +10,69 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
 
 // batchSessions adds sessions of every outcome to the simulator.
 func (h *harness) batchSessions(count int) ([]workflows.BatchSession, map[string][]simulator.File) {
-	h.t.Helper()
+	h.T.Helper()
 	var sessions []workflows.BatchSession
 	archived := make(map[string][]simulator.File)
 	for i := range count {
 		var id string
-		file := recording(fmt.Sprintf("call-%d.wav", i), 8_000)
+		file := system.Recording(fmt.Sprintf("call-%d.wav", i), 8_000)
 		switch i % 10 {
 		case 3:
-			id = h.addSession([]simulator.Step{{Status: simulator.StatusFailed}})
+			id = h.AddSession([]simulator.Step{{Status: simulator.StatusFailed}})
 		case 7:
-			id = h.addSession([]simulator.Step{{Status: simulator.StatusMediaUnavailable}})
+			id = h.AddSession([]simulator.Step{{Status: simulator.StatusMediaUnavailable}})
 		case 5:
-			id = h.addSession([]simulator.Step{{Status: simulator.StatusMediaInProgress, Calls: 2}, {Status: simulator.StatusSuccess}}, file)
+			id = h.AddSession([]simulator.Step{{Status: simulator.StatusMediaInProgress, Calls: 2}, {Status: simulator.StatusSuccess}}, file)
 			archived[id] = []simulator.File{file}
 		default:
-			id = h.addSession([]simulator.Step{{Status: simulator.StatusSuccess}}, file)
+			id = h.AddSession([]simulator.Step{{Status: simulator.StatusSuccess}}, file)
 			archived[id] = []simulator.File{file}
 		}
-		sessions = append(sessions, workflows.BatchSession{Session: sessionOf(id), UserID: "canary-user@example.com"})
+		sessions = append(sessions, workflows.BatchSession{Session: system.SessionOf(id), UserID: "canary-user@example.com"})
 	}
 	return sessions, archived
 }
 
 // report is a report in the archive: its rows by session, and its last line.
 func (h *harness) report(ref workflows.ObjectRef) (rows map[string][]string, total []string) {
-	h.t.Helper()
-	require.Equal(h.t, h.name, ref.Bucket)
-	lines, err := csv.NewReader(strings.NewReader(string(h.object(h.ctx, ref.Key)))).ReadAll()
-	require.NoError(h.t, err)
+	h.T.Helper()
+	require.Equal(h.T, h.Name, ref.Bucket)
+	lines, err := csv.NewReader(strings.NewReader(string(h.Object(h.Ctx, ref.Key)))).ReadAll()
+	require.NoError(h.T, err)
 	rows = make(map[string][]string)
 	for _, line := range lines[1 : len(lines)-1] {
 		rows[line[1]] = line
 	}
-	require.Len(h.t, rows, len(lines)-2, "one row for each session")
+	require.Len(h.T, rows, len(lines)-2, "one row for each session")
 	return rows, lines[len(lines)-1]
 }
 
 func TestBatchEndsWithAReportOfEverySession(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
+	h.StartWorker()
 	sessions, archived := h.batchSessions(60)
-	run, err := workflows.StartBatch(h.ctx, h.client, workflows.BatchRequest{
+	run, err := workflows.StartBatch(h.Ctx, h.Client, workflows.BatchRequest{
 		BatchID: "mixed", Sessions: sessions, Policy: workflows.FetchPolicy{PollMin: 100 * time.Millisecond, PollMax: 200 * time.Millisecond},
 	})
 	require.NoError(t, err)
-	result, err := run.Result(h.ctx)
+	result, err := run.Result(h.Ctx)
 	require.NoError(t, err)
 	require.Equal(t, workflows.BatchDone, result.Phase)
 	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: 48, workflows.OutcomeFailed: 6, workflows.OutcomeUnavailable: 6}, result.Total.Outcomes)
 	require.Equal(t, 60, result.Total.Sessions)
 	require.Zero(t, result.Total.NoOutcome)
-	require.Equal(t, h.upstream.Counts().API, result.Total.Calls)
-	progress, err := run.Progress(h.ctx)
+	require.Equal(t, h.Upstream.Counts().API, result.Total.Calls)
+	progress, err := run.Progress(h.Ctx)
 	require.NoError(t, err)
-	require.Equal(t, h.upstream.Counts().API, progress.Calls)
+	require.Equal(t, h.Upstream.Counts().API, progress.Calls)
 	require.Equal(t, 48, progress.Outcomes[workflows.OutcomeArchived])
 
 	rows, total := h.report(result.Report)
@@ -81,8 +82,8 @@ func TestBatchEndsWithAReportOfEverySession(t *testing.T) {
 	for id, files := range archived {
 		row := rows[id]
 		require.Equal(t, "archived", row[3], row)
-		require.Equal(t, h.folder(id)+files[0].Name, row[6])
+		require.Equal(t, h.Folder(id)+files[0].Name, row[6])
 		require.Equal(t, strconv.Itoa(len(files[0].Raw)), row[7])
-		require.Equal(t, files[0].Raw, h.object(h.ctx, row[6]))
+		require.Equal(t, files[0].Raw, h.Object(h.Ctx, row[6]))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/callvault/callvault/dev/internal/bench"
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -33,25 +34,25 @@ func TestTwoWorkersStayWithinTheSharedBudget(t *testing.T) {
 	})
 	budget := accountOf(h, "budget")
 	budget.Windows = []string{fmt.Sprintf("%d/%s", perMinute, time.Minute/speedup)}
-	h.env = h.configured(budget)
-	h.startWorker()
-	h.startWorker()
+	h.Env = h.configured(budget)
+	h.StartWorker()
+	h.StartWorker()
 
 	var runs []client.WorkflowRun
 	for i := range fetches {
-		runs = append(runs, h.execute(h.addSession(nil, recording(fmt.Sprintf("%d.wav", i), 1_000)), workflows.FetchPolicy{}))
+		runs = append(runs, h.Execute(h.AddSession(nil, system.Recording(fmt.Sprintf("%d.wav", i), 1_000)), workflows.FetchPolicy{}))
 	}
 	for _, run := range runs {
-		result := h.result(run)
+		result := h.Result(run)
 		require.Equal(t, workflows.OutcomeArchived, result.Outcome)
 		require.Equal(t, 1, result.StatusChecks)
 	}
 
-	counts := h.upstream.Counts()
+	counts := h.Upstream.Counts()
 	require.Empty(t, counts.Refused, "calls refused by the vendor")
 	require.Equal(t, fetches, counts.API)
 	var calls []time.Time
-	for _, call := range h.upstream.Calls() {
+	for _, call := range h.Upstream.Calls() {
 		if call.Kind == simulator.KindAPI {
 			calls = append(calls, call.At)
 		}
@@ -61,7 +62,7 @@ func TestTwoWorkersStayWithinTheSharedBudget(t *testing.T) {
 
 	identities := make(map[string]int)
 	for _, run := range runs {
-		for _, event := range h.history(h.ctx, run.GetID(), run.GetRunID()) {
+		for _, event := range h.History(h.Ctx, run.GetID(), run.GetRunID()) {
 			if event.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED {
 				identities[event.GetActivityTaskStartedEventAttributes().GetIdentity()]++
 			}

@@ -13,6 +13,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -20,7 +21,7 @@ import (
 // budget queries the state of the bot's call budget.
 func (h *harness) budget() (workflows.BudgetStatus, error) {
 	var status workflows.BudgetStatus
-	value, err := h.client.QueryWorkflow(h.ctx, workflows.CallBudgetWorkflowID(bot), "", workflows.QueryBudget)
+	value, err := h.Client.QueryWorkflow(h.Ctx, workflows.CallBudgetWorkflowID(system.Bot), "", workflows.QueryBudget)
 	if err != nil {
 		return status, err
 	}
@@ -29,17 +30,17 @@ func (h *harness) budget() (workflows.BudgetStatus, error) {
 
 // keepResuming tries the bot again whenever it is blocked, until the test ends.
 func (h *harness) keepResuming() {
-	ctx, stop := context.WithCancel(h.ctx)
+	ctx, stop := context.WithCancel(h.Ctx)
 	ended := make(chan struct{})
-	h.t.Cleanup(func() { stop(); <-ended })
+	h.T.Cleanup(func() { stop(); <-ended })
 	go func() {
 		defer close(ended)
 		ticker := time.NewTicker(time.Second)
 		defer ticker.Stop()
 		for ctx.Err() == nil {
 			if status, err := h.budget(); err == nil && status.State == workflows.BudgetBlocked {
-				_, _ = h.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-					WorkflowID: workflows.CallBudgetWorkflowID(bot), UpdateName: workflows.UpdateResume,
+				_, _ = h.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+					WorkflowID: workflows.CallBudgetWorkflowID(system.Bot), UpdateName: workflows.UpdateResume,
 					Args: []any{workflows.BudgetChange{Reason: "it is over"}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 				})
 			}
@@ -53,80 +54,80 @@ func (h *harness) keepResuming() {
 
 // executeMany starts fetches of new sessions.
 func (h *harness) executeMany(n int, change func(*workflows.FetchRequest)) []client.WorkflowRun {
-	h.t.Helper()
+	h.T.Helper()
 	var runs []client.WorkflowRun
 	for i := range n {
 		request := workflows.FetchRequest{
-			Session: sessionOf(h.addSession(nil, recording(fmt.Sprintf("%d.wav", i), 1_000))),
+			Session: system.SessionOf(h.AddSession(nil, system.Recording(fmt.Sprintf("%d.wav", i), 1_000))),
 			Policy:  workflows.FetchPolicy{PollMin: time.Second, PollMax: 2 * time.Second},
 		}
 		if change != nil {
 			change(&request)
 		}
-		run, err := h.client.ExecuteWorkflow(h.ctx, workflows.FetchStartOptions(request), workflows.FetchRecordingWorkflowName, request)
-		require.NoError(h.t, err)
+		run, err := h.Client.ExecuteWorkflow(h.Ctx, workflows.FetchStartOptions(request), workflows.FetchRecordingWorkflowName, request)
+		require.NoError(h.T, err)
 		runs = append(runs, run)
 	}
 	return runs
 }
 
 func (h *harness) requireAllArchived(runs []client.WorkflowRun) {
-	h.t.Helper()
+	h.T.Helper()
 	for _, run := range runs {
-		require.Equal(h.t, workflows.OutcomeArchived, h.result(run).Outcome)
+		require.Equal(h.T, workflows.OutcomeArchived, h.Result(run).Outcome)
 	}
 }
 
 // steer runs a budget command and returns the status that it prints.
 func (h *harness) steer(arguments ...string) workflows.BudgetStatus {
-	h.t.Helper()
-	p := h.startStarter(append([]string{"budget"}, append(arguments, "--output", "json")...)...)
-	require.Zero(h.t, p.exitCode(h.ctx), p.stderr)
+	h.T.Helper()
+	p := h.StartStarter(append([]string{"budget"}, append(arguments, "--output", "json")...)...)
+	require.Zero(h.T, p.ExitCode(h.Ctx), p.Stderr)
 	var raw json.RawMessage
-	p.decodeStdout(&raw)
+	p.DecodeStdout(&raw)
 	var status workflows.BudgetStatus
 	if raw[0] == '[' {
 		var all []workflows.BudgetStatus
-		require.NoError(h.t, json.Unmarshal(raw, &all))
-		require.Len(h.t, all, 1)
+		require.NoError(h.T, json.Unmarshal(raw, &all))
+		require.Len(h.T, all, 1)
 		return all[0]
 	}
-	require.NoError(h.t, json.Unmarshal(raw, &status))
+	require.NoError(h.T, json.Unmarshal(raw, &status))
 	return status
 }
 
 func TestPausedBudgetMakesNoCallAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
+	h.StartWorker()
 	h.requireAllArchived(h.executeMany(1, nil))
 
-	paused := h.steer("pause", bot, "--reason", "the vendor asked us to")
+	paused := h.steer("pause", system.Bot, "--reason", "the vendor asked us to")
 	require.Equal(t, workflows.BudgetPaused, paused.State)
 	require.Equal(t, "the vendor asked us to", paused.Reason)
 	runs := h.executeMany(20, nil)
 	for _, run := range runs {
-		h.awaitPhase(run.GetID(), workflows.PhaseChecking)
-		h.await("it waits for a slot", func() bool {
+		h.AwaitPhase(run.GetID(), workflows.PhaseChecking)
+		h.Await("it waits for a slot", func() bool {
 			return len(h.scheduled(run.GetID(), "MintToken")) == 1
 		})
 	}
-	require.Equal(t, 1, h.upstream.Counts().API)
-	require.Equal(t, workflows.BudgetPaused, h.steer("show", bot).State)
+	require.Equal(t, 1, h.Upstream.Counts().API)
+	require.Equal(t, workflows.BudgetPaused, h.steer("show", system.Bot).State)
 
-	resumed := h.steer("resume", bot, "--reason", "agreed with the vendor")
+	resumed := h.steer("resume", system.Bot, "--reason", "agreed with the vendor")
 	require.Equal(t, workflows.BudgetOpen, resumed.State)
 	require.Contains(t, resumed.Changes[0].Text, "agreed with the vendor")
 	require.Contains(t, resumed.Changes[1].Text, "the vendor asked us to")
 	h.requireAllArchived(runs)
-	require.Equal(t, 21, h.upstream.Counts().API)
+	require.Equal(t, 21, h.Upstream.Counts().API)
 }
 
 // scheduled returns when the workflow scheduled activities of a type.
 func (h *harness) scheduled(workflowID, activityType string) []time.Time {
-	h.t.Helper()
+	h.T.Helper()
 	var times []time.Time
-	for _, event := range h.history(h.ctx, workflowID, "") {
+	for _, event := range h.History(h.Ctx, workflowID, "") {
 		if event.GetEventType() == enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED && event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activityType {
 			times = append(times, event.GetEventTime().AsTime())
 		}
@@ -138,17 +139,17 @@ func (h *harness) scheduled(workflowID, activityType string) []time.Time {
 func TestLimitsAreSetByPlainJSON(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
+	h.StartWorker()
 	h.requireAllArchived(h.executeMany(1, nil))
 	set := func(input string) (status workflows.BudgetStatus, err error) {
-		handle, err := h.client.UpdateWorkflow(h.ctx, client.UpdateWorkflowOptions{
-			WorkflowID: workflows.CallBudgetWorkflowID(bot), UpdateName: workflows.UpdateSetLimits,
+		handle, err := h.Client.UpdateWorkflow(h.Ctx, client.UpdateWorkflowOptions{
+			WorkflowID: workflows.CallBudgetWorkflowID(system.Bot), UpdateName: workflows.UpdateSetLimits,
 			Args: []any{json.RawMessage(input)}, WaitForStage: client.WorkflowUpdateStageCompleted,
 		})
 		if err != nil {
 			return status, err
 		}
-		return status, handle.Get(h.ctx, &status)
+		return status, handle.Get(h.Ctx, &status)
 	}
 	status, err := set(`{"windows": ["30/1m", "900/1h"], "reason": "shared with the reporting job"}`)
 	require.NoError(t, err)
@@ -169,7 +170,7 @@ func TestLimitsAreSetByPlainJSON(t *testing.T) {
 	}
 	status, err = set(`{"reason": "the job is gone"}`)
 	require.NoError(t, err)
-	require.Equal(t, callsPerMinute, status.Windows[0].Limit.Calls)
+	require.Equal(t, system.CallsPerMinute, status.Windows[0].Limit.Calls)
 	require.Empty(t, status.LimitsReason)
 }
 
@@ -194,11 +195,11 @@ func compressed(t *testing.T, times int, perMinute, configured int) (*harness, c
 func TestSingleFetchPassesABackfill(t *testing.T) {
 	const earlier = 10 // slots, a second apart, at the longest notice
 	h, account := compressed(t, 1, 60, 60)
-	h.env = h.configured(account)
-	h.startWorker()
-	h.startWorker()
+	h.Env = h.configured(account)
+	h.StartWorker()
+	h.StartWorker()
 	backfill := h.executeMany(100, func(r *workflows.FetchRequest) { r.BatchID = "july" })
-	h.await("the backfill is under way", func() bool { return h.upstream.Counts().API > 5 })
+	h.Await("the backfill is under way", func() bool { return h.Upstream.Counts().API > 5 })
 	for range 4 {
 		single := h.executeMany(1, nil)[0]
 		h.requireAllArchived([]client.WorkflowRun{single})
@@ -208,12 +209,12 @@ func TestSingleFetchPassesABackfill(t *testing.T) {
 		t.Logf("%d calls of the backfill came before", between)
 		require.LessOrEqual(t, between, earlier)
 	}
-	require.Empty(t, h.upstream.Counts().Refused)
+	require.Empty(t, h.Upstream.Counts().Refused)
 }
 
 // callsBetween counts the calls of fetches between two times.
 func (h *harness) callsBetween(runs []client.WorkflowRun, from, to time.Time) int {
-	h.t.Helper()
+	h.T.Helper()
 	calls := 0
 	for _, run := range runs {
 		for _, at := range h.scheduled(run.GetID(), "CheckStatus") {
@@ -230,14 +231,14 @@ func (h *harness) callsBetween(runs []client.WorkflowRun, from, to time.Time) in
 func TestBatchesTakeTurns(t *testing.T) {
 	const each = 4
 	h, account := compressed(t, 6, 30, 30)
-	h.env = h.configured(account)
-	h.startWorker()
-	h.startWorker()
+	h.Env = h.configured(account)
+	h.StartWorker()
+	h.StartWorker()
 	batch := func(n int, id string) []client.WorkflowRun {
 		return h.executeMany(n, func(r *workflows.FetchRequest) { r.BatchID = id })
 	}
 	large := batch(60, "large")
-	h.await("the large batch is under way", func() bool { return h.upstream.Counts().API > 5 })
+	h.Await("the large batch is under way", func() bool { return h.Upstream.Counts().API > 5 })
 	var small []client.WorkflowRun
 	for _, id := range []string{"a", "b", "c"} {
 		small = append(small, batch(each, id)...)
@@ -252,25 +253,25 @@ func TestBatchesTakeTurns(t *testing.T) {
 	between := h.callsBetween(large, slices.MaxFunc(asked, time.Time.Compare), slices.MaxFunc(called, time.Time.Compare))
 	require.LessOrEqual(t, between, each+underWay)
 	for _, run := range large {
-		require.NoError(t, h.client.CancelWorkflow(h.ctx, run.GetID(), run.GetRunID()))
+		require.NoError(t, h.Client.CancelWorkflow(h.Ctx, run.GetID(), run.GetRunID()))
 	}
 }
 
 func TestHiddenLimitIsLearnedFromOneRefusal(t *testing.T) {
 	t.Parallel()
 	h, account := compressed(t, 2, 30, 50)
-	h.env = h.configured(account)
-	h.startWorker()
-	h.startWorker()
+	h.Env = h.configured(account)
+	h.StartWorker()
+	h.StartWorker()
 	for range 5 { // A machine that is very busy may be too slow for the limit to be met at once.
 		h.requireAllArchived(h.executeMany(50, nil))
-		if h.upstream.Counts().Refused[simulator.ReasonMinute] > 0 {
+		if h.Upstream.Counts().Refused[simulator.ReasonMinute] > 0 {
 			break
 		}
 	}
 	const underWay = 2 // calls whose slots were handed out before the refusal was known
 	const late = 5     // calls of three seconds: the budget counts them from their slots on, the vendor once they come
-	require.LessOrEqual(t, h.upstream.Counts().Refused[simulator.ReasonMinute], 1+underWay)
+	require.LessOrEqual(t, h.Upstream.Counts().Refused[simulator.ReasonMinute], 1+underWay)
 	status, err := h.budget()
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, status.Windows[0].Learned, 30)
@@ -282,23 +283,23 @@ func TestHiddenLimitIsLearnedFromOneRefusal(t *testing.T) {
 func TestMissingScopeCostsAFewCallsForAllFetches(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, func(c *simulator.Config) { c.ScopeWithdrawn = true })
-	h.startWorker()
+	h.StartWorker()
 	runs := h.executeMany(60, nil)
-	h.await("the bot is blocked", func() bool {
+	h.Await("the bot is blocked", func() bool {
 		status, err := h.budget()
 		return err == nil && status.State == workflows.BudgetBlocked
 	})
-	spent := h.upstream.Counts().API
+	spent := h.Upstream.Counts().API
 	require.LessOrEqual(t, spent, 6)
-	status := h.steer("show", bot)
+	status := h.steer("show", system.Bot)
 	require.Contains(t, status.Reason, `"SmartAssist Recordings"`)
-	found := h.awaitListed("CallvaultPhase = 'blocked' AND WorkflowType = 'CallBudgetWorkflow'")
-	require.Equal(t, workflows.CallBudgetWorkflowID(bot), found.GetExecution().GetWorkflowId())
+	found := h.AwaitListed("CallvaultPhase = 'blocked' AND WorkflowType = 'CallBudgetWorkflow'")
+	require.Equal(t, workflows.CallBudgetWorkflowID(system.Bot), found.GetExecution().GetWorkflowId())
 
-	h.upstream.SetScope(true)
-	h.steer("resume", bot, "--reason", "the scope is granted")
+	h.Upstream.SetScope(true)
+	h.steer("resume", system.Bot, "--reason", "the scope is granted")
 	h.requireAllArchived(runs)
-	require.LessOrEqual(t, h.upstream.Counts().API, 60+spent+2)
+	require.LessOrEqual(t, h.Upstream.Counts().API, 60+spent+2)
 }
 
 // Media URLs expire, so what cannot be downloaded soon is not asked for.
@@ -310,25 +311,25 @@ func TestCallsStopWhileReadyFilesWaitForTheirDownload(t *testing.T) {
 	h := newHarness(t)
 	account := accountOf(h, "slow")
 	account.Windows = []string{"300/1m"}
-	h.env = h.configured(account)
-	worker := h.startWorker()
-	barrier := h.upstream.blockDownloads(0)
+	h.Env = h.configured(account)
+	worker := h.StartWorker()
+	barrier := h.Upstream.BlockDownloads(0)
 	runs := h.executeMany(fetches, nil)
-	worker.stderr.await(h.ctx, t, "tooManyWait=true")
+	worker.Stderr.Await(h.Ctx, t, "tooManyWait=true")
 	made := h.awaitNoCall(3 * time.Second)
 	require.GreaterOrEqual(t, made, transfers+maxReady)
 	require.Less(t, made, fetches, "calls go on until no session is left")
-	barrier.open()
+	barrier.Open()
 	h.requireAllArchived(runs)
-	require.Equal(t, fetches, h.upstream.Counts().API)
+	require.Equal(t, fetches, h.Upstream.Counts().API)
 }
 
 // awaitNoCall waits until no call was made for so long, and returns how many were made.
 func (h *harness) awaitNoCall(quiet time.Duration) int {
-	h.t.Helper()
-	made, since := h.upstream.Counts().API, time.Now()
-	h.await(fmt.Sprintf("no call is made for %s", quiet), func() bool {
-		if now := h.upstream.Counts().API; now != made {
+	h.T.Helper()
+	made, since := h.Upstream.Counts().API, time.Now()
+	h.Await(fmt.Sprintf("no call is made for %s", quiet), func() bool {
+		if now := h.Upstream.Counts().API; now != made {
 			made, since = now, time.Now()
 		}
 		return time.Since(since) >= quiet

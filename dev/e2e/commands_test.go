@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -19,8 +20,8 @@ func TestWorkerReportsAllConfigurationFaultsAtOnce(t *testing.T) {
 	const secret = "canary-in-configuration"
 	secretFile := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secretFile, []byte(secret+"\n"), 0o600))
-	h.secrets = append(h.secrets, secret)
-	p := h.start("worker", workerBinary, h.env.with(
+	h.Secrets = append(h.Secrets, secret)
+	p := h.Start("worker", system.WorkerBinary, h.Env.With(
 		"SMARTASSIST_URL", "http://smartassist.example.com",
 		"SMARTASSIST_BOT_ID", "",
 		"SMARTASSIST_CLIENT_ID", "",
@@ -31,25 +32,25 @@ func TestWorkerReportsAllConfigurationFaultsAtOnce(t *testing.T) {
 		"S3_BUCKET", "No_Bucket",
 		"S3_PREFIX", "/calls",
 	))
-	require.Equal(t, 2, p.exitCode(h.ctx))
+	require.Equal(t, 2, p.ExitCode(h.Ctx))
 	for _, variable := range []string{
 		"SMARTASSIST_URL", "SMARTASSIST_BOT_ID", "SMARTASSIST_CLIENT_ID", "SMARTASSIST_CLIENT_SECRET",
 		"SMARTASSIST_CALLS_PER_MINUTE", "SMARTASSIST_MEDIA_HOSTS", "S3_ENDPOINT", "S3_BUCKET", "S3_PREFIX",
 	} {
-		require.Contains(t, p.stderr.String(), "  "+variable+": ")
+		require.Contains(t, p.Stderr.String(), "  "+variable+": ")
 	}
-	require.Contains(t, p.stderr.String(), "9 error(s)")
-	require.Empty(t, p.stdout.String())
+	require.Contains(t, p.Stderr.String(), "9 error(s)")
+	require.Empty(t, p.Stdout.String())
 }
 
 func TestSecretIsReadFromFile(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	secretFile := filepath.Join(t.TempDir(), "secret")
-	require.NoError(t, os.WriteFile(secretFile, []byte(h.secrets[0]+"\n"), 0o600))
-	h.startWorker("SMARTASSIST_CLIENT_SECRET", "", "SMARTASSIST_CLIENT_SECRET_FILE", secretFile)
-	file := recording("file.wav", 60_000)
-	h.requireArchived(h.result(h.execute(h.addSession(nil, file), workflows.FetchPolicy{})), file)
+	require.NoError(t, os.WriteFile(secretFile, []byte(h.Secrets[0]+"\n"), 0o600))
+	h.StartWorker("SMARTASSIST_CLIENT_SECRET", "", "SMARTASSIST_CLIENT_SECRET_FILE", secretFile)
+	file := system.Recording("file.wav", 60_000)
+	h.RequireArchived(h.Result(h.Execute(h.AddSession(nil, file), workflows.FetchPolicy{})), file)
 }
 
 // closedAddress returns a loopback address on which nothing listens.
@@ -67,27 +68,27 @@ func TestUnreachableServerErrorNamesTheRemedy(t *testing.T) {
 	address := closedAddress(t)
 	tests := []struct {
 		name    string
-		process *process
+		process *system.Process
 		want    []string
 	}{
-		{"worker without Temporal", h.start("worker", workerBinary, h.env.with("TEMPORAL_ADDRESS", address)),
+		{"worker without Temporal", h.Start("worker", system.WorkerBinary, h.Env.With("TEMPORAL_ADDRESS", address)),
 			[]string{address, "start one", "TEMPORAL_ADDRESS"}},
-		{"starter without Temporal", h.start("starter", starterBinary, h.env.with("TEMPORAL_ADDRESS", address), "setup"),
+		{"starter without Temporal", h.Start("starter", system.StarterBinary, h.Env.With("TEMPORAL_ADDRESS", address), "setup"),
 			[]string{address, "start one", "TEMPORAL_ADDRESS"}},
-		{"worker without a namespace", h.start("worker", workerBinary, h.env.with("TEMPORAL_NAMESPACE", "no-such-namespace")),
+		{"worker without a namespace", h.Start("worker", system.WorkerBinary, h.Env.With("TEMPORAL_NAMESPACE", "no-such-namespace")),
 			[]string{"no-such-namespace", "TEMPORAL_NAMESPACE", "temporal operator namespace create"}},
-		{"starter without a namespace", h.start("starter", starterBinary, h.env.with("TEMPORAL_NAMESPACE", "no-such-namespace"), "setup"),
+		{"starter without a namespace", h.Start("starter", system.StarterBinary, h.Env.With("TEMPORAL_NAMESPACE", "no-such-namespace"), "setup"),
 			[]string{"no-such-namespace", "TEMPORAL_NAMESPACE", "temporal operator namespace create"}},
-		{"worker without an archive", h.start("worker", workerBinary, h.env.with("S3_ENDPOINT", "http://"+address)),
+		{"worker without an archive", h.Start("worker", system.WorkerBinary, h.Env.With("S3_ENDPOINT", "http://"+address)),
 			[]string{address, "S3_ENDPOINT"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			require.Equal(t, 1, test.process.exitCode(h.ctx), test.process.stderr)
+			require.Equal(t, 1, test.process.ExitCode(h.Ctx), test.process.Stderr)
 			for _, text := range test.want {
-				require.Contains(t, test.process.stderr.String(), text)
+				require.Contains(t, test.process.Stderr.String(), text)
 			}
-			require.Empty(t, test.process.stdout.String())
+			require.Empty(t, test.process.Stdout.String())
 		})
 	}
 }
@@ -95,53 +96,53 @@ func TestUnreachableServerErrorNamesTheRemedy(t *testing.T) {
 func TestFetchContinuesAfterWaitingStarterExits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	file := recording("later.wav", 60_000)
-	sessionID := h.addSession([]simulator.Step{once(simulator.StatusCallInProgress), {Status: simulator.StatusSuccess}}, file)
-	waiting := h.startFetch(sessionID, "--poll-min", "1h")
-	waiting.stderr.await(h.ctx, t, "call_in_progress")
+	h.StartWorker()
+	file := system.Recording("later.wav", 60_000)
+	sessionID := h.AddSession([]simulator.Step{once(simulator.StatusCallInProgress), {Status: simulator.StatusSuccess}}, file)
+	waiting := h.StartFetch(sessionID, "--poll-min", "1h")
+	waiting.Stderr.Await(h.Ctx, t, "call_in_progress")
 
-	waiting.signal(syscall.SIGINT)
-	require.Equal(t, 130, waiting.exitCode(h.ctx))
-	require.Empty(t, waiting.stdout.String())
-	require.Contains(t, waiting.stderr.String(), "The fetch continues in the background")
-	require.Contains(t, waiting.stderr.String(), "fetch --bot "+bot+" --session "+sessionID+" --wait")
+	waiting.Signal(syscall.SIGINT)
+	require.Equal(t, 130, waiting.ExitCode(h.Ctx))
+	require.Empty(t, waiting.Stdout.String())
+	require.Contains(t, waiting.Stderr.String(), "The fetch continues in the background")
+	require.Contains(t, waiting.Stderr.String(), "fetch --bot "+system.Bot+" --session "+sessionID+" --wait")
 
-	again := h.startFetch(sessionID)
-	again.stderr.await(h.ctx, t, "call_in_progress")
-	require.True(t, h.checkNow(sessionOf(sessionID).FetchWorkflowID()).EndedWait)
-	require.Zero(t, again.exitCode(h.ctx), again.stderr)
+	again := h.StartFetch(sessionID)
+	again.Stderr.Await(h.Ctx, t, "call_in_progress")
+	require.True(t, h.CheckNow(system.SessionOf(sessionID).FetchWorkflowID()).EndedWait)
+	require.Zero(t, again.ExitCode(h.Ctx), again.Stderr)
 	var result workflows.FetchResult
-	again.decodeStdout(&result)
-	h.requireArchived(result, file)
+	again.DecodeStdout(&result)
+	h.RequireArchived(result, file)
 }
 
 func TestSetupIsIdempotent(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	first := h.startStarter("setup", "--output", "json")
-	require.Zero(t, first.exitCode(h.ctx), first.stderr)
+	first := h.StartStarter("setup", "--output", "json")
+	require.Zero(t, first.ExitCode(h.Ctx), first.Stderr)
 	var registered struct {
 		Namespace  string
 		Registered []string
 	}
-	first.decodeStdout(&registered)
-	require.Equal(t, h.name, registered.Namespace)
+	first.DecodeStdout(&registered)
+	require.Equal(t, h.Name, registered.Namespace)
 	require.Equal(t, []string{"CallvaultBatch", "CallvaultBot", "CallvaultCallTime", "CallvaultChecks", "CallvaultOutcome", "CallvaultPhase", "CallvaultPurgeAt"}, registered.Registered)
 
-	second := h.startStarter("setup")
-	require.Zero(t, second.exitCode(h.ctx), second.stderr)
-	require.Contains(t, second.stdout.String(), "has all of callvault's search attributes")
+	second := h.StartStarter("setup")
+	require.Zero(t, second.ExitCode(h.Ctx), second.Stderr)
+	require.Contains(t, second.Stdout.String(), "has all of callvault's search attributes")
 }
 
 func TestWorkerHealthReportsReadiness(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	address := closedAddress(t)
-	before := h.start("worker health", workerBinary, environment{"CALLVAULT_HEALTH_ADDRESS": address}, "health")
-	require.Equal(t, 1, before.exitCode(h.ctx))
-	h.startWorker("CALLVAULT_HEALTH_ADDRESS", address)
-	h.await("the worker is ready", func() bool {
-		return h.start("worker health", workerBinary, environment{"CALLVAULT_HEALTH_ADDRESS": address}, "health").exitCode(h.ctx) == 0
+	before := h.Start("worker health", system.WorkerBinary, system.Environment{"CALLVAULT_HEALTH_ADDRESS": address}, "health")
+	require.Equal(t, 1, before.ExitCode(h.Ctx))
+	h.StartWorker("CALLVAULT_HEALTH_ADDRESS", address)
+	h.Await("the worker is ready", func() bool {
+		return h.Start("worker health", system.WorkerBinary, system.Environment{"CALLVAULT_HEALTH_ADDRESS": address}, "health").ExitCode(h.Ctx) == 0
 	})
 }

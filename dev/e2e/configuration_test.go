@@ -7,6 +7,8 @@ import (
 	"text/template"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/callvault/callvault/dev/internal/system"
 )
 
 // configuredAccount is one account of a configuration file.
@@ -28,12 +30,12 @@ type configuredAccount struct {
 
 // accountOf is an account with everything that the harness's simulator needs.
 func accountOf(h *harness, name string) configuredAccount {
-	upstream := h.upstream.Config()
+	upstream := h.Upstream.Config()
 	return configuredAccount{
-		Name: name, URL: h.upstream.url, Bots: upstream.BotIDs, ClientID: upstream.ClientID, Secret: upstream.ClientSecret,
+		Name: name, URL: h.Upstream.URL, Bots: upstream.BotIDs, ClientID: upstream.ClientID, Secret: upstream.ClientSecret,
 		Windows:     []string{"6000/1m"},
-		AccessKeyID: h.env["AWS_ACCESS_KEY_ID"], SecretAccessKey: h.env["AWS_SECRET_ACCESS_KEY"],
-		Endpoint: h.env["S3_ENDPOINT"], Bucket: h.env["S3_BUCKET"], Region: h.env["S3_REGION"],
+		AccessKeyID: h.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: h.Env["AWS_SECRET_ACCESS_KEY"],
+		Endpoint: h.Env["S3_ENDPOINT"], Bucket: h.Env["S3_BUCKET"], Region: h.Env["S3_REGION"],
 	}
 }
 
@@ -75,12 +77,12 @@ var configurationTemplate = template.Must(template.New("accounts").Parse(`accoun
 
 // configured returns the environment with a configuration file of these accounts in
 // place of the variables of one. Nothing in the file or beside it may leak.
-func (h *harness) configured(accounts ...configuredAccount) environment {
-	h.t.Helper()
-	folder := h.t.TempDir()
+func (h *harness) configured(accounts ...configuredAccount) system.Environment {
+	h.T.Helper()
+	folder := h.T.TempDir()
 	write := func(name, content string) {
 		if content != "" {
-			require.NoError(h.t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
+			require.NoError(h.T, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
 		}
 	}
 	for _, account := range accounts {
@@ -92,10 +94,10 @@ func (h *harness) configured(accounts ...configuredAccount) environment {
 		}
 	}
 	var text strings.Builder
-	require.NoError(h.t, configurationTemplate.Execute(&text, accounts))
+	require.NoError(h.T, configurationTemplate.Execute(&text, accounts))
 	write("accounts.yaml", text.String())
 
-	env := h.env.with("CALLVAULT_CONFIG", filepath.Join(folder, "accounts.yaml"))
+	env := h.Env.With("CALLVAULT_CONFIG", filepath.Join(folder, "accounts.yaml"))
 	for name := range env {
 		if strings.HasPrefix(name, "SMARTASSIST_") || strings.HasPrefix(name, "S3_") || strings.HasPrefix(name, "AWS_") || name == "CALLVAULT_LOG_KEY_FILE" {
 			delete(env, name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 )
 
@@ -28,21 +29,21 @@ func goCommand(ctx context.Context, t *testing.T, folder string, environment []s
 func TestExamplesRun(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	file := recording("call.wav", 60_000)
+	h.StartWorker()
+	file := system.Recording("call.wav", 60_000)
 	inCall := []simulator.Step{{Status: simulator.StatusCallInProgress}}
 	failed := []simulator.Step{{Status: simulator.StatusFailed}}
 	failedOnce := []simulator.Step{{Status: simulator.StatusFailed, Calls: 1}, {Status: simulator.StatusSuccess}}
 	for i, script := range [][]simulator.Step{nil, nil, inCall, nil, failed, nil, failedOnce} {
-		session := simulator.Session{BotID: bot, SessionID: fmt.Sprintf("65e7133a3242653c58d7%04d", i+1), Script: script, Files: []simulator.File{file}}
-		require.NoError(t, h.upstream.AddSession(session))
+		session := simulator.Session{BotID: system.Bot, SessionID: fmt.Sprintf("65e7133a3242653c58d7%04d", i+1), Script: script, Files: []simulator.File{file}}
+		require.NoError(t, h.Upstream.AddSession(session))
 	}
-	h.putObject("lists/2024-03.csv", "botId,sessionId\n"+bot+",65e7133a3242653c58d70006\n"+bot+",65e7133a3242653c58d70007\n")
+	h.PutObject("lists/2024-03.csv", "botId,sessionId\n"+system.Bot+",65e7133a3242653c58d70006\n"+system.Bot+",65e7133a3242653c58d70007\n")
 	environment := []string{"GOWORK=off", "CALLVAULT_RUN_EXAMPLES=1"}
-	for name, value := range h.env {
+	for name, value := range h.Env {
 		environment = append(environment, name+"="+value)
 	}
-	output := goCommand(h.ctx, t, repository, environment, "test", "-count=1", "-v", "-run", "^Example", "./workflows")
+	output := goCommand(h.Ctx, t, system.Repository, environment, "test", "-count=1", "-v", "-run", "^Example", "./workflows")
 	for _, example := range []string{"StartFetch", "RunFetch", "FetchRun_Progress", "StartBatch", "RunBatch"} {
 		require.Contains(t, output, "--- PASS: Example"+example+" ")
 	}
@@ -53,11 +54,11 @@ var heavy = []string{"minio", "cobra", "jwt", "go-jose", "flac"}
 
 func TestContractImportsTheSDKAlone(t *testing.T) {
 	t.Parallel()
-	for _, imported := range strings.Fields(goCommand(t.Context(), t, repository, []string{"GOWORK=off"}, "list", "-f", `{{join .Imports " "}}`, "./workflows")) {
+	for _, imported := range strings.Fields(goCommand(t.Context(), t, system.Repository, []string{"GOWORK=off"}, "list", "-f", `{{join .Imports " "}}`, "./workflows")) {
 		first, _, _ := strings.Cut(imported, "/")
 		require.True(t, !strings.Contains(first, ".") || first == "go.temporal.io", imported)
 	}
-	for _, dependency := range strings.Fields(goCommand(t.Context(), t, repository, []string{"GOWORK=off"}, "list", "-deps", "./workflows")) {
+	for _, dependency := range strings.Fields(goCommand(t.Context(), t, system.Repository, []string{"GOWORK=off"}, "list", "-deps", "./workflows")) {
 		if strings.HasPrefix(dependency, "github.com/callvault/") {
 			require.Equal(t, "github.com/callvault/callvault/workflows", dependency)
 		}
@@ -73,7 +74,7 @@ func TestModuleThatImportsTheContractAloneBuilds(t *testing.T) {
 	write := func(name, content string) {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
 	}
-	write("go.mod", fmt.Sprintf("module caller.example\n\ngo 1.26.0\n\nrequire github.com/callvault/callvault v0.1.0\n\nreplace github.com/callvault/callvault => %s\n", repository))
+	write("go.mod", fmt.Sprintf("module caller.example\n\ngo 1.26.0\n\nrequire github.com/callvault/callvault v0.1.0\n\nreplace github.com/callvault/callvault => %s\n", system.Repository))
 	write("caller.go", `package caller
 
 import (
@@ -86,7 +87,7 @@ func Nightly(ctx workflow.Context, session workflows.Session) (*workflows.FetchR
 	return workflows.RunFetch(ctx, workflows.FetchRequest{Session: session})
 }
 `)
-	sums, err := os.ReadFile(filepath.Join(repository, "go.sum"))
+	sums, err := os.ReadFile(filepath.Join(system.Repository, "go.sum"))
 	require.NoError(t, err)
 	write("go.sum", string(sums))
 	environment := []string{"GOWORK=off", "GOFLAGS=-mod=mod"}

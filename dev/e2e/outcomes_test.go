@@ -11,6 +11,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	sdkpb "go.temporal.io/api/sdk/v1"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -26,7 +27,7 @@ func once(status string) simulator.Step { return simulator.Step{Status: status, 
 func TestEachStatusLeadsToItsDocumentedOutcome(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
+	h.StartWorker()
 	ready := simulator.Step{Status: simulator.StatusSuccess}
 	giveUpSoon := []string{"--poll-min", "200ms", "--poll-max", "400ms", "--give-up-after", "1s"}
 
@@ -65,31 +66,31 @@ func TestEachStatusLeadsToItsDocumentedOutcome(t *testing.T) {
 	// All fetches run at once. Each is checked when it has ended.
 	sessions := make([]string, len(tests))
 	files := make([]simulator.File, len(tests))
-	fetches := make([]*process, len(tests))
+	fetches := make([]*system.Process, len(tests))
 	for i, test := range tests {
-		files[i] = recording(fmt.Sprintf("call-%d.wav", i), 50_000+i*1_000)
-		sessions[i] = h.addSession(test.script, files[i])
-		fetches[i] = h.startFetch(sessions[i], append(shortWaitFlags(), test.flags...)...)
+		files[i] = system.Recording(fmt.Sprintf("call-%d.wav", i), 50_000+i*1_000)
+		sessions[i] = h.AddSession(test.script, files[i])
+		fetches[i] = h.StartFetch(sessions[i], append(shortWaitFlags(), test.flags...)...)
 	}
 	for i, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			h := h.forSubtest(t)
-			require.Equal(t, test.code, fetches[i].exitCode(h.ctx), fetches[i].stderr)
+			require.Equal(t, test.code, fetches[i].ExitCode(h.Ctx), fetches[i].Stderr)
 			var result workflows.FetchResult
-			fetches[i].decodeStdout(&result)
+			fetches[i].DecodeStdout(&result)
 			require.Equal(t, test.outcome, result.Outcome)
 			require.Contains(t, result.Reason, test.reason)
 			require.Equal(t, sessions[i], result.SessionID)
-			require.Equal(t, h.folder(sessions[i])+"manifest.json", result.Manifest.Key)
+			require.Equal(t, h.Folder(sessions[i])+"manifest.json", result.Manifest.Key)
 			last := test.script[len(test.script)-1].Status
 			require.Equal(t, last, result.Status)
 			if test.checks > 0 {
 				require.Equal(t, test.checks, result.StatusChecks)
 			}
-			require.Equal(t, result.StatusChecks, h.upstream.SessionCounts(bot, sessions[i]).StatusCalls, "each check is exactly one call")
+			require.Equal(t, result.StatusChecks, h.Upstream.SessionCounts(system.Bot, sessions[i]).StatusCalls, "each check is exactly one call")
 
 			if test.outcome == workflows.OutcomeArchived {
-				h.requireArchived(result, files[i])
+				h.RequireArchived(result, files[i])
 			} else {
 				require.NotNil(t, result.Recordings, "must be [] in JSON, not null")
 				require.Empty(t, result.Recordings)
@@ -97,7 +98,7 @@ func TestEachStatusLeadsToItsDocumentedOutcome(t *testing.T) {
 			h.requireManifest(result)
 			h.requireWebUI(result)
 			if test.timers != nil {
-				timers := h.summaries(sessionOf(sessions[i]).FetchWorkflowID(), enumspb.EVENT_TYPE_TIMER_STARTED)
+				timers := h.Summaries(system.SessionOf(sessions[i]).FetchWorkflowID(), enumspb.EVENT_TYPE_TIMER_STARTED)
 				timers = slices.DeleteFunc(timers, func(summary string) bool { return summary == "the call slot was lost, next slot" }) // on a slow machine
 				require.Equal(t, test.timers, timers)
 			}
@@ -111,62 +112,62 @@ const callTimeQuery = "CallvaultCallTime BETWEEN '2026-03-05T12:42:34Z' AND '202
 
 // requireManifest requires that the manifest agrees with the result.
 func (h *harness) requireManifest(result workflows.FetchResult) {
-	h.t.Helper()
-	manifest := h.manifest(result.SessionID)
-	require.Equal(h.t, 1, manifest.Version)
-	require.Equal(h.t, bot, manifest.BotID)
-	require.Equal(h.t, result.SessionID, manifest.SessionID)
-	require.Equal(h.t, string(result.Outcome), manifest.Outcome)
-	require.Equal(h.t, result.Status, manifest.Status)
-	require.Equal(h.t, result.Reason, manifest.Reason)
-	require.Equal(h.t, result.StatusChecks, manifest.StatusChecks)
-	require.Equal(h.t, callTime, manifest.CallTime)
-	require.Equal(h.t, sessionOf(result.SessionID).FetchWorkflowID(), manifest.WorkflowID)
-	require.NotEmpty(h.t, manifest.RunID)
-	require.NotNil(h.t, manifest.Files, "must be [] in JSON, not null")
-	require.Len(h.t, manifest.Files, len(result.Recordings))
+	h.T.Helper()
+	manifest := h.Manifest(result.SessionID)
+	require.Equal(h.T, 1, manifest.Version)
+	require.Equal(h.T, system.Bot, manifest.BotID)
+	require.Equal(h.T, result.SessionID, manifest.SessionID)
+	require.Equal(h.T, string(result.Outcome), manifest.Outcome)
+	require.Equal(h.T, result.Status, manifest.Status)
+	require.Equal(h.T, result.Reason, manifest.Reason)
+	require.Equal(h.T, result.StatusChecks, manifest.StatusChecks)
+	require.Equal(h.T, system.CallTime, manifest.CallTime)
+	require.Equal(h.T, system.SessionOf(result.SessionID).FetchWorkflowID(), manifest.WorkflowID)
+	require.NotEmpty(h.T, manifest.RunID)
+	require.NotNil(h.T, manifest.Files, "must be [] in JSON, not null")
+	require.Len(h.T, manifest.Files, len(result.Recordings))
 }
 
 // requireWebUI checks what the Web UI shows of a fetch that has ended.
 func (h *harness) requireWebUI(result workflows.FetchResult) {
-	h.t.Helper()
-	id := sessionOf(result.SessionID).FetchWorkflowID()
-	info := h.awaitListed(fmt.Sprintf("CallvaultBot = '%s' AND CallvaultPhase = '%s' AND CallvaultOutcome = '%s' AND %s AND WorkflowId = '%s'",
-		bot, result.Outcome, result.Outcome, callTimeQuery, id))
-	require.Equal(h.t, workflows.FetchRecordingWorkflowName, info.GetType().GetName())
+	h.T.Helper()
+	id := system.SessionOf(result.SessionID).FetchWorkflowID()
+	info := h.AwaitListed(fmt.Sprintf("CallvaultBot = '%s' AND CallvaultPhase = '%s' AND CallvaultOutcome = '%s' AND %s AND WorkflowId = '%s'",
+		system.Bot, result.Outcome, result.Outcome, callTimeQuery, id))
+	require.Equal(h.T, workflows.FetchRecordingWorkflowName, info.GetType().GetName())
 
-	described, err := h.client.DescribeWorkflowExecution(h.ctx, id, "")
-	require.NoError(h.t, err)
-	require.Equal(h.t, "Recording of session "+result.SessionID+" (bot "+bot+")", h.text(described.GetExecutionConfig().GetUserMetadata().GetSummary()))
-	require.Contains(h.t, h.text(described.GetExecutionConfig().GetUserMetadata().GetDetails()), workflows.UpdateCheckNow)
+	described, err := h.Client.DescribeWorkflowExecution(h.Ctx, id, "")
+	require.NoError(h.T, err)
+	require.Equal(h.T, "Recording of session "+result.SessionID+" (bot "+system.Bot+")", h.Text(described.GetExecutionConfig().GetUserMetadata().GetSummary()))
+	require.Contains(h.T, h.Text(described.GetExecutionConfig().GetUserMetadata().GetDetails()), workflows.UpdateCheckNow)
 	proved := "write the manifest: " + string(result.Outcome)
 	if result.Outcome == workflows.OutcomeArchived {
 		proved = "file 1 of 1, with the manifest"
 	}
-	require.Contains(h.t, h.summaries(id, enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED), proved)
+	require.Contains(h.T, h.Summaries(id, enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED), proved)
 
-	response, err := h.client.QueryWorkflow(h.ctx, id, "", "__temporal_workflow_metadata")
-	require.NoError(h.t, err)
+	response, err := h.Client.QueryWorkflow(h.Ctx, id, "", "__temporal_workflow_metadata")
+	require.NoError(h.T, err)
 	var metadata sdkpb.WorkflowMetadata
-	require.NoError(h.t, response.Get(&metadata))
-	require.Contains(h.t, metadata.GetCurrentDetails(), "### Done: "+string(result.Outcome))
-	require.Contains(h.t, metadata.GetCurrentDetails(), result.Status)
+	require.NoError(h.T, response.Get(&metadata))
+	require.Contains(h.T, metadata.GetCurrentDetails(), "### Done: "+string(result.Outcome))
+	require.Contains(h.T, metadata.GetCurrentDetails(), result.Status)
 }
 
 func TestAllFilesOfACallAreArchivedInAnyFormat(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	sessionID := h.addSession(nil,
+	h.StartWorker()
+	sessionID := h.AddSession(nil,
 		simulator.File{Name: "caller.wav", Channels: 1, Duration: 5 * time.Second},
 		simulator.File{Name: "long.wav", Format: simulator.RF64, Duration: 5 * time.Second},
 		simulator.File{Name: "flac-content.wav", Format: simulator.FLAC, Duration: 5 * time.Second},
 		simulator.File{Name: "../../escape/../manifest.json", Duration: time.Second},
 	)
-	fetch := h.startFetch(sessionID, shortWaitFlags()...)
-	require.Zero(t, fetch.exitCode(h.ctx), fetch.stderr)
+	fetch := h.StartFetch(sessionID, shortWaitFlags()...)
+	require.Zero(t, fetch.ExitCode(h.Ctx), fetch.Stderr)
 	var result workflows.FetchResult
-	fetch.decodeStdout(&result)
+	fetch.DecodeStdout(&result)
 
 	require.Len(t, result.Recordings, 4)
 	wants := []struct{ format, contentType, magic string }{
@@ -176,14 +177,14 @@ func TestAllFilesOfACallAreArchivedInAnyFormat(t *testing.T) {
 		recording := result.Recordings[i]
 		require.Equal(t, want.format, recording.Format)
 		require.Equal(t, want.contentType, recording.ContentType)
-		content := h.object(h.ctx, recording.Key)
+		content := h.Object(h.Ctx, recording.Key)
 		require.EqualValues(t, recording.Bytes, len(content))
 		require.Equal(t, want.magic, string(content[:4]))
 	}
-	keys := h.keys(h.ctx)
+	keys := h.Keys(h.Ctx)
 	require.Len(t, keys, 5, "four files and the manifest")
 	for _, key := range keys {
-		require.Contains(t, key, h.folder(sessionID))
+		require.Contains(t, key, h.Folder(sessionID))
 	}
 	h.requireManifest(result)
 }
@@ -191,69 +192,69 @@ func TestAllFilesOfACallAreArchivedInAnyFormat(t *testing.T) {
 func TestRepeatedFetchMakesNoUpstreamCalls(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	file := recording("once.wav", 60_000)
-	archived := h.addSession(nil, file)
-	unavailable := h.addSession([]simulator.Step{{Status: simulator.StatusMediaUnavailable}})
+	h.StartWorker()
+	file := system.Recording("once.wav", 60_000)
+	archived := h.AddSession(nil, file)
+	unavailable := h.AddSession([]simulator.Step{{Status: simulator.StatusMediaUnavailable}})
 	for _, sessionID := range []string{archived, unavailable} {
-		first := h.startFetch(sessionID, shortWaitFlags()...)
-		code := first.exitCode(h.ctx)
-		before := h.upstream.Counts()
+		first := h.StartFetch(sessionID, shortWaitFlags()...)
+		code := first.ExitCode(h.Ctx)
+		before := h.Upstream.Counts()
 
-		second := h.startFetch(sessionID, shortWaitFlags()...)
-		require.Equal(t, code, second.exitCode(h.ctx), second.stderr)
-		require.Equal(t, strings.Replace(first.stdout.String(), `"source": "fetch"`, `"source": "manifest"`, 1), second.stdout.String(),
+		second := h.StartFetch(sessionID, shortWaitFlags()...)
+		require.Equal(t, code, second.ExitCode(h.Ctx), second.Stderr)
+		require.Equal(t, strings.Replace(first.Stdout.String(), `"source": "fetch"`, `"source": "manifest"`, 1), second.Stdout.String(),
 			"the same result, which says that it was read from the manifest")
-		after := h.upstream.Counts()
+		after := h.Upstream.Counts()
 		require.Equal(t, before.API, after.API, "API calls")
 		require.Equal(t, before.Media, after.Media, "downloads")
 	}
-	h.requireOnly(map[string][]simulator.File{archived: {file}, unavailable: nil})
+	h.RequireOnly(map[string][]simulator.File{archived: {file}, unavailable: nil})
 }
 
 func TestConcurrentFetchesOfASessionShareOneWorkflow(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	file := recording("shared.wav", 60_000)
-	sessionID := h.addSession([]simulator.Step{once(simulator.StatusCallInProgress), {Status: simulator.StatusSuccess}}, file)
+	h.StartWorker()
+	file := system.Recording("shared.wav", 60_000)
+	sessionID := h.AddSession([]simulator.Step{once(simulator.StatusCallInProgress), {Status: simulator.StatusSuccess}}, file)
 	waits := []string{"--poll-min", "1h"}
-	first, second := h.startFetch(sessionID, waits...), h.startFetch(sessionID, waits...)
-	first.stderr.await(h.ctx, t, "call_in_progress")
-	second.stderr.await(h.ctx, t, "call_in_progress")
-	third := h.startStarter("fetch", "--bot", bot, "--session", sessionID, "--output", "json")
-	require.Zero(t, third.exitCode(h.ctx), third.stderr)
-	require.True(t, h.checkNow(sessionOf(sessionID).FetchWorkflowID()).EndedWait)
+	first, second := h.StartFetch(sessionID, waits...), h.StartFetch(sessionID, waits...)
+	first.Stderr.Await(h.Ctx, t, "call_in_progress")
+	second.Stderr.Await(h.Ctx, t, "call_in_progress")
+	third := h.StartStarter("fetch", "--bot", system.Bot, "--session", sessionID, "--output", "json")
+	require.Zero(t, third.ExitCode(h.Ctx), third.Stderr)
+	require.True(t, h.CheckNow(system.SessionOf(sessionID).FetchWorkflowID()).EndedWait)
 
-	require.Zero(t, first.exitCode(h.ctx), first.stderr)
-	require.Zero(t, second.exitCode(h.ctx), second.stderr)
-	require.Equal(t, first.stdout.String(), second.stdout.String())
+	require.Zero(t, first.ExitCode(h.Ctx), first.Stderr)
+	require.Zero(t, second.ExitCode(h.Ctx), second.Stderr)
+	require.Equal(t, first.Stdout.String(), second.Stdout.String())
 	var result workflows.FetchResult
-	first.decodeStdout(&result)
-	h.requireArchived(result, file)
-	require.Equal(t, simulator.SessionCounts{StatusCalls: 2, MediaRequests: 1}, h.upstream.SessionCounts(bot, sessionID))
-	h.awaitListed("WorkflowType = 'FetchRecordingWorkflow'") // Exactly one.
+	first.DecodeStdout(&result)
+	h.RequireArchived(result, file)
+	require.Equal(t, simulator.SessionCounts{StatusCalls: 2, MediaRequests: 1}, h.Upstream.SessionCounts(system.Bot, sessionID))
+	h.AwaitListed("WorkflowType = 'FetchRecordingWorkflow'") // Exactly one.
 
 	var started struct{ WorkflowID, RunID string }
-	third.decodeStdout(&started)
-	require.Equal(t, h.manifest(sessionID).RunID, started.RunID)
+	third.DecodeStdout(&started)
+	require.Equal(t, h.Manifest(sessionID).RunID, started.RunID)
 }
 
 func TestCheckNowEndsALongWaitImmediately(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	file := recording("now.wav", 60_000)
-	sessionID := h.addSession([]simulator.Step{once(simulator.StatusPartialDownloadFailed), {Status: simulator.StatusSuccess}}, file)
-	run := h.execute(sessionID, workflows.FetchPolicy{}) // The default wait of 24 hours.
-	progress := h.awaitPhase(run.GetID(), workflows.PhasePartialWait)
+	h.StartWorker()
+	file := system.Recording("now.wav", 60_000)
+	sessionID := h.AddSession([]simulator.Step{once(simulator.StatusPartialDownloadFailed), {Status: simulator.StatusSuccess}}, file)
+	run := h.Execute(sessionID, workflows.FetchPolicy{}) // The default wait of 24 hours.
+	progress := h.AwaitPhase(run.GetID(), workflows.PhasePartialWait)
 	require.WithinDuration(t, time.Now().Add(24*time.Hour), progress.NextCheckAt, 20*time.Minute)
-	require.Equal(t, []string{"partial_download_failed, retry 1 of 7"}, h.summaries(run.GetID(), enumspb.EVENT_TYPE_TIMER_STARTED))
-	h.awaitListed("CallvaultPhase = 'partial_wait'")
+	require.Equal(t, []string{"partial_download_failed, retry 1 of 7"}, h.Summaries(run.GetID(), enumspb.EVENT_TYPE_TIMER_STARTED))
+	h.AwaitListed("CallvaultPhase = 'partial_wait'")
 
-	checked := h.checkNow(run.GetID())
+	checked := h.CheckNow(run.GetID())
 	require.True(t, checked.EndedWait)
 	require.Equal(t, progress.NextCheckAt, checked.PlannedAt)
 	require.Contains(t, checked.Message, "partial_download_failed")
-	h.requireArchived(h.result(run), file)
+	h.RequireArchived(h.Result(run), file)
 }

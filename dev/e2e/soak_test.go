@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -34,7 +35,7 @@ func BenchmarkSoak(b *testing.B) {
 	ctx, cancel := context.WithTimeout(b.Context(), soakTimeout)
 	defer cancel()
 	h := newHarness(b)
-	h.ctx = ctx
+	h.Ctx = ctx
 	b.Logf("seed %d", soakSeed)
 	random := rand.New(rand.NewPCG(soakSeed, soakSeed))
 
@@ -43,14 +44,14 @@ func BenchmarkSoak(b *testing.B) {
 	runs := make(map[string]interface {
 		Get(context.Context, any) error
 	}, b.N)
-	workers := []*process{h.startWorker(), h.startWorker()}
+	workers := []*system.Process{h.StartWorker(), h.StartWorker()}
 	for i := range b.N {
 		script, calls := soakScript(random)
 		files := soakFiles(random, i)
-		id := h.addSession(script, files...)
+		id := h.AddSession(script, files...)
 		forced += calls
 		sessions[id] = files
-		runs[id] = h.execute(id, workflows.FetchPolicy{PollMin: 300 * time.Millisecond, PollMax: 600 * time.Millisecond,
+		runs[id] = h.Execute(id, workflows.FetchPolicy{PollMin: 300 * time.Millisecond, PollMax: 600 * time.Millisecond,
 			PartialRetryAfter: time.Second, GiveUpAfter: soakTimeout})
 	}
 	done, kills := make(chan struct{}), make(chan int, 1)
@@ -64,8 +65,8 @@ func BenchmarkSoak(b *testing.B) {
 				return
 			case <-ticker.C:
 			}
-			workers[n%2].kill()
-			workers[n%2] = h.start("worker", workerBinary, h.env)
+			workers[n%2].Kill()
+			workers[n%2] = h.Start("worker", system.WorkerBinary, h.Env)
 		}
 	}()
 	downloads := 0
@@ -74,10 +75,10 @@ func BenchmarkSoak(b *testing.B) {
 		require.NoError(b, run.Get(ctx, &result))
 		require.Equal(b, workflows.OutcomeArchived, result.Outcome, result.Reason)
 		requireBytes(b, result, sessions[id])
-		downloads += h.upstream.SessionCounts(bot, id).MediaRequests
+		downloads += h.Upstream.SessionCounts(system.Bot, id).MediaRequests
 	}
 	close(done)
-	made := h.upstream.Counts().API
+	made := h.Upstream.Counts().API
 	require.LessOrEqual(b, float64(made), 1.05*float64(forced), "calls")
 	b.ReportMetric(float64(made)/float64(forced), "calls/forced")
 	b.ReportMetric(float64(made), "calls")
@@ -114,7 +115,7 @@ func soakFiles(random *rand.Rand, serial int) []simulator.File {
 	}
 	files := make([]simulator.File, 1+random.IntN(2))
 	for i := range files {
-		files[i] = recording(string(rune('a'+i))+"-"+hex.EncodeToString([]byte{byte(serial >> 8), byte(serial)})+".wav", 50_000+random.IntN(150_000))
+		files[i] = system.Recording(string(rune('a'+i))+"-"+hex.EncodeToString([]byte{byte(serial >> 8), byte(serial)})+".wav", 50_000+random.IntN(150_000))
 		if random.IntN(3) == 0 {
 			files[i].Faults = []simulator.Fault{faults[random.IntN(len(faults))]}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/callvault/callvault/dev/internal/countingproxy"
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -15,13 +16,13 @@ import (
 func TestSmallRecordingCostsThreeRequestsOfTheStore(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	proxy := countingproxy.Start(t, h.env["S3_ENDPOINT"])
-	h.env = h.env.with("S3_ENDPOINT", proxy.URL)
-	h.startWorker()
+	proxy := countingproxy.Start(t, h.Env["S3_ENDPOINT"])
+	h.Env = h.Env.With("S3_ENDPOINT", proxy.URL)
+	h.StartWorker()
 	for range 2 {
 		proxy.Taken()
-		file := recording("small.wav", 300_000)
-		h.requireArchived(h.result(h.execute(h.addSession(nil, file), workflows.FetchPolicy{})), file)
+		file := system.Recording("small.wav", 300_000)
+		h.RequireArchived(h.Result(h.Execute(h.AddSession(nil, file), workflows.FetchPolicy{})), file)
 		require.Equal(t, []string{http.MethodGet, http.MethodPut, http.MethodPut}, proxy.Taken())
 	}
 }

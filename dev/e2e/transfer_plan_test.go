@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 )
 
@@ -54,7 +55,7 @@ func plannedFile(random *rand.Rand, i int, prefix string) simulator.File {
 		file = simulator.File{Name: name, Format: simulator.FLAC, Duration: time.Second + time.Duration(random.Int64N(int64(4*time.Second)))}
 		size = smallest // at least
 	default:
-		file = recording(name, size)
+		file = system.Recording(name, size)
 	}
 	file.Validator = simulator.StrongETag
 	if !large || i/largeEvery%4 == 3 { // The others can be continued.

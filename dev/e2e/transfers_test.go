@@ -20,6 +20,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -79,9 +80,9 @@ func TestTransfersSurviveFaultsAndKills(t *testing.T) {
 		transfers[i] = h.addTransfer(plannedFiles(random, i))
 	}
 	hopeless := h.addHopeless()
-	workers := []*process{h.startWorker()} // Alone, because the bucket does not exist yet.
+	workers := []*system.Process{h.StartWorker()} // Alone, because the bucket does not exist yet.
 	for len(workers) < transferWorkers {
-		workers = append(workers, h.startWorker())
+		workers = append(workers, h.StartWorker())
 	}
 	all := slices.Concat(hopeless, transfers)
 	started := make(chan error, 1)
@@ -90,7 +91,7 @@ func TestTransfersSurviveFaultsAndKills(t *testing.T) {
 	require.NoError(t, <-started)
 	var ends []time.Duration
 	for _, one := range all {
-		one.result = h.result(one.run)
+		one.result = h.Result(one.run)
 		ends = append(ends, one.result.FinishedAt.Sub(began).Round(time.Second))
 	}
 	slices.Sort(ends)
@@ -103,9 +104,9 @@ func TestTransfersSurviveFaultsAndKills(t *testing.T) {
 		h.requireHopeless(one)
 	}
 	h.requireNothingElse(transfers, hopeless)
-	counts := h.upstream.Counts()
+	counts := h.Upstream.Counts()
 	t.Logf("%d sessions, half of them in %s, 95 %% in %s, all in %s, %d kills: %d MB stored, %d MB sent in %d responses, %d of them of a Range; faults: %s",
-		len(transfers), ends[len(ends)/2], ends[len(ends)*95/100], ends[len(ends)-1], kills, stored>>20, counts.MediaBytes>>20, counts.MediaServed, rangedCalls(h.upstream.Calls()), faultsText(counts.Faults))
+		len(transfers), ends[len(ends)/2], ends[len(ends)*95/100], ends[len(ends)-1], kills, stored>>20, counts.MediaBytes>>20, counts.MediaServed, rangedCalls(h.Upstream.Calls()), faultsText(counts.Faults))
 	require.Zero(t, counts.CredentialsAtMedia)
 	if *transferCount >= allTransfers {
 		for _, kind := range append(faultKinds(), rangeKinds...) {
@@ -137,11 +138,11 @@ func newTransferHarness(t *testing.T) *harness {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), transferTimeout)
 	t.Cleanup(cancel)
-	h.ctx = ctx
+	h.Ctx = ctx
 	// The search for thousands of credentials in thousands of texts would take minutes: the
 	// patterns of all credentials find them as well.
-	h.upstreams, h.buckets = nil, nil
-	h.env = h.env.with(
+	h.Upstreams, h.Buckets = nil, nil
+	h.Env = h.Env.With(
 		"SMARTASSIST_CALLS_PER_MINUTE", strconv.Itoa(workflows.MaxWindowCalls),
 		"CALLVAULT_MULTIPART_FROM", strconv.Itoa(multipartFrom),
 		"CALLVAULT_MAX_RECORDING_SIZE", strconv.Itoa(maxRecordingSize),
@@ -159,13 +160,13 @@ func transferPolicy() workflows.FetchPolicy {
 }
 
 func (h *harness) addTransfer(files []simulator.File) *transferred {
-	h.t.Helper()
-	return &transferred{sessionID: h.addSession(nil, files...), files: files, policy: transferPolicy(), outcome: workflows.OutcomeArchived}
+	h.T.Helper()
+	return &transferred{sessionID: h.AddSession(nil, files...), files: files, policy: transferPolicy(), outcome: workflows.OutcomeArchived}
 }
 
 // addHopeless adds sessions whose recording cannot be had by nature.
 func (h *harness) addHopeless() []*transferred {
-	h.t.Helper()
+	h.T.Helper()
 	always := func(fault simulator.Fault) []simulator.Fault {
 		fault.Times = -1
 		return []simulator.Fault{fault}
@@ -176,9 +177,9 @@ func (h *harness) addHopeless() []*transferred {
 		return one
 	}
 	return []*transferred{
-		add(workflows.OutcomeGaveUp, "text/html", recording("page.wav", 10_000, always(simulator.Fault{Kind: simulator.HTML})...)),
-		add(workflows.OutcomeGaveUp, "returned 410", recording("deleted.wav", 10_000, always(simulator.Fault{Kind: simulator.Respond, Status: 410})...)),
-		add(workflows.OutcomeGaveUp, "content encoding", recording("gzip.wav", 10_000, always(simulator.Fault{Kind: simulator.Gzip})...)),
+		add(workflows.OutcomeGaveUp, "text/html", system.Recording("page.wav", 10_000, always(simulator.Fault{Kind: simulator.HTML})...)),
+		add(workflows.OutcomeGaveUp, "returned 410", system.Recording("deleted.wav", 10_000, always(simulator.Fault{Kind: simulator.Respond, Status: 410})...)),
+		add(workflows.OutcomeGaveUp, "content encoding", system.Recording("gzip.wav", 10_000, always(simulator.Fault{Kind: simulator.Gzip})...)),
 		add(workflows.OutcomeFailed, "--max-recording-size", simulator.File{Name: "huge.wav", Size: maxRecordingSize + 2}),
 		add(workflows.OutcomeFailed, "--max-recording-size", simulator.File{Name: "endless.wav", Size: maxRecordingSize + 2, Faults: always(simulator.Fault{Kind: simulator.Chunked})}),
 	}
@@ -190,8 +191,8 @@ func (h *harness) startTransfers(all []*transferred) (err error) {
 	defer ticker.Stop()
 	for _, one := range all {
 		<-ticker.C
-		request := workflows.FetchRequest{Session: sessionOf(one.sessionID), Policy: one.policy}
-		if one.run, err = h.client.ExecuteWorkflow(h.ctx, workflows.FetchStartOptions(request), workflows.FetchRecordingWorkflowName, request); err != nil {
+		request := workflows.FetchRequest{Session: system.SessionOf(one.sessionID), Policy: one.policy}
+		if one.run, err = h.Client.ExecuteWorkflow(h.Ctx, workflows.FetchStartOptions(request), workflows.FetchRecordingWorkflowName, request); err != nil {
 			return err
 		}
 	}
@@ -200,8 +201,8 @@ func (h *harness) startTransfers(all []*transferred) (err error) {
 
 // killUntilMostHaveEnded kills a worker every few seconds and starts another in its place,
 // until so many fetches have ended or lastKill has passed. It returns the number of kills.
-func (h *harness) killUntilMostHaveEnded(random *rand.Rand, workers []*process, most int) int {
-	h.t.Helper()
+func (h *harness) killUntilMostHaveEnded(random *rand.Rand, workers []*system.Process, most int) int {
+	h.T.Helper()
 	deadline := time.After(lastKill)
 	ticker := time.NewTicker(transferKill)
 	defer ticker.Stop()
@@ -209,43 +210,43 @@ func (h *harness) killUntilMostHaveEnded(random *rand.Rand, workers []*process, 
 		select {
 		case <-deadline:
 			return kills
-		case <-h.ctx.Done():
-			require.FailNow(h.t, "timed out while workers were killed")
+		case <-h.Ctx.Done():
+			require.FailNow(h.T, "timed out while workers were killed")
 		case <-ticker.C:
 		}
-		ended, err := h.client.CountWorkflow(h.ctx, &workflowservice.CountWorkflowExecutionsRequest{
-			Namespace: h.name, Query: "WorkflowType = 'FetchRecordingWorkflow' AND ExecutionStatus = 'Completed'",
+		ended, err := h.Client.CountWorkflow(h.Ctx, &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: h.Name, Query: "WorkflowType = 'FetchRecordingWorkflow' AND ExecutionStatus = 'Completed'",
 		})
 		if err == nil && ended.GetCount() >= int64(most) {
 			return kills
 		}
 		i := random.IntN(len(workers))
-		workers[i].kill()
-		workers[i] = h.start("worker", workerBinary, h.env)
+		workers[i].Kill()
+		workers[i] = h.Start("worker", system.WorkerBinary, h.Env)
 	}
 }
 
 // requireTransferred requires that result, manifest and objects of a session agree, and
 // that the simulator has had a file with these bytes. It returns the size of the objects.
 func (h *harness) requireTransferred(one *transferred) (stored int64) {
-	h.t.Helper()
-	require.Equal(h.t, workflows.OutcomeArchived, one.result.Outcome, "%s: %s", one.sessionID, one.result.Reason)
-	digests, err := h.upstream.SHA256(bot, one.sessionID)
-	require.NoError(h.t, err)
-	manifest := h.manifest(one.sessionID)
-	require.Equal(h.t, string(workflows.OutcomeArchived), manifest.Outcome)
-	require.Len(h.t, one.result.Recordings, len(one.files))
-	require.Len(h.t, manifest.Files, len(one.files))
+	h.T.Helper()
+	require.Equal(h.T, workflows.OutcomeArchived, one.result.Outcome, "%s: %s", one.sessionID, one.result.Reason)
+	digests, err := h.Upstream.SHA256(system.Bot, one.sessionID)
+	require.NoError(h.T, err)
+	manifest := h.Manifest(one.sessionID)
+	require.Equal(h.T, string(workflows.OutcomeArchived), manifest.Outcome)
+	require.Len(h.T, one.result.Recordings, len(one.files))
+	require.Len(h.T, manifest.Files, len(one.files))
 	for i, file := range one.files {
 		recording, proved := one.result.Recordings[i], manifest.Files[i]
-		key := h.folder(one.sessionID) + file.Name
+		key := h.Folder(one.sessionID) + file.Name
 		digest, bytes := h.digest(key)
 		// Two contents, if the file changed between the download and the loss of the worker
 		// that had proved it.
-		require.Contains(h.t, digests[i], digest, "%s is no content that the media server has had; faults: %s", key, faultsOf(file))
-		require.Equal(h.t, []string{file.Name, key, digest, strconv.FormatInt(bytes, 10)},
+		require.Contains(h.T, digests[i], digest, "%s is no content that the media server has had; faults: %s", key, faultsOf(file))
+		require.Equal(h.T, []string{file.Name, key, digest, strconv.FormatInt(bytes, 10)},
 			[]string{recording.FileName, recording.Key, recording.SHA256, strconv.FormatInt(recording.Bytes, 10)}, "the result")
-		require.Equal(h.t, []string{file.Name, key, digest, strconv.FormatInt(bytes, 10)},
+		require.Equal(h.T, []string{file.Name, key, digest, strconv.FormatInt(bytes, 10)},
 			[]string{proved.FileName, proved.Key, proved.SHA256, strconv.FormatInt(proved.Bytes, 10)}, "the manifest")
 		stored += bytes
 	}
@@ -253,19 +254,19 @@ func (h *harness) requireTransferred(one *transferred) (stored int64) {
 }
 
 func (h *harness) requireHopeless(one *transferred) {
-	h.t.Helper()
-	require.Equal(h.t, one.outcome, one.result.Outcome, "%s: %s", one.files[0].Name, one.result.Reason)
-	require.Contains(h.t, one.result.Reason, one.reason, one.files[0].Name)
-	require.Empty(h.t, one.result.Recordings)
-	manifest := h.manifest(one.sessionID)
-	require.Equal(h.t, string(one.outcome), manifest.Outcome)
-	require.Empty(h.t, manifest.Files)
+	h.T.Helper()
+	require.Equal(h.T, one.outcome, one.result.Outcome, "%s: %s", one.files[0].Name, one.result.Reason)
+	require.Contains(h.T, one.result.Reason, one.reason, one.files[0].Name)
+	require.Empty(h.T, one.result.Recordings)
+	manifest := h.Manifest(one.sessionID)
+	require.Equal(h.T, string(one.outcome), manifest.Outcome)
+	require.Empty(h.T, manifest.Files)
 }
 
 // requireNothingElse requires that the store holds the recordings and one manifest of each
 // session, and no unfinished upload.
 func (h *harness) requireNothingElse(transfers, hopeless []*transferred) {
-	h.t.Helper()
+	h.T.Helper()
 	files := make(map[string][]simulator.File)
 	for _, one := range transfers {
 		files[one.sessionID] = one.files
@@ -273,27 +274,27 @@ func (h *harness) requireNothingElse(transfers, hopeless []*transferred) {
 	for _, one := range hopeless {
 		files[one.sessionID] = nil
 	}
-	h.requireOnly(files)
+	h.RequireOnly(files)
 	// MinIO lists the uploads of an exact key alone.
 	for _, one := range slices.Concat(transfers, hopeless) {
 		for _, file := range one.files {
-			key := h.folder(one.sessionID) + file.Name
-			listed, err := minio.Core{Client: h.store}.ListMultipartUploads(h.ctx, h.name, key, "", "", "", 10)
-			require.NoError(h.t, err)
-			require.Empty(h.t, listed.Uploads, key)
+			key := h.Folder(one.sessionID) + file.Name
+			listed, err := minio.Core{Client: h.Store}.ListMultipartUploads(h.Ctx, h.Name, key, "", "", "", 10)
+			require.NoError(h.T, err)
+			require.Empty(h.T, listed.Uploads, key)
 		}
 	}
 }
 
 // digest reads an object back.
 func (h *harness) digest(key string) (digest string, bytes int64) {
-	h.t.Helper()
-	object, err := h.store.GetObject(h.ctx, h.name, key, minio.GetObjectOptions{})
-	require.NoError(h.t, err)
+	h.T.Helper()
+	object, err := h.Store.GetObject(h.Ctx, h.Name, key, minio.GetObjectOptions{})
+	require.NoError(h.T, err)
 	defer object.Close()
 	hash := sha256.New()
 	bytes, err = io.Copy(hash, object)
-	require.NoError(h.t, err, key)
+	require.NoError(h.T, err, key)
 	return hex.EncodeToString(hash.Sum(nil)), bytes
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
@@ -15,16 +16,16 @@ import (
 func TestRecordingsWithLyingHeadersAreArchived(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
+	h.StartWorker()
 	lies := simulator.HeaderLies()
 	require.GreaterOrEqual(t, len(lies), 12)
 	for i := range lies {
 		lies[i].Name = archiveName(lies[i].Name)
 	}
-	result := h.result(h.execute(h.addSession(nil, lies...), workflows.FetchPolicy{}))
-	h.requireArchived(result, lies...)
+	result := h.Result(h.Execute(h.AddSession(nil, lies...), workflows.FetchPolicy{}))
+	h.RequireArchived(result, lies...)
 	require.Equal(t, 1, result.StatusChecks)
-	for i, file := range h.manifest(result.SessionID).Files {
+	for i, file := range h.Manifest(result.SessionID).Files {
 		require.NotEmpty(t, file.Remarks, lies[i].Name)
 		t.Logf("%s, %s: %s", file.FileName, file.Format, strings.Join(file.Remarks, "; "))
 	}
@@ -43,37 +44,37 @@ func archiveName(name string) string {
 func TestRecordingWithoutALengthIsDownloadedTwice(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	file := recording("unproved.wav", 300_000, simulator.Fault{Kind: simulator.CloseDelimited, Times: -1})
-	sessionID := h.addSession(nil, file)
-	result := h.result(h.execute(sessionID, workflows.FetchPolicy{}))
-	h.requireArchived(result, file)
+	h.StartWorker()
+	file := system.Recording("unproved.wav", 300_000, simulator.Fault{Kind: simulator.CloseDelimited, Times: -1})
+	sessionID := h.AddSession(nil, file)
+	result := h.Result(h.Execute(sessionID, workflows.FetchPolicy{}))
+	h.RequireArchived(result, file)
 	require.Contains(t, strings.Join(result.Recordings[0].Remarks, "; "), "two downloads had the same bytes")
-	require.Equal(t, 2, h.upstream.SessionCounts(bot, sessionID).MediaRequests)
+	require.Equal(t, 2, h.Upstream.SessionCounts(system.Bot, sessionID).MediaRequests)
 }
 
 func TestCutRecordingWithoutALengthIsNotArchived(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	file := recording("cut.wav", 300_000,
+	h.StartWorker()
+	file := system.Recording("cut.wav", 300_000,
 		simulator.Fault{Kind: simulator.CloseDelimited, After: 100_000}, simulator.Fault{Kind: simulator.CloseDelimited, After: 200_000})
-	run := h.execute(h.addSession(nil, file), shortWaits())
-	h.requireArchived(h.result(run), file)
+	run := h.Execute(h.AddSession(nil, file), shortWaits())
+	h.RequireArchived(h.Result(run), file)
 }
 
 // The page says in the manifest what it was, and nothing of what it said.
 func TestPageInsteadOfARecordingIsReported(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.startWorker()
-	file := recording("page.wav", 60_000, simulator.Fault{Kind: simulator.HTML, Times: -1})
-	sessionID := h.addSession(nil, file)
+	h.StartWorker()
+	file := system.Recording("page.wav", 60_000, simulator.Fault{Kind: simulator.HTML, Times: -1})
+	sessionID := h.AddSession(nil, file)
 	policy := shortWaits()
 	policy.GiveUpAfter = workflows.FetchPolicy{}.WithDefaults().PollMin / 20 // 3 seconds
-	result := h.result(h.execute(sessionID, policy))
+	result := h.Result(h.Execute(sessionID, policy))
 	require.Equal(t, workflows.OutcomeGaveUp, result.Outcome)
-	require.Contains(t, h.manifest(sessionID).Reason, "text/html")
-	require.Contains(t, h.manifest(sessionID).Reason, "sha256")
-	require.LessOrEqual(t, h.upstream.SessionCounts(bot, sessionID).MediaRequests, 12)
+	require.Contains(t, h.Manifest(sessionID).Reason, "text/html")
+	require.Contains(t, h.Manifest(sessionID).Reason, "sha256")
+	require.LessOrEqual(t, h.Upstream.SessionCounts(system.Bot, sessionID).MediaRequests, 12)
 }

@@ -1,4 +1,4 @@
-package e2e_test
+package system
 
 import (
 	"bytes"
@@ -15,77 +15,77 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// process is a running binary under test.
-type process struct {
+// Process is a running binary under test.
+type Process struct {
 	t              testing.TB
 	name           string
 	command        *exec.Cmd
-	stdout, stderr *output
+	Stdout, Stderr *output
 	ended          chan struct{}
 }
 
-// startProcess starts binary with the given environment only, so that the
+// StartProcess starts binary with the given environment only, so that the
 // developer's own settings have no effect. The process ends with the test.
-func startProcess(t testing.TB, name, binary string, environment environment, arguments ...string) *process {
+func StartProcess(t testing.TB, name, binary string, environment Environment, arguments ...string) *Process {
 	t.Helper()
-	p := &process{
+	p := &Process{
 		t: t, name: name,
 		command: exec.CommandContext(t.Context(), binary, arguments...),
-		stdout:  newOutput(), stderr: newOutput(),
+		Stdout:  newOutput(), Stderr: newOutput(),
 		ended: make(chan struct{}),
 	}
 	p.command.Dir = t.TempDir()
 	p.command.Env = append(environment.list(), "PATH="+os.Getenv("PATH"), "HOME="+p.command.Dir)
-	p.command.Stdout, p.command.Stderr = p.stdout, p.stderr
+	p.command.Stdout, p.command.Stderr = p.Stdout, p.Stderr
 	require.NoError(t, p.command.Start())
 	go func() {
 		defer close(p.ended)
 		_ = p.command.Wait() // The tests check the exit code.
-		p.stdout.end()
-		p.stderr.end()
+		p.Stdout.end()
+		p.Stderr.end()
 	}()
 	t.Cleanup(func() {
-		p.kill()
+		p.Kill()
 		if t.Failed() {
-			t.Logf("%s %s: %s\nstdout:\n%s\nstderr:\n%s", name, strings.Join(arguments, " "), p.command.ProcessState, p.stdout, p.stderr)
+			t.Logf("%s %s: %s\nstdout:\n%s\nstderr:\n%s", name, strings.Join(arguments, " "), p.command.ProcessState, p.Stdout, p.Stderr)
 		}
 	})
 	return p
 }
 
-// kill sends SIGKILL, as in a crash, and waits for the end of the process.
-func (p *process) kill() {
+// Kill sends SIGKILL, as in a crash, and waits for the end of the process.
+func (p *Process) Kill() {
 	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Errorf("%s: %v", p.name, err)
 	}
 	<-p.ended
 }
 
-// signal sends a signal to the process.
-func (p *process) signal(signal os.Signal) {
+// Signal sends a signal to the process.
+func (p *Process) Signal(signal os.Signal) {
 	p.t.Helper()
 	require.NoError(p.t, p.command.Process.Signal(signal), p.name)
 }
 
-// exitCode waits for the end of the process and returns its exit code.
-func (p *process) exitCode(ctx context.Context) int {
+// ExitCode waits for the end of the process and returns its exit code.
+func (p *Process) ExitCode(ctx context.Context) int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
 		return p.command.ProcessState.ExitCode()
 	case <-ctx.Done():
-		require.FailNow(p.t, p.name+" did not exit", "%s\n%s", p.stdout, p.stderr)
+		require.FailNow(p.t, p.name+" did not exit", "%s\n%s", p.Stdout, p.Stderr)
 		return 0
 	}
 }
 
-// decodeStdout decodes stdout, which must be exactly one JSON document.
-func (p *process) decodeStdout(v any) {
+// DecodeStdout decodes stdout, which must be exactly one JSON document.
+func (p *Process) DecodeStdout(v any) {
 	p.t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(p.stdout.String()))
-	require.NoError(p.t, decoder.Decode(v), "stdout is not JSON: %s\nstderr: %s", p.stdout, p.stderr)
+	decoder := json.NewDecoder(strings.NewReader(p.Stdout.String()))
+	require.NoError(p.t, decoder.Decode(v), "stdout is not JSON: %s\nstderr: %s", p.Stdout, p.Stderr)
 	_, err := decoder.Token()
-	require.ErrorIs(p.t, err, io.EOF, "stdout holds more than one JSON document: %s", p.stdout)
+	require.ErrorIs(p.t, err, io.EOF, "stdout holds more than one JSON document: %s", p.Stdout)
 }
 
 // output collects what a process writes and lets tests wait for a text.
@@ -124,8 +124,8 @@ func (o *output) String() string {
 	return o.content.String()
 }
 
-// await waits until the process has written text.
-func (o *output) await(ctx context.Context, t testing.TB, text string) {
+// Await waits until the process has written text.
+func (o *output) Await(ctx context.Context, t testing.TB, text string) {
 	t.Helper()
 	for {
 		o.mu.Lock()
@@ -145,12 +145,12 @@ func (o *output) await(ctx context.Context, t testing.TB, text string) {
 	}
 }
 
-// environment holds environment variables by name.
-type environment map[string]string
+// Environment holds environment variables by name.
+type Environment map[string]string
 
-// with returns a copy with the given names set to the given values.
-func (e environment) with(namesAndValues ...string) environment {
-	changed := make(environment, len(e))
+// With returns a copy with the given names set to the given values.
+func (e Environment) With(namesAndValues ...string) Environment {
+	changed := make(Environment, len(e))
 	for name, value := range e {
 		changed[name] = value
 	}
@@ -160,7 +160,7 @@ func (e environment) with(namesAndValues ...string) environment {
 	return changed
 }
 
-func (e environment) list() []string {
+func (e Environment) list() []string {
 	var list []string
 	for name, value := range e {
 		list = append(list, name+"="+value)

@@ -1,4 +1,4 @@
-package e2e_test
+package system
 
 import (
 	"context"
@@ -15,35 +15,36 @@ import (
 	"github.com/callvault/callvault/internal/simulator"
 )
 
-// upstream is a test's own SmartAssist simulator behind a server that can block
+// Upstream is a test's own SmartAssist simulator behind a server that can block
 // downloads halfway, can respond in place of the simulator, and records all
 // credentials that it receives.
-type upstream struct {
+type Upstream struct {
 	*simulator.Simulator
-	url string
+	URL string
 
 	mu          sync.Mutex
-	barrier     *barrier
+	barrier     *Barrier
 	override    func(http.ResponseWriter, *http.Request) bool
 	credentials []string
 }
 
-func startUpstream(t testing.TB, config simulator.Config) *upstream {
+// StartUpstream starts a simulator with the configuration. It ends with the test.
+func StartUpstream(t testing.TB, config simulator.Config) *Upstream {
 	t.Helper()
 	s, err := simulator.New(config)
 	require.NoError(t, err)
-	u := &upstream{Simulator: s}
+	u := &Upstream{Simulator: s}
 	server := httptest.NewServer(u)
 	t.Cleanup(func() {
 		require.NoError(t, s.Close())
 		server.CloseClientConnections()
 		server.Close()
 	})
-	u.url = server.URL
+	u.URL = server.URL
 	return u
 }
 
-func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isMedia := strings.HasPrefix(r.URL.Path, "/api/getMediaStream/")
 	u.mu.Lock()
 	barrier, override := u.barrier, u.override
@@ -60,7 +61,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // recordCredentials records the credentials of a request: each part of a token
 // separately, and the signature of a media URL. The caller holds u.mu.
-func (u *upstream) recordCredentials(r *http.Request) {
+func (u *Upstream) recordCredentials(r *http.Request) {
 	parts := strings.Split(r.Header.Get("auth"), ".")
 	if len(parts) == 3 || len(parts) == 5 {
 		parts = parts[1:] // The header is the same for every token, encrypted or not.
@@ -75,38 +76,39 @@ func (u *upstream) recordCredentials(r *http.Request) {
 	}
 }
 
-// seenCredentials returns the credentials received so far.
-func (u *upstream) seenCredentials() []string {
+// SeenCredentials returns the credentials received so far.
+func (u *Upstream) SeenCredentials() []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return slices.Clone(u.credentials)
 }
 
-// overrideResponses sets a function that is asked to respond first. It returns
+// OverrideResponses sets a function that is asked to respond first. It returns
 // false to leave the request to the simulator.
-func (u *upstream) overrideResponses(override func(http.ResponseWriter, *http.Request) bool) {
+func (u *Upstream) OverrideResponses(override func(http.ResponseWriter, *http.Request) bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.override = override
 }
 
-// blockDownloads blocks every download after so many bytes until the barrier is
+// BlockDownloads blocks every download after so many bytes until the barrier is
 // opened or the client disconnects.
-func (u *upstream) blockDownloads(after int64) *barrier {
+func (u *Upstream) BlockDownloads(after int64) *Barrier {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.barrier = &barrier{after: after, blocked: make(chan struct{}, 100), opened: make(chan struct{})}
+	u.barrier = &Barrier{after: after, blocked: make(chan struct{}, 100), opened: make(chan struct{})}
 	return u.barrier
 }
 
-type barrier struct {
+// Barrier holds downloads back until it is opened.
+type Barrier struct {
 	after   int64         // bytes
 	blocked chan struct{} // receives a value per blocked download
 	opened  chan struct{}
 }
 
-// awaitBlocked waits until that many downloads are blocked.
-func (b *barrier) awaitBlocked(ctx context.Context, t *testing.T, downloads int) {
+// AwaitBlocked waits until that many downloads are blocked.
+func (b *Barrier) AwaitBlocked(ctx context.Context, t *testing.T, downloads int) {
 	t.Helper()
 	for range downloads {
 		select {
@@ -117,11 +119,12 @@ func (b *barrier) awaitBlocked(ctx context.Context, t *testing.T, downloads int)
 	}
 }
 
-func (b *barrier) open() { close(b.opened) }
+// Open lets all downloads go on.
+func (b *Barrier) Open() { close(b.opened) }
 
 type barrierWriter struct {
 	http.ResponseWriter
-	barrier *barrier
+	barrier *Barrier
 	ctx     context.Context
 	sent    int64
 	reached bool

@@ -1,4 +1,6 @@
-package e2e_test
+// Package days_test tests complete days as e2e_test tests fetches and batches. It is a
+// package of its own because its tests take minutes, and run beside the others.
+package days_test
 
 import (
 	"bufio"
@@ -14,32 +16,35 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/daylog"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
 
+func TestMain(m *testing.M) { system.RunTests(m) }
+
 // daysHarness is a harness whose worker archives complete days.
 type daysHarness struct {
-	*harness
+	*system.Harness
 	publicKey string
 }
 
 func newDaysHarness(t testing.TB, changes ...func(*simulator.Config)) *daysHarness {
 	t.Helper()
 	fast := func(c *simulator.Config) {
-		c.SessionCallsPerMinute, c.SessionCallsPerHour = callsPerMinute, callsPerHour
-		c.InteractionCallsPerMinute, c.InteractionCallsPerHour = callsPerMinute, callsPerHour
+		c.SessionCallsPerMinute, c.SessionCallsPerHour = system.CallsPerMinute, system.CallsPerHour
+		c.InteractionCallsPerMinute, c.InteractionCallsPerHour = system.CallsPerMinute, system.CallsPerHour
 	}
-	h := &daysHarness{harness: newHarness(t, append([]func(*simulator.Config){fast}, changes...)...)}
-	secret, public, err := daylog.NewKey("e2e.example/" + h.name)
+	h := &daysHarness{Harness: system.New(t, append([]func(*simulator.Config){fast}, changes...)...)}
+	secret, public, err := daylog.NewKey("e2e.example/" + h.Name)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "log.key")
 	require.NoError(t, os.WriteFile(file, []byte(secret), 0o600))
 	h.publicKey = public
-	h.secrets = append(h.secrets, strings.TrimSpace(secret))
-	h.env = h.env.with("CALLVAULT_LOG_KEY_FILE", file, "SMARTASSIST_ACCOUNT_ID", h.upstream.Config().AccountID)
+	h.Secrets = append(h.Secrets, strings.TrimSpace(secret))
+	h.Env = h.Env.With("CALLVAULT_LOG_KEY_FILE", file, "SMARTASSIST_ACCOUNT_ID", h.Upstream.Config().AccountID)
 	return h
 }
 
@@ -52,31 +57,31 @@ func dayPolicy(settleAfter time.Duration) workflows.DayPolicy {
 }
 
 func (h *daysHarness) archiveDay(date string, settleAfter time.Duration) client.WorkflowRun {
-	h.t.Helper()
-	request := workflows.DayRequest{Day: workflows.Day{BotID: bot, Date: date}, DayPolicy: dayPolicy(settleAfter)}
-	run, err := h.client.ExecuteWorkflow(h.ctx, workflows.DayStartOptions(request), workflows.ArchiveDayWorkflowName, request)
-	require.NoError(h.t, err)
+	h.T.Helper()
+	request := workflows.DayRequest{Day: workflows.Day{BotID: system.Bot, Date: date}, DayPolicy: dayPolicy(settleAfter)}
+	run, err := h.Client.ExecuteWorkflow(h.Ctx, workflows.DayStartOptions(request), workflows.ArchiveDayWorkflowName, request)
+	require.NoError(h.T, err)
 	return run
 }
 
 func (h *daysHarness) dayResult(run client.WorkflowRun) workflows.DayResult {
-	h.t.Helper()
+	h.T.Helper()
 	var result workflows.DayResult
-	require.NoError(h.t, run.Get(h.ctx, &result))
+	require.NoError(h.T, run.Get(h.Ctx, &result))
 	return result
 }
 
 // latest returns the latest record of a day and its rows; nil if the day is not sealed.
 func (h *daysHarness) latest(date string) (*dayrecord.Record, []dayrecord.Row) {
-	h.t.Helper()
-	folder := "days/" + bot + "/" + strings.ReplaceAll(date, "-", "/") + "/"
+	h.T.Helper()
+	folder := "days/" + system.Bot + "/" + strings.ReplaceAll(date, "-", "/") + "/"
 	var record *dayrecord.Record
-	for _, key := range h.keys(h.ctx) {
+	for _, key := range h.Keys(h.Ctx) {
 		if !strings.HasPrefix(key, folder) || !strings.HasSuffix(key, ".json") {
 			continue
 		}
 		var found dayrecord.Record
-		require.NoError(h.t, json.Unmarshal(h.object(h.ctx, key), &found))
+		require.NoError(h.T, json.Unmarshal(h.Object(h.Ctx, key), &found))
 		if record == nil || found.Revision > record.Revision {
 			record = &found
 		}
@@ -85,10 +90,10 @@ func (h *daysHarness) latest(date string) (*dayrecord.Record, []dayrecord.Row) {
 		return nil, nil
 	}
 	var rows []dayrecord.Row
-	lines := bufio.NewScanner(bytes.NewReader(h.object(h.ctx, record.Rows.Key)))
+	lines := bufio.NewScanner(bytes.NewReader(h.Object(h.Ctx, record.Rows.Key)))
 	for lines.Scan() {
 		var row dayrecord.Row
-		require.NoError(h.t, json.Unmarshal(lines.Bytes(), &row))
+		require.NoError(h.T, json.Unmarshal(lines.Bytes(), &row))
 		rows = append(rows, row)
 	}
 	return record, rows
@@ -96,19 +101,19 @@ func (h *daysHarness) latest(date string) (*dayrecord.Record, []dayrecord.Row) {
 
 // copyBucket returns a folder with a copy of the bucket.
 func (h *daysHarness) copyBucket() string {
-	h.t.Helper()
-	folder := h.t.(interface{ TempDir() string }).TempDir()
-	for _, key := range h.keys(h.ctx) {
+	h.T.Helper()
+	folder := h.T.(interface{ TempDir() string }).TempDir()
+	for _, key := range h.Keys(h.Ctx) {
 		path := filepath.Join(folder, filepath.FromSlash(key))
-		require.NoError(h.t, os.MkdirAll(filepath.Dir(path), 0o750))
-		require.NoError(h.t, h.store.FGetObject(h.ctx, h.name, key, path, minio.GetObjectOptions{}))
+		require.NoError(h.T, os.MkdirAll(filepath.Dir(path), 0o750))
+		require.NoError(h.T, h.Store.FGetObject(h.Ctx, h.Name, key, path, minio.GetObjectOptions{}))
 	}
 	return folder
 }
 
 // verify runs the command over a copy of the bucket, and returns its exit code and what it printed.
 func (h *daysHarness) verify(folder string, flags ...string) (int, string) {
-	h.t.Helper()
-	p := h.startStarter(append([]string{"verify", "--copy", folder, "--key", h.publicKey}, flags...)...)
-	return p.exitCode(h.ctx), p.stdout.String() + p.stderr.String()
+	h.T.Helper()
+	p := h.StartStarter(append([]string{"verify", "--copy", folder, "--key", h.publicKey}, flags...)...)
+	return p.ExitCode(h.Ctx), p.Stdout.String() + p.Stderr.String()
 }

@@ -1,4 +1,4 @@
-package e2e_test
+package days_test
 
 import (
 	"encoding/json"
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
@@ -76,8 +77,8 @@ func (m *month) addDay(day int) {
 func (m *month) session(day int) simulator.Session {
 	m.serial++
 	begin := m.first.AddDate(0, 0, day).Add(time.Duration(m.random.Int64N(int64(24*time.Hour - time.Second))))
-	session := simulator.Session{BotID: bot, SessionID: simulator.NewSessionID(begin, m.serial), UserID: fmt.Sprintf("canary-%d@example.com", m.serial), Length: 2 * time.Second}
-	file := recording(fmt.Sprintf("call-%d.wav", m.serial), 1_000+m.random.IntN(20_000))
+	session := simulator.Session{BotID: system.Bot, SessionID: simulator.NewSessionID(begin, m.serial), UserID: fmt.Sprintf("canary-%d@example.com", m.serial), Length: 2 * time.Second}
+	file := system.Recording(fmt.Sprintf("call-%d.wav", m.serial), 1_000+m.random.IntN(20_000))
 	outcome := workflows.OutcomeArchived
 	switch m.random.IntN(10) {
 	case 0:
@@ -110,13 +111,13 @@ func (m *month) session(day int) simulator.Session {
 }
 
 func (m *month) add(session simulator.Session) {
-	require.NoError(m.t, m.upstream.AddSession(session))
+	require.NoError(m.T, m.Upstream.AddSession(session))
 }
 
 // setFaults has both lists repeat rows, shift while they are paged, and lack rows for good.
 func (m *month) setFaults(day int) {
 	for _, list := range []simulator.CallKind{simulator.KindSessions, simulator.KindInteractions} {
-		require.NoError(m.t, m.upstream.SetListFaults(list, simulator.ListFaults{
+		require.NoError(m.T, m.Upstream.SetListFaults(list, simulator.ListFaults{
 			Lacks: slices.Clone(m.lacking[list]), RepeatShare: 0.1, AppearShare: 0.05, ShiftCalls: 3, Seed: uint64(day),
 		}))
 	}
@@ -125,20 +126,20 @@ func (m *month) setFaults(day int) {
 // archive starts every day up to one that is not sealed, as the schedule does every night. If
 // the night before has not ended, that is all.
 func (m *month) archive(last int, again bool) client.WorkflowRun {
-	m.t.Helper()
-	request := workflows.DaysRequest{BotID: bot, From: m.date(0), To: m.date(last), AtOnce: workflows.MaxDaysAtOnce, Again: again, DayPolicy: dayPolicy(settle)}
-	run, err := m.client.ExecuteWorkflow(m.ctx, workflows.DaysStartOptions("month", request), workflows.ArchiveDaysWorkflowName, request)
-	require.NoError(m.t, err)
+	m.T.Helper()
+	request := workflows.DaysRequest{BotID: system.Bot, From: m.date(0), To: m.date(last), AtOnce: workflows.MaxDaysAtOnce, Again: again, DayPolicy: dayPolicy(settle)}
+	run, err := m.Client.ExecuteWorkflow(m.Ctx, workflows.DaysStartOptions("month", request), workflows.ArchiveDaysWorkflowName, request)
+	require.NoError(m.T, err)
 	return run
 }
 
 // awaitSealed waits until each day up to one was started and is sealed.
 func (m *month) awaitSealed(last int, again bool) {
-	m.t.Helper()
-	require.NoError(m.t, m.archive(last, again).Get(m.ctx, nil)) // It may be that of a night before.
-	require.NoError(m.t, m.archive(last, again).Get(m.ctx, nil))
+	m.T.Helper()
+	require.NoError(m.T, m.archive(last, again).Get(m.Ctx, nil)) // It may be that of a night before.
+	require.NoError(m.T, m.archive(last, again).Get(m.Ctx, nil))
 	for day := range last + 1 {
-		m.dayResult(m.client.GetWorkflow(m.ctx, workflows.Day{BotID: bot, Date: m.date(day)}.WorkflowID(), ""))
+		m.dayResult(m.Client.GetWorkflow(m.Ctx, workflows.Day{BotID: system.Bot, Date: m.date(day)}.WorkflowID(), ""))
 	}
 }
 
@@ -159,8 +160,8 @@ func TestMonthOfDaysIsComplete(t *testing.T) {
 		first:    time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -monthDays-1),
 		expected: make(map[string]workflows.Outcome), late: make(map[int][]simulator.Session), lacking: make(map[simulator.CallKind][]string),
 	}
-	m.env = m.env.with("SMARTASSIST_RETENTION", fmt.Sprintf("%dd", retention))
-	worker := m.startWorker()
+	m.Env = m.Env.With("SMARTASSIST_RETENTION", fmt.Sprintf("%dd", retention))
+	worker := m.StartWorker()
 	m.dayResult(m.archiveDay(m.date(-1), time.Second)) // It has no calls, but starts the budgets of the lists.
 	m.speedUpLists()
 	for day := range monthDays {
@@ -169,10 +170,10 @@ func TestMonthOfDaysIsComplete(t *testing.T) {
 		m.archive(day, false)
 		switch {
 		case day == outageBegins:
-			worker.signal(syscall.SIGTERM) // What a kill loses has tests of its own, and takes minutes to be noticed.
-			require.Zero(t, worker.exitCode(m.ctx))
+			worker.Signal(syscall.SIGTERM) // What a kill loses has tests of its own, and takes minutes to be noticed.
+			require.Zero(t, worker.ExitCode(m.Ctx))
 		case day == outageEnds:
-			m.startWorker()
+			m.StartWorker()
 		case day < outageBegins && day%4 == 3:
 			m.awaitSealed(day, false)
 		}
@@ -192,51 +193,51 @@ func TestMonthOfDaysIsComplete(t *testing.T) {
 // speedUpLists has the lists asked more often than once a second, so that the month is over
 // in a minute.
 func (m *month) speedUpLists() {
-	m.t.Helper()
-	for _, budget := range []string{bot + ".sessions", m.env["SMARTASSIST_CLIENT_ID"] + ".interactions"} {
-		handle, err := m.client.UpdateWorkflow(m.ctx, client.UpdateWorkflowOptions{
+	m.T.Helper()
+	for _, budget := range []string{system.Bot + ".sessions", m.Env["SMARTASSIST_CLIENT_ID"] + ".interactions"} {
+		handle, err := m.Client.UpdateWorkflow(m.Ctx, client.UpdateWorkflowOptions{
 			WorkflowID: workflows.CallBudgetWorkflowID(budget), UpdateName: workflows.UpdateSetLimits,
 			Args: []any{json.RawMessage(`{"windows": ["6000/1m"], "reason": "a month in a minute"}`)}, WaitForStage: client.WorkflowUpdateStageCompleted,
 		})
-		require.NoError(m.t, err)
-		require.NoError(m.t, handle.Get(m.ctx, nil))
+		require.NoError(m.T, err)
+		require.NoError(m.T, handle.Get(m.Ctx, nil))
 	}
 }
 
 // requireComplete compares the archive with the books.
 func (m *month) requireComplete() {
-	m.t.Helper()
+	m.T.Helper()
 	found := make(map[string]bool)
 	for day := range monthDays {
 		record, rows := m.latest(m.date(day))
-		require.NotNil(m.t, record, "%s is sealed", m.date(day))
+		require.NotNil(m.T, record, "%s is sealed", m.date(day))
 		for _, row := range rows {
-			require.False(m.t, found[row.SessionID], "%s is there twice", row.SessionID)
+			require.False(m.T, found[row.SessionID], "%s is there twice", row.SessionID)
 			found[row.SessionID] = true
-			require.Equal(m.t, m.expected[row.SessionID], row.Outcome, row.SessionID)
+			require.Equal(m.T, m.expected[row.SessionID], row.Outcome, row.SessionID)
 			m.requireListedBy(row)
 			m.requireBytes(row)
 		}
 	}
-	require.Len(m.t, found, len(m.expected), "each call of the books has a row")
+	require.Len(m.T, found, len(m.expected), "each call of the books has a row")
 }
 
 func (m *month) requireListedBy(row dayrecord.Row) {
 	for list, name := range map[simulator.CallKind]string{simulator.KindSessions: dayrecord.GetSessions, simulator.KindInteractions: dayrecord.InteractionDetails} {
 		lacks := slices.Contains(m.lacking[list], row.SessionID)
-		require.Equal(m.t, !lacks, slices.Contains(row.ListedBy, name), "%s of %s", row.SessionID, name)
+		require.Equal(m.T, !lacks, slices.Contains(row.ListedBy, name), "%s of %s", row.SessionID, name)
 	}
 }
 
 func (m *month) requireBytes(row dayrecord.Row) {
-	digests, err := m.upstream.SHA256(bot, row.SessionID)
-	require.NoError(m.t, err)
+	digests, err := m.Upstream.SHA256(system.Bot, row.SessionID)
+	require.NoError(m.T, err)
 	if row.Outcome != workflows.OutcomeArchived {
-		require.Empty(m.t, row.Files)
+		require.Empty(m.T, row.Files)
 		return
 	}
-	require.Len(m.t, row.Files, len(digests))
+	require.Len(m.T, row.Files, len(digests))
 	for i, file := range row.Files {
-		require.Contains(m.t, digests[i], file.SHA256)
+		require.Contains(m.T, digests[i], file.SHA256)
 	}
 }

@@ -1,7 +1,7 @@
-// Package e2e_test tests callvault as its users run it: the binaries worker,
-// starter and dev run as processes against a real Temporal server and a real
-// S3 store. Only SmartAssist is simulated.
-package e2e_test
+// Package system runs callvault for tests as its users run it: the binaries worker,
+// starter and dev are processes that use a real Temporal server and a real S3 store.
+// Only SmartAssist is simulated.
+package system
 
 import (
 	"context"
@@ -38,27 +38,32 @@ const (
 	parallelTests = "6"
 )
 
-// servers are the Temporal server and the S3 store that all tests share. Each
-// test has its own namespace, bucket and simulator; see harness.
+// servers are the Temporal server and the S3 store that all tests of a package share.
+// Each test has its own namespace, bucket and simulator; see [Harness].
 var servers *stack.Stack
 
 // serverFolder is the data folder of the servers.
 var serverFolder string
 
-// repository is the main module's folder.
-var repository string
+// Repository is the main module's folder.
+var Repository string
 
-// The binaries under test.
-var workerBinary, starterBinary string
+// WorkerBinary and StarterBinary are the paths of the binaries under test.
+var (
+	WorkerBinary  string
+	StarterBinary string
+)
 
-// devBinary builds the binary dev for the first test that needs it: it holds a Temporal
+// DevBinary builds the binary dev for the first test that needs it: it holds a Temporal
 // server, so it takes longer to link than the others together.
-var devBinary func() (string, error)
+var DevBinary func() (string, error)
 
-func TestMain(m *testing.M) {
+// RunTests builds the binaries, starts the servers, runs the tests of a package and exits.
+// It is the whole of the package's TestMain.
+func RunTests(m *testing.M) {
 	code, err := run(m)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
+		fmt.Fprintln(os.Stderr, "the system under test:", err)
 		os.Exit(1)
 	}
 	os.Exit(code)
@@ -89,7 +94,7 @@ func run(m *testing.M) (code int, err error) {
 	serverFolder = data.Path()
 	servers, err = stack.Start(ctx, stack.Options{
 		Data:         data,
-		Upstream:     simulator.Config{EnforceJTI: true, CallsPerMinute: callsPerMinute, CallsPerHour: callsPerHour},
+		Upstream:     simulator.Config{EnforceJTI: true, CallsPerMinute: CallsPerMinute, CallsPerHour: CallsPerHour},
 		TemporalPort: ports.Any, UIPort: ports.Any, StorePort: ports.Any, UpstreamPort: ports.Any,
 	})
 	if err != nil {
@@ -113,22 +118,39 @@ func setParallelTests() error {
 // build builds the binaries: worker and starter from the main module alone, as
 // a deployment does, and dev from its own module.
 func build(ctx context.Context, folder string) (err error) {
-	if repository, err = filepath.Abs(filepath.Join("..", "..")); err != nil {
+	if Repository, err = findRepository(); err != nil {
 		return err
 	}
-	workerBinary, starterBinary = filepath.Join(folder, "worker"), filepath.Join(folder, "starter")
-	for binary, pkg := range map[string]string{workerBinary: "./worker", starterBinary: "./starter"} {
-		if err := buildBinary(ctx, binary, repository, pkg, "GOWORK=off"); err != nil {
+	WorkerBinary, StarterBinary = filepath.Join(folder, "worker"), filepath.Join(folder, "starter")
+	for binary, pkg := range map[string]string{WorkerBinary: "./worker", StarterBinary: "./starter"} {
+		if err := buildBinary(ctx, binary, Repository, pkg, "GOWORK=off"); err != nil {
 			return err
 		}
 	}
-	devBinary = sync.OnceValues(func() (string, error) {
+	DevBinary = sync.OnceValues(func() (string, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 		defer cancel()
 		binary := filepath.Join(folder, "dev")
-		return binary, buildBinary(ctx, binary, filepath.Join(repository, "dev"), ".")
+		return binary, buildBinary(ctx, binary, filepath.Join(Repository, "dev"), ".")
 	})
 	return nil
+}
+
+// findRepository returns the folder above the test's that holds the workspace.
+func findRepository() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.work")); err == nil {
+			return folder, nil
+		}
+		if filepath.Dir(folder) == folder {
+			return "", errors.New("no folder above this one holds go.work")
+		}
+		folder = filepath.Dir(folder)
+	}
 }
 
 // buildBinary builds a package of a module.

@@ -1,4 +1,4 @@
-package e2e_test
+package days_test
 
 import (
 	"testing"
@@ -8,22 +8,23 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
 )
 
 // schedule runs "starter schedule" for the bot.
 func (h *daysHarness) schedule(arguments ...string) {
-	h.t.Helper()
-	p := h.startStarter(append([]string{"schedule", arguments[0], "--bot", bot}, arguments[1:]...)...)
-	require.Zero(h.t, p.exitCode(h.ctx), "%s", p.stderr)
+	h.T.Helper()
+	p := h.StartStarter(append([]string{"schedule", arguments[0], "--bot", system.Bot}, arguments[1:]...)...)
+	require.Zero(h.T, p.ExitCode(h.Ctx), "%s", p.Stderr)
 }
 
 // compressDays has the schedule start every two seconds in place of every day.
 func (h *daysHarness) compressDays() client.ScheduleHandle {
-	h.t.Helper()
-	schedule := h.client.ScheduleClient().GetHandle(h.ctx, workflows.DaysScheduleID(bot))
-	require.NoError(h.t, schedule.Update(h.ctx, client.ScheduleUpdateOptions{DoUpdate: func(input client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+	h.T.Helper()
+	schedule := h.Client.ScheduleClient().GetHandle(h.Ctx, workflows.DaysScheduleID(system.Bot))
+	require.NoError(h.T, schedule.Update(h.Ctx, client.ScheduleUpdateOptions{DoUpdate: func(input client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 		changed := input.Description.Schedule
 		calendar := &changed.Spec.Calendars[0]
 		calendar.Hour, calendar.Minute, calendar.Second = []client.ScheduleRange{{End: 23}}, []client.ScheduleRange{{End: 59}}, []client.ScheduleRange{{End: 59, Step: 2}}
@@ -34,15 +35,15 @@ func (h *daysHarness) compressDays() client.ScheduleHandle {
 
 // starts returns what the starts of the schedule have done that have ended.
 func (h *daysHarness) starts() []workflows.DaysResult {
-	h.t.Helper()
-	listed, err := h.client.ListWorkflow(h.ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: h.name, Query: "WorkflowType = 'ArchiveDaysWorkflow' AND ExecutionStatus = 'Completed'",
+	h.T.Helper()
+	listed, err := h.Client.ListWorkflow(h.Ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: h.Name, Query: "WorkflowType = 'ArchiveDaysWorkflow' AND ExecutionStatus = 'Completed'",
 	})
-	require.NoError(h.t, err)
+	require.NoError(h.T, err)
 	var starts []workflows.DaysResult
 	for _, one := range listed.GetExecutions() {
 		var result workflows.DaysResult
-		require.NoError(h.t, h.client.GetWorkflow(h.ctx, one.GetExecution().GetWorkflowId(), one.GetExecution().GetRunId()).Get(h.ctx, &result))
+		require.NoError(h.T, h.Client.GetWorkflow(h.Ctx, one.GetExecution().GetWorkflowId(), one.GetExecution().GetRunId()).Get(h.Ctx, &result))
 		starts = append(starts, result)
 	}
 	return starts
@@ -58,18 +59,18 @@ func TestScheduleSealsTheDaysOfAWeekWithoutWorkers(t *testing.T) {
 	for ago := 1; ago <= 7; ago++ {
 		begin := today.AddDate(0, 0, -ago)
 		week[begin.Format(time.DateOnly)] = true
-		require.NoError(t, h.upstream.AddSession(simulator.Session{
-			BotID: bot, SessionID: simulator.NewSessionID(begin.Add(time.Hour), uint64(ago)), Script: success, Files: []simulator.File{recording("a.wav", 8_000)},
+		require.NoError(t, h.Upstream.AddSession(simulator.Session{
+			BotID: system.Bot, SessionID: simulator.NewSessionID(begin.Add(time.Hour), uint64(ago)), Script: success, Files: []simulator.File{system.Recording("a.wav", 8_000)},
 		}))
 	}
 	h.schedule("create", "--from", today.AddDate(0, 0, -7).Format(time.DateOnly), "--no-check", "--settle-after", "1s", "--at-once", "7", "--poll-min", "100ms")
 	schedule := h.compressDays()
-	h.await("starts are left out, as the first one waits for a worker", func() bool {
-		described, err := schedule.Describe(h.ctx)
+	h.Await("starts are left out, as the first one waits for a worker", func() bool {
+		described, err := schedule.Describe(h.Ctx)
 		return err == nil && described.Info.NumActionsSkippedOverlap >= 3 && len(described.Info.RunningWorkflows) == 1
 	})
-	h.startWorker()
-	h.await("a start finds every day of the week sealed", func() bool {
+	h.StartWorker()
+	h.Await("a start finds every day of the week sealed", func() bool {
 		for _, start := range h.starts() {
 			if start.Started == 0 && start.Sealed >= len(week) {
 				return true
@@ -79,8 +80,8 @@ func TestScheduleSealsTheDaysOfAWeekWithoutWorkers(t *testing.T) {
 	})
 	h.schedule("pause", "--reason", "the test is over")
 	for date := range week {
-		shown := h.startStarter("day", "show", date, "--bot", bot)
-		require.Zero(t, shown.exitCode(h.ctx), "%s\n%s", shown.stdout, shown.stderr)
+		shown := h.StartStarter("day", "show", date, "--bot", system.Bot)
+		require.Zero(t, shown.ExitCode(h.Ctx), "%s\n%s", shown.Stdout, shown.Stderr)
 		_, rows := h.latest(date)
 		require.Len(t, rows, 1, date)
 		require.Equal(t, workflows.OutcomeArchived, rows[0].Outcome, date)
@@ -88,6 +89,6 @@ func TestScheduleSealsTheDaysOfAWeekWithoutWorkers(t *testing.T) {
 	code, output := h.verify(h.copyBucket())
 	require.Zero(t, code, output)
 	h.schedule("delete")
-	_, err := schedule.Describe(h.ctx)
+	_, err := schedule.Describe(h.Ctx)
 	require.ErrorContains(t, err, "not found")
 }

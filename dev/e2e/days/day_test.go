@@ -1,4 +1,4 @@
-package e2e_test
+package days_test
 
 import (
 	"os"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/dev/internal/system"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/simulator"
 	"github.com/callvault/callvault/workflows"
@@ -19,15 +20,15 @@ var (
 )
 
 // aDay is the day of the sessions that harness.addSession adds.
-var aDay = callTime.Format(time.DateOnly)
+var aDay = system.CallTime.Format(time.DateOnly)
 
 func TestDayIsSealedAndAStrangerFindsTheByteThatIsBroken(t *testing.T) {
 	t.Parallel()
 	h := newDaysHarness(t)
-	h.startWorker()
-	first := h.addSession(success, recording("a.wav", 20_000))
-	h.addSession(success, recording("b.wav", 9_000), recording("c.wav", 9_000))
-	gone := h.addSession(none)
+	h.StartWorker()
+	first := h.AddSession(success, system.Recording("a.wav", 20_000))
+	h.AddSession(success, system.Recording("b.wav", 9_000), system.Recording("c.wav", 9_000))
+	gone := h.AddSession(none)
 	result := h.dayResult(h.archiveDay(aDay, time.Second))
 	require.Equal(t, 1, result.Revision)
 	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: 2, workflows.OutcomeUnavailable: 1}, result.Outcomes)
@@ -49,7 +50,7 @@ func TestDayIsSealedAndAStrangerFindsTheByteThatIsBroken(t *testing.T) {
 	code, output = h.verify(folder, "--session", gone, "--checkpoint", kept)
 	require.Zero(t, code, output)
 
-	broken := filepath.Join(folder, filepath.FromSlash(h.folder(first)+"a.wav"))
+	broken := filepath.Join(folder, filepath.FromSlash(h.Folder(first)+"a.wav"))
 	content, err := os.ReadFile(broken)
 	require.NoError(t, err)
 	content[5_000] ^= 1
@@ -57,30 +58,30 @@ func TestDayIsSealedAndAStrangerFindsTheByteThatIsBroken(t *testing.T) {
 	code, output = h.verify(folder, "--checkpoint", kept)
 	require.Equal(t, 1, code, output)
 	require.Contains(t, output, first)
-	require.Contains(t, output, h.folder(first)+"a.wav")
+	require.Contains(t, output, h.Folder(first)+"a.wav")
 	require.NotContains(t, output, gone)
 }
 
 func TestRefetchThatSucceedsReopensASealedDay(t *testing.T) {
 	t.Parallel()
 	h := newDaysHarness(t)
-	h.startWorker()
-	id := h.addSession(none)
+	h.StartWorker()
+	id := h.AddSession(none)
 	require.Equal(t, 1, h.dayResult(h.archiveDay(aDay, time.Second)).Revision)
 
-	h.upstream.RemoveSession(bot, id)
-	require.NoError(t, h.upstream.AddSession(simulator.Session{BotID: bot, SessionID: id, Script: success, Files: []simulator.File{recording("late.wav", 8_000)}}))
-	run, err := workflows.StartFetch(h.ctx, h.client, workflows.FetchRequest{Session: sessionOf(id), Refetch: true})
+	h.Upstream.RemoveSession(system.Bot, id)
+	require.NoError(t, h.Upstream.AddSession(simulator.Session{BotID: system.Bot, SessionID: id, Script: success, Files: []simulator.File{system.Recording("late.wav", 8_000)}}))
+	run, err := workflows.StartFetch(h.Ctx, h.Client, workflows.FetchRequest{Session: system.SessionOf(id), Refetch: true})
 	require.NoError(t, err)
-	fetched, err := run.Result(h.ctx)
+	fetched, err := run.Result(h.Ctx)
 	require.NoError(t, err)
 	require.Equal(t, workflows.OutcomeArchived, fetched.Outcome)
 
-	h.await("the day has its second revision", func() bool { record, _ := h.latest(aDay); return record.Revision == 2 })
+	h.Await("the day has its second revision", func() bool { record, _ := h.latest(aDay); return record.Revision == 2 })
 	record, rows := h.latest(aDay)
 	require.Equal(t, workflows.OutcomeArchived, rows[0].Outcome)
-	require.Equal(t, "days/"+bot+"/2026/03/05/r1.json", record.Previous.Key)
-	h.dayResult(h.client.GetWorkflow(h.ctx, workflows.Day{BotID: bot, Date: aDay}.WorkflowID(), "")) // It is in the log.
+	require.Equal(t, "days/"+system.Bot+"/2026/03/05/r1.json", record.Previous.Key)
+	h.dayResult(h.Client.GetWorkflow(h.Ctx, workflows.Day{BotID: system.Bot, Date: aDay}.WorkflowID(), "")) // It is in the log.
 	code, output := h.verify(h.copyBucket())
 	require.Zero(t, code, output)
 }
@@ -88,12 +89,12 @@ func TestRefetchThatSucceedsReopensASealedDay(t *testing.T) {
 func TestDayWaitsForTheKeyOfItsLog(t *testing.T) {
 	t.Parallel()
 	h := newDaysHarness(t)
-	worker := h.startWorker("CALLVAULT_LOG_KEY_FILE", "")
-	h.addSession(none)
+	worker := h.StartWorker("CALLVAULT_LOG_KEY_FILE", "")
+	h.AddSession(none)
 	run := h.archiveDay(aDay, time.Second)
-	h.awaitListed("WorkflowType = 'ArchiveDayWorkflow' AND CallvaultPhase = 'blocked'")
-	worker.kill()
-	h.startWorker()
+	h.AwaitListed("WorkflowType = 'ArchiveDayWorkflow' AND CallvaultPhase = 'blocked'")
+	worker.Kill()
+	h.StartWorker()
 	require.Equal(t, 1, h.dayResult(run).Revision)
 }
 
@@ -101,21 +102,21 @@ func TestDayWaitsForTheKeyOfItsLog(t *testing.T) {
 func TestDayThatLosesItsWorkersIsSealedOnce(t *testing.T) {
 	t.Parallel()
 	h := newDaysHarness(t)
-	worker := h.startWorker()
+	worker := h.StartWorker()
 	for i := range 30 {
-		h.addSession(success, recording("a.wav", 1_000+10*i))
+		h.AddSession(success, system.Recording("a.wav", 1_000+10*i))
 	}
 	run := h.archiveDay(aDay, 2*time.Second)
 	for _, phase := range []workflows.DayPhase{workflows.DayFetching, workflows.DaySettling} {
-		h.awaitListed("WorkflowType = 'ArchiveDayWorkflow' AND CallvaultPhase = '" + string(phase) + "'")
-		worker.kill()
-		worker = h.startWorker()
+		h.AwaitListed("WorkflowType = 'ArchiveDayWorkflow' AND CallvaultPhase = '" + string(phase) + "'")
+		worker.Kill()
+		worker = h.StartWorker()
 	}
 	result := h.dayResult(run)
 	require.Equal(t, 1, result.Revision)
 	require.Equal(t, map[workflows.Outcome]int{workflows.OutcomeArchived: 30}, result.Outcomes)
 	calls := make(map[simulator.CallKind]int)
-	for _, call := range h.upstream.Calls() {
+	for _, call := range h.Upstream.Calls() {
 		calls[call.Kind]++
 	}
 	record, _ := h.latest(aDay)
