@@ -42,6 +42,7 @@ func (c slotCall) make(ctx context.Context, do func(token string) error) error {
 		return err
 	}
 	err = do(token)
+	countRefusal(ctx, c.budget, err)
 	report.Result = callbudget.Answered
 	// That the app is refused says nothing of the budget.
 	if refused, ok := errors.AsType[*smartassist.Error](err); ok && refused.Kind == failure.RateLimited {

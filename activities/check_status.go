@@ -41,6 +41,7 @@ func (a *CheckStatus) Execute(ctx context.Context, input fetchrecording.CheckSta
 		return nil, activityError(err)
 	}
 	response, err := served.Client.FetchRecordings(ctx, token, input.Session, input.UserID)
+	countCheck(ctx, served, response, err)
 	a.report(ctx, served, input, err)
 	if err != nil {
 		return nil, activityError(err)

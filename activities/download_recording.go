@@ -12,6 +12,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/media"
+	"github.com/callvault/callvault/internal/metric"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
@@ -47,6 +48,7 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 	if err != nil {
 		return nil, err
 	}
+	defer d.measure(ctx)()
 	ctx, end := d.begin(ctx)
 	defer end()
 	earlier, err := d.run(ctx)
@@ -60,6 +62,23 @@ func (a *DownloadRecording) Execute(ctx context.Context, input fetchrecording.Do
 		return earlier, nil
 	}
 	return proof.add(ctx, d.account, d.recording, d.verified), nil
+}
+
+// measure begins to measure the attempt. The returned function records what came of it.
+func (d *download) measure(ctx context.Context) (end func()) {
+	began, stored := time.Now(), d.resume.bytes()
+	return func() {
+		metrics := metricsOf(ctx, d.account)
+		now := d.resume.bytes()
+		if d.recording.SHA256 != "" { // The file is in the archive.
+			now = d.recording.Bytes
+			metrics.Timer(metric.Transfer).Record(time.Since(began))
+			metrics.Counter(metric.ArchivedBytes).Inc(now)
+		}
+		if inVain := d.current.Load().received() - (now - stored); inVain > 0 {
+			metrics.Counter(metric.RefetchedBytes).Inc(inVain)
+		}
+	}
 }
 
 // download is one attempt to archive a file.
@@ -238,7 +257,7 @@ func (d *download) open(ctx context.Context) (*media.Stream, *archive.Parts, err
 	if point := d.resume.point; point != nil {
 		stream, err := d.account.Fetcher.Continue(ctx, d.mediaURL, point.Position)
 		if err == nil {
-			d.current.Store(&part{stream: stream, last: true})
+			d.follow(&part{stream: stream, last: true})
 			return stream, &point.Parts, nil
 		}
 		if !errors.Is(err, media.ErrNotContinued) {

@@ -44,6 +44,7 @@ type download struct {
 	stop     chan struct{}   // the worker's stop channel
 	ctx      context.Context // the worker's context
 	beat     func(fetchrecording.DownloadProgress)
+	metrics  *recorder
 }
 
 // run checks the status of the session and downloads its first file.
@@ -66,7 +67,7 @@ func (d download) fetch(t *testing.T, file fetchrecording.RemoteFile) (*workflow
 func (d download) execute(t *testing.T, file fetchrecording.RemoteFile) (*fetchrecording.DownloadRecordingResult, error) {
 	t.Helper()
 	execute := (&activities.DownloadRecording{Served: d.account, Timing: d.timing, Buffers: archive.NewBuffers(8<<20, 0)}).Execute
-	environment := newEnvironment(execute)
+	environment := newMeasuredEnvironment(d.metrics, execute)
 	environment.SetWorkerOptions(worker.Options{BackgroundActivityContext: d.ctx})
 	if d.stop != nil {
 		environment.SetWorkerStopChannel(d.stop)

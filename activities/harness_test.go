@@ -82,7 +82,15 @@ func openAccount(t *testing.T, api *url.URL) (*account.Served, *s3test.Server) {
 // newEnvironment runs activities as a worker would, with input and result passed
 // through the data converter.
 func newEnvironment(execute any) *testsuite.TestActivityEnvironment {
+	return newMeasuredEnvironment(nil, execute)
+}
+
+// newMeasuredEnvironment is newEnvironment with a recorder of metrics, if it is not nil.
+func newMeasuredEnvironment(metrics *recorder, execute any) *testsuite.TestActivityEnvironment {
 	var suite testsuite.WorkflowTestSuite
+	if metrics != nil {
+		suite.SetMetricsHandler(metrics)
+	}
 	suite.SetLogger(silent{})
 	environment := suite.NewTestActivityEnvironment()
 	environment.SetTestTimeout(time.Minute) // a backstop

@@ -53,6 +53,7 @@ func (a *MintToken) Execute(ctx context.Context, input fetchrecording.MintTokenI
 	if err != nil {
 		return nil, activityError(err)
 	}
+	recordSlotWait(ctx, served, level)
 	now := time.Now()
 	token, expiresAt, err := served.Credentials.Mint(input.BotID, now)
 	if err != nil {

@@ -74,6 +74,16 @@ func (r *resume) open(sealed fetchrecording.SealedText) (*resumePoint, error) {
 	return point, json.Unmarshal([]byte(text), point)
 }
 
+// bytes returns how many bytes of the file an unfinished upload has.
+func (r *resume) bytes() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.point == nil {
+		return 0
+	}
+	return r.point.Parts.Bytes
+}
+
 // set records a point.
 func (r *resume) set(position media.Position, parts archive.Parts) error {
 	point := &resumePoint{Source: r.source, Position: position, Parts: parts}

@@ -72,6 +72,24 @@ type part struct {
 	stream *media.Stream
 	before int64 // bytes of the download before this one
 	last   bool  // no other download follows
+
+	// from is how many bytes of the stream an earlier attempt has read, and earlier how many
+	// this attempt has received of other streams.
+	from, earlier int64
+}
+
+// received returns how many bytes this attempt has received so far.
+func (p *part) received() int64 {
+	if p == nil {
+		return 0
+	}
+	return p.earlier + p.stream.BytesRead() - p.from
+}
+
+// follow supervises the next download of the transfer.
+func (t *transfer) follow(p *part) {
+	p.from, p.earlier = p.stream.BytesRead(), t.current.Load().received()
+	t.current.Store(p)
 }
 
 // begin starts the heartbeat, the stall watchdog and the watch for the worker's
@@ -124,7 +142,7 @@ func (t *transfer) openWhole(ctx context.Context, fetcher *media.Fetcher, mediaU
 	if err != nil {
 		return nil, err
 	}
-	t.current.Store(&part{stream: stream, last: stream.Proved()})
+	t.follow(&part{stream: stream, last: stream.Proved()})
 	if stream.Proved() {
 		return stream, nil
 	}
@@ -136,7 +154,7 @@ func (t *transfer) openWhole(ctx context.Context, fetcher *media.Fetcher, mediaU
 	if err != nil {
 		return nil, err
 	}
-	t.current.Store(&part{stream: again, before: stream.BytesRead(), last: true})
+	t.follow(&part{stream: again, before: stream.BytesRead(), last: true})
 	if !again.Proved() {
 		again.Expect(stream.SHA256(), stream.BytesRead())
 	}

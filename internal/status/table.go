@@ -54,6 +54,12 @@ type Meaning struct {
 // Settles reports whether the status becomes final with the age of the call.
 func (m Meaning) Settles() bool { return m.Action == Poll && m.Outcome != "" }
 
+// IsKnown reports whether some documentation of the vendor has the status.
+func IsKnown(name string) bool {
+	_, known := table[name]
+	return known
+}
+
 // Of returns the meaning of a status. The vendor's statuses are an open set: an
 // unknown one is kept as it is and checked again.
 func Of(name string) Meaning {

@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/metric"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -39,7 +40,7 @@ func (d *day) watchPurge(ctx workflow.Context) {
 func (d *day) raiseAlarm(ctx workflow.Context, account string, purgeAt time.Time, due time.Duration) {
 	workflow.GetLogger(ctx).Warn("The vendor purges calls soon of a day that is not sealed yet.",
 		"botId", d.input.BotID, "date", d.input.Date, "account", account, "purgeAt", purgeAt.Format(time.RFC3339), "phase", string(d.state.Phase), "reason", d.reason)
-	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{"account": account, "days": strconv.Itoa(int(due / (24 * time.Hour)))}).
-		Counter(fetchrecording.MetricPurgeAlarm).Inc(1)
+	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{metric.Account: account, metric.Days: strconv.Itoa(int(due / (24 * time.Hour)))}).
+		Counter(metric.PurgeAlarm).Inc(1)
 	_ = workflow.UpsertTypedSearchAttributes(ctx, workflows.SearchAttributePurgeAt.ValueSet(purgeAt)) // It fails only without attributes.
 }

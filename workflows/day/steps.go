@@ -12,6 +12,7 @@ import (
 
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/metric"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -192,6 +193,7 @@ func (d *day) log(ctx workflow.Context) {
 	if d.execute(ctx, LogDay, logOptions(AccountTaskQueue(d.state.Opening.Account), "enter the day into the log", d.unserved), input, &result) {
 		written.LogIndex = &result.Index
 		d.state.Sealed, d.state.Step = written, stepDone
+		workflow.GetMetricsHandler(ctx).WithTags(map[string]string{metric.Account: d.state.Opening.Account}).Counter(metric.DaysSealed).Inc(1)
 	}
 }
 

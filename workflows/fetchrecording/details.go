@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/callvault/callvault/internal/markdown"
+	"github.com/callvault/callvault/internal/metric"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -98,6 +99,8 @@ func (f *fetch) showOutcome(ctx workflow.Context, result *workflows.FetchResult)
 		f.notes = append(f.notes, fmt.Sprintf("Found in the manifest of another fetch, which finished at %s.", result.FinishedAt.UTC().Format(time.RFC3339)))
 	}
 	workflow.SetCurrentDetails(ctx, f.details())
+	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{metric.Account: f.account(), metric.Outcome: string(result.Outcome)}).
+		Counter(metric.Fetches).Inc(1)
 	return nil
 }
 

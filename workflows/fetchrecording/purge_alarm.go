@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/metric"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -101,8 +102,8 @@ func (f *fetch) raiseAlarm(ctx workflow.Context) []temporal.SearchAttributeUpdat
 	workflow.GetLogger(ctx).Warn("The vendor purges a session soon that has no outcome yet.",
 		"botId", f.input.BotID, "sessionId", f.input.SessionID, "account", f.account(), "purgeAt", purgeAt.Format(time.RFC3339),
 		"daysLeft", fmt.Sprintf("%.1f", left.Hours()/24), "phase", string(f.phase), "reason", f.reason)
-	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{"account": f.account(), "days": strconv.Itoa(int(due / day))}).
-		Counter(MetricPurgeAlarm).Inc(1)
+	workflow.GetMetricsHandler(ctx).WithTags(map[string]string{metric.Account: f.account(), metric.Days: strconv.Itoa(int(due / day))}).
+		Counter(metric.PurgeAlarm).Inc(1)
 	isShown := f.state.AlarmedOf.Equal(purgeAt)
 	f.state.AlarmRaised, f.state.AlarmedOf = due, purgeAt
 	if isShown {
@@ -110,7 +111,3 @@ func (f *fetch) raiseAlarm(ctx workflow.Context) []temporal.SearchAttributeUpdat
 	}
 	return []temporal.SearchAttributeUpdate{workflows.SearchAttributePurgeAt.ValueSet(purgeAt)}
 }
-
-// MetricPurgeAlarm counts the alarms, with the tags account and days: how many whole days
-// are left at the most.
-const MetricPurgeAlarm = "callvault_purge_alarm"

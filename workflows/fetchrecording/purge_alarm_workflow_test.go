@@ -2,7 +2,6 @@ package fetchrecording_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/callvault/callvault/internal/metric"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -47,9 +47,24 @@ func (c *counters) Counter(name string) client.MetricsCounter {
 		if root := c.root; root != nil && strings.HasPrefix(name, "callvault_") {
 			root.mu.Lock()
 			defer root.mu.Unlock()
-			root.by[fmt.Sprint(name, " account=", c.tags["account"], " days=", c.tags["days"])] += n
+			key := name
+			for _, label := range metric.Labels() {
+				if value, ok := c.tags[label]; ok {
+					key += " " + label + "=" + value
+				}
+			}
+			root.by[key] += n
 		}
 	})
+}
+
+// of returns the counts of one counter.
+func (c *counters) of(name string) map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := maps.Clone(c.by)
+	maps.DeleteFunc(found, func(key string, _ int64) bool { return !strings.HasPrefix(key, name+" ") })
+	return found
 }
 
 func (c *counters) Gauge(name string) client.MetricsGauge {
@@ -111,7 +126,7 @@ func TestRecordingThatIsReadyRaisesNoAlarm(t *testing.T) {
 	h.run(workflows.FetchPolicy{})
 	require.Equal(t, []upsert{{phase: "archived"}}, *upserts, "it costs nothing more")
 	require.Empty(t, h.alarms())
-	require.Empty(t, h.counters.by)
+	require.Empty(t, h.counters.of(metric.PurgeAlarm))
 }
 
 func TestFetchThatWaitsWithinAnAlarmRaisesItInTheSameUpsert(t *testing.T) {
@@ -135,7 +150,7 @@ func TestFetchThatWaitsWithinAnAlarmRaisesItInTheSameUpsert(t *testing.T) {
 			require.Equal(t, workflows.OutcomeArchived, h.run(workflows.FetchPolicy{}).Outcome)
 			require.Equal(t, upsert{purgeAt, row.phase}, (*upserts)[0])
 			require.False(t, slices.ContainsFunc((*upserts)[1:], func(u upsert) bool { return !u.purgeAt.IsZero() }), "once")
-			require.Equal(t, map[string]int64{"callvault_purge_alarm account=acme days=14": 1}, h.counters.by)
+			require.Equal(t, map[string]int64{"callvault_purge_alarm account=acme days=14": 1}, h.counters.of(metric.PurgeAlarm))
 			require.Len(t, h.alarms(), 1)
 			alarm := h.alarms()[0]
 			require.NotEmpty(t, alarm["reason"])
@@ -163,7 +178,7 @@ func TestAlarmsWakeAFetchThatSleeps(t *testing.T) {
 	require.Equal(t, []upsert{{phase: "partial_wait"}, {purgeAt: startTime.Add(15 * day)}, {phase: "archiving"}, {phase: "archived"}}, *upserts,
 		"the attribute is set once, and the others are logged and counted")
 	require.Equal(t, map[string]int64{
-		"callvault_purge_alarm account=acme days=14": 1, "callvault_purge_alarm account=acme days=7": 1, "callvault_purge_alarm account=acme days=2": 1}, h.counters.by)
+		"callvault_purge_alarm account=acme days=14": 1, "callvault_purge_alarm account=acme days=7": 1, "callvault_purge_alarm account=acme days=2": 1}, h.counters.of(metric.PurgeAlarm))
 	require.Equal(t, "14.0", h.alarms()[0]["daysLeft"])
 }
 
@@ -179,7 +194,8 @@ func TestCheckNowEndsAWaitThatAnAlarmHasInterrupted(t *testing.T) {
 func TestFetchThatStartsLateRaisesOnlyTheLatestAlarm(t *testing.T) {
 	h := purgedIn(t, day, answered("media_in_progress"), answered("media_in_progress"), success("a.wav"))
 	h.run(workflows.FetchPolicy{})
-	require.Equal(t, map[string]int64{"callvault_purge_alarm account=acme days=2": 1}, h.counters.by)
+	require.Equal(t, map[string]int64{"callvault_purge_alarm account=acme days=2": 1}, h.counters.of(metric.PurgeAlarm))
+	require.Equal(t, map[string]int64{"callvault_fetches account=acme outcome=archived": 1}, h.counters.of(metric.Fetches))
 }
 
 func TestNoAlarmWithoutARetentionOrAfterThePurge(t *testing.T) {
@@ -211,7 +227,7 @@ func TestFetchFromBeforeRaisesTheAlarmsThatAreDueAfterTheUpgrade(t *testing.T) {
 	h.env.OnGetVersion("purge-alarm-168h0m0s", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.Version(1))
 	h.env.OnGetVersion("purge-alarm-48h0m0s", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.Version(1))
 	h.run(workflows.FetchPolicy{PartialRetryAfter: 12 * day})
-	require.Equal(t, map[string]int64{"callvault_purge_alarm account=acme days=7": 1, "callvault_purge_alarm account=acme days=2": 1}, h.counters.by)
+	require.Equal(t, map[string]int64{"callvault_purge_alarm account=acme days=7": 1, "callvault_purge_alarm account=acme days=2": 1}, h.counters.of(metric.PurgeAlarm))
 }
 
 func TestFurtherRunRepeatsNoAlarm(t *testing.T) {
