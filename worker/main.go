@@ -58,16 +58,22 @@ func newCommand() *cobra.Command {
 // run serves the task queues. maxSize, if it is not empty, is the most that a recording may
 // have.
 func run(ctx context.Context, maxSize string) error {
-	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	logs, invalidLogs := program.LogSettingsFrom(os.Getenv)
+	logger := logs.Logger(os.Stderr, slog.LevelDebug)
 	settings, err := config.FromEnvironment()
 	if err == nil && maxSize != "" {
 		err = settings.LimitRecordings(maxSize)
 	}
-	if err := errors.Join(err, temporalclient.CheckEnvironment()); err != nil {
+	if err := errors.Join(err, temporalclient.CheckEnvironment(), invalidLogs); err != nil {
 		return program.Usage(err)
 	}
+	telemetry, err := startTelemetry(ctx, settings, logger)
+	if err != nil {
+		return program.Usage(err)
+	}
+	defer telemetry.close(logger)
 	// The SDK says for each of its queues that it has started, and there are many.
-	client, namespace, err := temporalclient.Dial(ctx, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	client, namespace, err := temporalclient.Dial(ctx, logs.Logger(os.Stderr, slog.LevelWarn), telemetry.options)
 	if err != nil {
 		return err
 	}
@@ -75,7 +81,7 @@ func run(ctx context.Context, maxSize string) error {
 
 	health := observe.NewHealth(client, namespace)
 	if settings.HealthAddress != "" {
-		if err := observe.Serve(ctx, settings.HealthAddress, health); err != nil {
+		if err := observe.Serve(ctx, settings.HealthAddress, health, telemetry.metrics); err != nil {
 			return program.Usage(err)
 		}
 	}
@@ -84,6 +90,7 @@ func run(ctx context.Context, maxSize string) error {
 		Namespace: namespace,
 		Settings:  settings,
 		Logger:    logger,
+		Meter:     telemetry.meter(),
 		Ready:     health.Ready,
 	})
 }

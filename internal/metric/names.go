@@ -48,8 +48,8 @@ const (
 	FetchesOldest  = "callvault_fetches_oldest"
 	// BatchesRunning are the running batches.
 	BatchesRunning = "callvault_batches_running"
-	// DaysOpen are the days that are being archived, and DaysOldestOpen is how long ago the
-	// oldest of them ended, in seconds.
+	// DaysOpen are the days that are being archived, and DaysOldestOpen is since when the
+	// oldest of them has been open, in seconds.
 	DaysOpen       = "callvault_days_open"
 	DaysOldestOpen = "callvault_days_oldest_open"
 	// NearPurge are the running fetches whose session the vendor purges within

@@ -9,15 +9,20 @@ import (
 	"strings"
 )
 
-// Serve serves health at address until ctx ends. All that a worker shows over
+// Page is something that a worker shows over HTTP.
+type Page interface{ Register(mux *http.ServeMux) }
+
+// Serve serves pages at address until ctx ends. All that a worker shows over
 // HTTP shares this one mux.
-func Serve(ctx context.Context, address string, health *Health) error {
+func Serve(ctx context.Context, address string, pages ...Page) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("CALLVAULT_HEALTH_ADDRESS: %w: give another address, or none to do without", err)
 	}
 	mux := http.NewServeMux()
-	health.Register(mux)
+	for _, page := range pages {
+		page.Register(mux)
+	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: checkTimeout, WriteTimeout: 2 * checkTimeout}
 	context.AfterFunc(ctx, func() { server.Close() })
 	go func() { _ = server.Serve(listener) }() // It ends with ctx, by Close.

@@ -38,9 +38,9 @@ func CheckEnvironment() error {
 	return nil
 }
 
-// Dial connects and returns the client and its namespace, which exists. The
-// caller closes the client.
-func Dial(ctx context.Context, logger *slog.Logger) (client.Client, string, error) {
+// Dial connects and returns the client and its namespace, which exists. changes are made to the
+// options before. The caller closes the client.
+func Dial(ctx context.Context, logger *slog.Logger, changes ...func(*client.Options)) (client.Client, string, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return nil, "", &ConfigError{err}
@@ -51,6 +51,9 @@ func Dial(ctx context.Context, logger *slog.Logger) (client.Client, string, erro
 	}
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
+	}
+	for _, change := range changes {
+		change(&options)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

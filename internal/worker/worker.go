@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/config"
+	"github.com/callvault/callvault/internal/observe"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/internal/searchattr"
 	"github.com/callvault/callvault/internal/slots"
@@ -43,6 +45,9 @@ type Options struct {
 
 	// Timing of the transfers. Defaults to that of activities.TransferTiming.
 	Timing activities.TransferTiming
+
+	// Meter shows what runs and waits in the namespace. Defaults to nil, and nothing is counted.
+	Meter metric.Meter
 
 	// Ready is called once all queues are served. Defaults to nothing.
 	Ready func()
@@ -84,6 +89,13 @@ func Run(ctx context.Context, options Options) error {
 		logger.Info("the worker serves", "namespace", options.Namespace, "account", a.Name, "bots", a.BotIDs,
 			"upstream", a.API.Host, "bucket", a.Store.Bucket(), "version", program.Version())
 	}
+	if options.Meter != nil {
+		counts, err := observe.NewCounts(options.Meter, options.Client, options.Namespace, budgetsOf(accounts.Accounts), logger)
+		if err != nil {
+			return err
+		}
+		go counts.Run(ctx)
+	}
 	if options.Ready != nil {
 		options.Ready()
 	}
@@ -94,6 +106,21 @@ func Run(ctx context.Context, options Options) error {
 	}
 	logger.Info("the worker is stopping: running transfers finish or hand over", "within", timing.WorkerStop)
 	return nil
+}
+
+// budgetsOf returns the names of the call budgets of recordings.
+func budgetsOf(accounts []*account.Account) []observe.Budgets {
+	var all []observe.Budgets
+	for _, a := range accounts {
+		of := observe.Budgets{Account: a.Name}
+		for _, botID := range a.BotIDs {
+			if name := a.BudgetName(botID); !slices.Contains(of.Names, name) {
+				of.Names = append(of.Names, name)
+			}
+		}
+		all = append(all, of)
+	}
+	return all
 }
 
 // prepare creates the bucket and registers the search attributes, where that
