@@ -90,7 +90,7 @@ func run(ctx context.Context, maxSize string) error {
 		Namespace: namespace,
 		Settings:  settings,
 		Logger:    logger,
-		Meter:     telemetry.meter(),
+		Metrics:   telemetry.metrics,
 		Ready:     health.Ready,
 	})
 }

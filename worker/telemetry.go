@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 
@@ -56,14 +55,6 @@ func (t *telemetry) options(options *client.Options) {
 	if t.tracing != nil {
 		options.Interceptors = append(options.Interceptors, t.tracing)
 	}
-}
-
-// meter returns the meter of callvault's own metrics; nil if nobody collects them.
-func (t *telemetry) meter() metric.Meter {
-	if t.metrics == nil {
-		return nil
-	}
-	return t.metrics.Meter()
 }
 
 // close sends what was not sent yet.

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
 	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
 
@@ -19,11 +19,14 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/config"
+	"github.com/callvault/callvault/internal/metric"
 	"github.com/callvault/callvault/internal/observe"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/internal/searchattr"
 	"github.com/callvault/callvault/internal/slots"
 	"github.com/callvault/callvault/internal/timing"
+	"github.com/callvault/callvault/workflows"
+	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
 // prepareTimeout bounds what is done before the first task is taken.
@@ -46,8 +49,9 @@ type Options struct {
 	// Timing of the transfers. Defaults to that of activities.TransferTiming.
 	Timing activities.TransferTiming
 
-	// Meter shows what runs and waits in the namespace. Defaults to nil, and nothing is counted.
-	Meter metric.Meter
+	// Metrics collect what the worker does, and what runs and waits in the namespace. Defaults
+	// to nil, and nothing is counted.
+	Metrics *observe.Metrics
 
 	// Ready is called once all queues are served. Defaults to nothing.
 	Ready func()
@@ -89,8 +93,9 @@ func Run(ctx context.Context, options Options) error {
 		logger.Info("the worker serves", "namespace", options.Namespace, "account", a.Name, "bots", a.BotIDs,
 			"upstream", a.API.Host, "bucket", a.Store.Bucket(), "version", program.Version())
 	}
-	if options.Meter != nil {
-		counts, err := observe.NewCounts(options.Meter, options.Client, options.Namespace, budgetsOf(accounts.Accounts), logger)
+	if options.Metrics != nil {
+		startCounters(options.Metrics.Handler(), accounts.Accounts)
+		counts, err := observe.NewCounts(options.Metrics.Meter(), options.Client, options.Namespace, budgetsOf(accounts.Accounts), logger)
 		if err != nil {
 			return err
 		}
@@ -106,6 +111,28 @@ func Run(ctx context.Context, options Options) error {
 	}
 	logger.Info("the worker is stopping: running transfers finish or hand over", "within", timing.WorkerStop)
 	return nil
+}
+
+// startCounters shows the counters of callvault before their first events. Otherwise Prometheus
+// would see none of them: it takes what a counter begins with for old.
+func startCounters(handler client.MetricsHandler, accounts []*account.Account) {
+	for _, a := range accounts {
+		of := map[string]string{metric.Account: a.Name}
+		start := func(name, label, value string) {
+			handler.WithTags(of).WithTags(map[string]string{label: value}).Counter(name).Inc(0)
+		}
+		for _, name := range []string{metric.BudgetRefused, metric.ArchivedBytes, metric.RefetchedBytes, metric.DaysSealed} {
+			handler.WithTags(of).Counter(name).Inc(0)
+		}
+		for _, outcome := range workflows.Outcomes() {
+			start(metric.Fetches, metric.Outcome, string(outcome))
+		}
+		if a.Retention > 0 { // Without one nothing is known of the purge.
+			for _, before := range fetchrecording.AlarmsBefore(a.Retention) {
+				start(metric.PurgeAlarm, metric.Days, strconv.Itoa(int(before/(24*time.Hour))))
+			}
+		}
+	}
 }
 
 // budgetsOf returns the names of the call budgets of recordings.

@@ -2,10 +2,17 @@ package worker
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	sdkworker "go.temporal.io/sdk/worker"
+
+	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/archive/s3test"
+	"github.com/callvault/callvault/internal/observe"
 )
 
 // queue is a task queue's worker that records when it is started and stopped.
@@ -50,4 +57,25 @@ func TestWorkerThatCannotStartStopsWhatRuns(t *testing.T) {
 			require.Equal(t, row.want, events)
 		})
 	}
+}
+
+func TestCountersAreThereBeforeTheirFirstEvents(t *testing.T) {
+	metrics, err := observe.NewMetrics(t.Context(), nil)
+	require.NoError(t, err)
+	acme, zeta := openAccount(t, "acme", s3test.New(t, "recordings").URL, nil), openAccount(t, "zeta", s3test.New(t, "recordings").URL, nil)
+	acme.Retention = 90 * 24 * time.Hour
+	startCounters(metrics.Handler(), []*account.Account{acme, zeta})
+	mux := http.NewServeMux()
+	metrics.Register(mux)
+	recorder := httptest.NewRecorder()
+	mux.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, want := range []string{
+		`callvault_budget_refused_total{account="acme"} 0`,
+		`callvault_fetches_total{account="acme",outcome="lost_to_retention"} 0`,
+		`callvault_purge_alarm_total{account="acme",days="14"} 0`,
+		`callvault_days_sealed_total{account="acme"} 0`,
+	} {
+		require.Contains(t, recorder.Body.String(), want)
+	}
+	require.NotRegexp(t, `purge_alarm.*zeta`, recorder.Body.String(), "its retention is not known")
 }

@@ -22,9 +22,9 @@ import (
 // alarmsBefore is how long before the purge an alarm is raised, the earliest first.
 var alarmsBefore = []time.Duration{14 * day, 7 * day, 2 * day}
 
-// alarmsOf returns the alarms of a retention. Those in its first half are left out: they
+// AlarmsBefore returns how long before the purge alarms are raised with a retention. Those in its first half are left out: they
 // would be raised by calls that have just been made. If none is left, there is one at its half.
-func alarmsOf(retention time.Duration) []time.Duration {
+func AlarmsBefore(retention time.Duration) []time.Duration {
 	for i, before := range alarmsBefore {
 		if before <= retention/2 {
 			return alarmsBefore[i:]
@@ -37,7 +37,7 @@ func alarmsOf(retention time.Duration) []time.Duration {
 // none, is the latest that was raised; 0 if none is due.
 func DueAlarm(retention, left, raised time.Duration) time.Duration {
 	var due time.Duration
-	for _, before := range alarmsOf(retention) {
+	for _, before := range AlarmsBefore(retention) {
 		if left > 0 && left <= before && (raised == 0 || before < raised) {
 			due = before
 		}
@@ -47,7 +47,7 @@ func DueAlarm(retention, left, raised time.Duration) time.Duration {
 
 // UntilAlarm returns how long it takes until the next alarm is due; 0 if there is none.
 func UntilAlarm(retention, left time.Duration) time.Duration {
-	for _, before := range alarmsOf(retention) {
+	for _, before := range AlarmsBefore(retention) {
 		if left > before {
 			return left - before
 		}

@@ -19,7 +19,7 @@ func TestAlarmsAreThoseInTheSecondHalfOfTheRetention(t *testing.T) {
 		day:              {12 * time.Hour},
 		24*time.Hour + 1: {12 * time.Hour},
 	} {
-		require.Equal(t, want, alarmsOf(retention), retention)
+		require.Equal(t, want, AlarmsBefore(retention), retention)
 	}
 }
 
