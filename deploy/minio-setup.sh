@@ -16,19 +16,49 @@ while IFS=' =' read -r name value || [ -n "$name" ]; do
     esac
 done < /run/secrets/aws-credentials
 
-mc mb --ignore-existing "archive/$S3_BUCKET"
+# Object Lock can be chosen only when the bucket is created. It retains nothing by itself: see docs/archive.md.
+case $MINIO_OBJECT_LOCK in
+on)
+    mc mb --ignore-existing --with-lock "archive/$S3_BUCKET"
+    mc retention info --default "archive/$S3_BUCKET" >/dev/null || {
+        echo "the bucket $S3_BUCKET was created without Object Lock, which cannot be added: give S3_BUCKET another name, or MINIO_OBJECT_LOCK=off" >&2
+        exit 1
+    }
+    ;;
+off) mc mb --ignore-existing "archive/$S3_BUCKET" ;;
+*)
+    echo "MINIO_OBJECT_LOCK is \"$MINIO_OBJECT_LOCK\": want on or off" >&2
+    exit 1
+    ;;
+esac
 
-# Read and write in this bucket, nothing elsewhere, and no deletion: an archive only grows.
+# With versions nothing that is written over or deleted by mistake is lost.
+mc version enable "archive/$S3_BUCKET"
+
+# The working files of days have users' ids, and nothing needs them after 90 days. Rules that are there stay. (Uploads that
+# were left unfinished need no rule here: MinIO removes them after a day by itself.)
+mc ilm rule list "archive/$S3_BUCKET" >/dev/null 2>&1 || mc ilm rule import "archive/$S3_BUCKET" <<RULES
+{"Rules": [{
+  "ID": "callvault-working-files",
+  "Status": "Enabled",
+  "Filter": {"Prefix": "${S3_PREFIX}.callvault/"},
+  "Expiration": {"Days": 90},
+  "NoncurrentVersionExpiration": {"NoncurrentDays": 1}
+}]}
+RULES
+
+# Read and write in this bucket and no deletion: an archive only grows.
+policy=callvault-$S3_BUCKET
 while IFS= read -r line; do
     case $line in
     *BUCKET*) printf '%s%s%s\n' "${line%%BUCKET*}" "$S3_BUCKET" "${line#*BUCKET}" ;;
     *) printf '%s\n' "$line" ;;
     esac
-done < /deploy/archive-policy.json | mc admin policy create archive callvault /dev/stdin
+done < /deploy/archive-policy.json | mc admin policy create archive "$policy" /dev/stdin
 
 # On standard input, where no list of processes shows them.
 mc admin user add archive <<USER
 $access_key
 $secret_key
 USER
-mc admin policy attach archive callvault --user "$access_key"
+mc admin policy attach archive "$policy" --user "$access_key"
