@@ -32,7 +32,7 @@ func TestPodsAreAllowedWherePodSecurityIsRestricted(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	require.NoError(t, err)
 	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
-	for name, pod := range build(t, "example").pods() {
+	for name, pod := range build(t, "example-versions").pods() {
 		result := policy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &pod.ObjectMeta, &pod.Spec))
 		require.True(t, result.Allowed, "%s: %s", name, result.ForbiddenDetail())
 		require.False(t, *pod.Spec.AutomountServiceAccountToken, name)
@@ -124,7 +124,7 @@ func TestMetricsAreScrapedWhereTheWorkerServesThem(t *testing.T) {
 }
 
 func TestEveryVariableIsOneOfThePrograms(t *testing.T) {
-	o := build(t, "example")
+	o := build(t, "example-versions")
 	var variables []string
 	for _, pod := range o.pods() {
 		for _, variable := range pod.Spec.Containers[0].Env {
@@ -140,10 +140,22 @@ func TestEveryVariableIsOneOfThePrograms(t *testing.T) {
 	requireKnown(t, variables)
 }
 
-func TestTheBuildIDIsTheTagOfTheImage(t *testing.T) {
-	worker := build(t, "example").worker.Spec.Template
+// Workers of two versions run side by side, so nothing of one may have the other's name or find its pods; a pod with two
+// disruption budgets could not be evicted.
+func TestAVersionHasObjectsOfItsOwn(t *testing.T) {
+	o := build(t, "example-versions")
+	worker := o.worker.Spec.Template
 	_, tag, _ := strings.Cut(worker.Spec.Containers[0].Image, ":")
 	require.NotEmpty(t, tag)
+	suffix := "-" + strings.ReplaceAll(tag, ".", "-")
+	for _, name := range []string{o.worker.Name, o.setup.Name, o.disruption.Name, o.network.Name} {
+		require.True(t, strings.HasSuffix(name, suffix), name)
+	}
+	require.Equal(t, "callvault", o.namespaces[0].Name)
+	require.Equal(t, "callvault", worker.Spec.Volumes[1].Secret.SecretName, "it is not of this folder")
+	for _, selector := range []*metav1.LabelSelector{o.worker.Spec.Selector, o.disruption.Spec.Selector, &o.network.Spec.PodSelector} {
+		require.Equal(t, tag, selector.MatchLabels["app.kubernetes.io/version"])
+	}
 	require.Equal(t, tag, worker.Labels["app.kubernetes.io/version"])
 	require.Equal(t, "callvault", valueOf(worker.Spec.Containers[0].Env, "CALLVAULT_DEPLOYMENT"))
 	for _, variable := range worker.Spec.Containers[0].Env {
