@@ -109,6 +109,7 @@ func TestMetricsAreScrapedWhereTheWorkerServesThem(t *testing.T) {
 	require.NoError(t, err)
 	var monitor struct {
 		Spec struct {
+			JobLabel            string               `json:"jobLabel"`
 			Selector            metav1.LabelSelector `json:"selector"`
 			PodMetricsEndpoints []struct {
 				Port, Path string
@@ -118,6 +119,7 @@ func TestMetricsAreScrapedWhereTheWorkerServesThem(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal(content, &monitor))
 	require.Equal(t, port.Name, monitor.Spec.PodMetricsEndpoints[0].Port)
 	require.Equal(t, worker.Annotations["prometheus.io/path"], monitor.Spec.PodMetricsEndpoints[0].Path)
+	require.Equal(t, "callvault", worker.Labels[monitor.Spec.JobLabel], "the job that the rules ask for")
 	selector, err := metav1.LabelSelectorAsSelector(&monitor.Spec.Selector)
 	require.NoError(t, err)
 	require.True(t, selector.Matches(labels.Set(worker.Labels)))
