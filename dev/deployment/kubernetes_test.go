@@ -1,6 +1,7 @@
 package deployment_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -103,6 +104,13 @@ func TestMetricsAreScrapedWhereTheWorkerServesThem(t *testing.T) {
 	worker := o.worker.Spec.Template
 	port := worker.Spec.Containers[0].Ports[0]
 	require.Equal(t, fmt.Sprint(port.ContainerPort), worker.Annotations["prometheus.io/port"])
+	metrics, err := observe.NewMetrics(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, metrics.Close(context.Background())) }()
+	mux := http.NewServeMux()
+	metrics.Register(mux)
+	_, pattern := mux.Handler(httptest.NewRequest(http.MethodGet, worker.Annotations["prometheus.io/path"], nil))
+	require.NotEmpty(t, pattern, "the worker does not serve it")
 	require.EqualValues(t, port.ContainerPort, o.network.Spec.Ingress[0].Ports[0].Port.IntValue())
 
 	content, err := os.ReadFile(manifests + "components/pod-monitor/pod-monitor.yaml")

@@ -34,10 +34,12 @@ func requireKnown(t *testing.T, variables []string) {
 	t.Helper()
 	known := append(configurationVariables(t),
 		"CALLVAULT_DEPLOYMENT", "CALLVAULT_BUILD_ID", // the worker's version
+		"CALLVAULT_LOG_FORMAT", "CALLVAULT_LOG_LEVEL", // the log
 		"AWS_SHARED_CREDENTIALS_FILE", // the AWS chain
 		"GOMEMLIMIT")                  // Go itself
 	for _, variable := range variables {
-		if !strings.HasPrefix(variable, "TEMPORAL_") && !slices.Contains(known, variable) {
+		ofSDK := strings.HasPrefix(variable, "TEMPORAL_") || strings.HasPrefix(variable, "OTEL_")
+		if !ofSDK && !slices.Contains(known, variable) {
 			t.Errorf("%s is no variable of the programs", variable)
 		}
 	}
