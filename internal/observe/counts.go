@@ -297,7 +297,7 @@ func (c *Counts) countBudgets(ctx context.Context, of Budgets) ([]gauge, error) 
 		}
 		all = append(all, status)
 	}
-	return budgetGauges(of.Account, all), nil
+	return budgetGauges(of.Account, all, time.Now()), nil
 }
 
 func (c *Counts) queryBudget(ctx context.Context, name string) (status workflows.BudgetStatus, err error) {
@@ -314,8 +314,8 @@ func (c *Counts) queryBudget(ctx context.Context, name string) (status workflows
 }
 
 // budgetGauges sums the budgets of an account up. Of a window it shows the budget that has
-// the least left.
-func budgetGauges(account string, all []workflows.BudgetStatus) []gauge {
+// the least left now: a budget counts when it hands out a slot, and may have been idle since.
+func budgetGauges(account string, all []workflows.BudgetStatus, now time.Time) []gauge {
 	label := func(more ...attribute.KeyValue) []attribute.KeyValue {
 		return append([]attribute.KeyValue{attribute.String(ours.Account, account)}, more...)
 	}
@@ -339,9 +339,13 @@ func budgetGauges(account string, all []workflows.BudgetStatus) []gauge {
 			if window.Learned > 0 {
 				limit = window.Learned
 			}
-			now, found := fullest[window.Limit.Span]
-			if !found || window.Used*now.limit > now.calls*limit {
-				fullest[window.Limit.Span] = use{window.Used, limit}
+			calls := window.Used
+			if now.Sub(status.LastSlotAt) > window.Limit.Span {
+				calls = 0
+			}
+			best, found := fullest[window.Limit.Span]
+			if !found || calls*best.limit > best.calls*limit {
+				fullest[window.Limit.Span] = use{calls, limit}
 			}
 		}
 	}

@@ -114,9 +114,9 @@ func acme() map[string]workflows.BudgetStatus {
 		return []workflows.BudgetWindow{{Limit: workflows.CallWindow{Calls: limit, Span: time.Minute}, Used: used, Learned: learned}}
 	}
 	return map[string]workflows.BudgetStatus{
-		"st-1": {State: workflows.BudgetOpen, Windows: minute(30, 60, 0), Waiting: map[int]int{2: 1, 4: 100}},
-		"st-2": {State: workflows.BudgetBlocked, Windows: minute(29, 60, 30), Waiting: map[int]int{4: 20}}, // the fullest
-		"zeta": {State: workflows.BudgetPaused, Windows: minute(0, 60, 0)},
+		"st-1": {State: workflows.BudgetOpen, LastSlotAt: time.Now(), Windows: minute(30, 60, 0), Waiting: map[int]int{2: 1, 4: 100}},
+		"st-2": {State: workflows.BudgetBlocked, LastSlotAt: time.Now(), Windows: minute(29, 60, 30), Waiting: map[int]int{4: 20}}, // the fullest
+		"zeta": {State: workflows.BudgetPaused, LastSlotAt: time.Now().Add(-61 * time.Second), Windows: minute(50, 60, 0)},         // idle since
 	}
 }
 
@@ -145,6 +145,7 @@ func TestNamespaceIsCounted(t *testing.T) {
 		`callvault_budget_blocked{account="acme"} 1`,
 		`callvault_budget_blocked{account="zeta"} 0`,
 		`callvault_budget_paused{account="zeta"} 1`,
+		`callvault_budget_calls{account="zeta",window="1m0s"} 0`,
 		`callvault_fetches_oldest_seconds{phase="checking"} 0`,
 	} {
 		require.Contains(t, text, want)
