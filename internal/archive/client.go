@@ -48,6 +48,9 @@ func (c Config) complete() (Config, error) {
 		}
 		c.Transport = transport
 	}
+	if c.Observe != nil {
+		c.Transport = observed{c.Transport, c.Observe}
+	}
 	return c, nil
 }
 

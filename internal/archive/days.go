@@ -115,7 +115,7 @@ func (s *Store) WorkingFolder(day workflows.Day, runID string) string {
 // DayNote returns the key of a note on a day: what would otherwise have to be found out
 // again.
 func (s *Store) DayNote(day workflows.Day, name string) string {
-	return s.prefix + ".callvault/days/" + day.BotID + "/" + day.Date + "/" + name
+	return s.prefix + workingFolder + "days/" + day.BotID + "/" + day.Date + "/" + name
 }
 
 // Place names the archive: the store's host, the bucket and the prefix as it is, since

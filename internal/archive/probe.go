@@ -20,7 +20,7 @@ import (
 const (
 	// probeName is the key of the one object that a probe writes, after the prefix. No
 	// session's folder begins with a dot.
-	probeName = ".callvault/probe.json"
+	probeName = workingFolder + "probe.json"
 
 	// probeVersion is that of what is probed. A release that relies on more has a higher one.
 	probeVersion = 1
@@ -81,7 +81,15 @@ func (r probeRecord) isValid(now time.Time) bool {
 // worker, and twelve small requests otherwise; they write one object of about 100 bytes, which
 // is never locked, two or three times. It deletes nothing.
 func (s *Store) Probe(ctx context.Context) ([]Lack, error) {
-	p := &probe{store: s, key: s.prefix + probeName, now: time.Now()}
+	return s.probe(ctx, &probe{store: s, key: s.prefix + probeName, now: time.Now()})
+}
+
+// ProbeAgain is Probe whatever an earlier one has found.
+func (s *Store) ProbeAgain(ctx context.Context) ([]Lack, error) {
+	return s.probe(ctx, &probe{store: s, key: s.prefix + probeName, now: time.Now(), again: true})
+}
+
+func (s *Store) probe(ctx context.Context, p *probe) ([]Lack, error) {
 	if err := p.run(ctx); err != nil {
 		return nil, err
 	}
@@ -108,6 +116,7 @@ type probe struct {
 	store *Store
 	key   string
 	now   time.Time
+	again bool // also if an earlier one has found nothing
 
 	etag  string // of the object, as it is known; "" if there is none
 	lacks []Lack
@@ -129,7 +138,7 @@ func (p *probe) run(ctx context.Context) error {
 		return err
 	}
 	defer p.compareTemplates(record)
-	if record.isValid(p.now) {
+	if record.isValid(p.now) && !p.again {
 		return nil
 	}
 	for _, step := range []func(context.Context) error{p.create, p.match, p.damage, p.checksum, p.upload, p.record} {

@@ -49,6 +49,9 @@ type Config struct {
 	CACertificates []byte
 	// Transport carries the requests. Defaults to one of its own for each archive.
 	Transport http.RoundTripper
+	// Observe is called with each response of the store, whose body it must leave alone.
+	// Defaults to nothing.
+	Observe func(*http.Response)
 	// MultipartFrom is the length in bytes from which a recording is uploaded in parts,
 	// so that an interrupted upload can be continued: [MinMultipartFrom] to
 	// [MaxMultipartFrom]. Defaults to [DefaultMultipartFrom].

@@ -37,3 +37,18 @@ func newClient(transport http.RoundTripper) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
+
+// observed is a transport whose responses are observed.
+type observed struct {
+	http.RoundTripper
+	observe func(*http.Response)
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (o observed) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := o.RoundTripper.RoundTrip(request)
+	if err == nil {
+		o.observe(response)
+	}
+	return response, err
+}

@@ -1,9 +1,12 @@
 package worker
 
 import (
+	"fmt"
+
 	"go.temporal.io/sdk/interceptor"
 	sdkworker "go.temporal.io/sdk/worker"
 
+	"github.com/callvault/callvault/internal/taskqueues"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
 
@@ -18,13 +21,16 @@ func (s *served) registerOld(fetches sdkworker.Worker) {
 	register(fetches, fetchrecording.WriteManifest, s.write.Execute)
 }
 
-func (q *queues) addOld(s *served, blocks *blockLog) {
-	observed := []interceptor.WorkerInterceptor{blocks}
-	register(q.addActivities(fetchrecording.CheckTaskQueue(""), lightActivities, 1, observed), fetchrecording.CheckStatus, s.check.Execute)
-	register(q.addActivities(fetchrecording.TransferTaskQueue(""), q.transfers, 1, observed), fetchrecording.DownloadRecording, s.download.Execute)
-	for _, a := range s.accounts.Accounts {
-		for _, botID := range a.BotIDs {
-			register(q.addSlots(fetchrecording.OldSlotTaskQueue(botID), heldCalls), fetchrecording.MintToken, s.mint.Execute)
-		}
+// serveOld adds one of the old queues.
+func (q *queues) serveOld(queue taskqueues.Queue, s *served, observed []interceptor.WorkerInterceptor) {
+	switch queue.Kind {
+	case taskqueues.OldChecks:
+		register(q.addActivities(queue.Name, lightActivities, 1, observed), fetchrecording.CheckStatus, s.check.Execute)
+	case taskqueues.OldTransfers:
+		register(q.addActivities(queue.Name, q.transfers, 1, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	case taskqueues.OldSlots:
+		register(q.addSlots(queue.Name, heldCalls), fetchrecording.MintToken, s.mint.Execute)
+	default:
+		panic(fmt.Sprintf("the worker does not know what the queue %s is for (%s)", queue.Name, queue.Kind))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/slots"
+	"github.com/callvault/callvault/internal/taskqueues"
 	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/batch"
@@ -165,19 +166,34 @@ func newBuffers(accounts []*account.Account) *archive.Buffers {
 func newQueues(c client.Client, s *served, logger *slog.Logger, onFatal func(error)) *queues {
 	q := &queues{client: c, onFatal: onFatal, transfers: max(minTransfers, min(maxTransfers, allTransfers/len(s.accounts.Accounts)))}
 	all := newBlockLog(logger)
-	q.addWorkflows(s, all)
-	for _, account := range s.accounts.Accounts {
-		q.addAccount(account, s, newBlockLog(logger.With("account", account.Name)))
+	observed := func(blocks *blockLog) []interceptor.WorkerInterceptor { return []interceptor.WorkerInterceptor{blocks} }
+	logs := make(map[*account.Account]*blockLog)
+	for _, a := range s.accounts.Accounts {
+		logs[a] = newBlockLog(logger.With("account", a.Name))
 	}
-	q.addBatches(s, all)
-	q.addDays(s, all)
-	q.addOld(s, all)
+	for _, queue := range taskqueues.Shared() {
+		switch queue.Kind {
+		case taskqueues.Fetches:
+			q.addWorkflows(queue.Name, s, all)
+		case taskqueues.Budgets:
+			q.addBudgets(queue.Name)
+		default:
+			q.serveOld(queue, s, observed(all))
+		}
+	}
+	for _, queue := range taskqueues.Of(s.accounts.Accounts) {
+		blocks := logs[queue.Account]
+		if queue.IsShared() {
+			blocks = all
+		}
+		q.serve(queue, s, observed(blocks))
+	}
 	return q
 }
 
-// addWorkflows adds the queues that every worker serves, whatever its accounts.
-func (q *queues) addWorkflows(s *served, blocks *blockLog) {
-	fetches := q.add(workflows.TaskQueue, sdkworker.Options{
+// addWorkflows adds the queue of all workflows but those of the budgets.
+func (q *queues) addWorkflows(queue string, s *served, blocks *blockLog) {
+	fetches := q.add(queue, sdkworker.Options{
 		MaxConcurrentActivityExecutionSize:     lightActivities,
 		MaxConcurrentWorkflowTaskExecutionSize: workflowTasks,
 		MaxConcurrentWorkflowTaskPollers:       workflowPollers,
@@ -199,8 +215,11 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 	register(fetches, fetchrecording.FindArchivedHere, s.findHere.Execute)
 	register(fetches, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: q.client}).Execute)
 	s.registerOld(fetches)
+}
 
-	budgets := q.add(workflows.CallBudgetTaskQueue, sdkworker.Options{
+// addBudgets adds the queue of the budgets' workflows.
+func (q *queues) addBudgets(queue string) {
+	budgets := q.add(queue, sdkworker.Options{
 		MaxConcurrentWorkflowTaskExecutionSize: budgetTasks,
 		LocalActivityWorkerOnly:                true,
 		StickyScheduleToStartTimeout:           timing.Takeover,
@@ -208,66 +227,45 @@ func (q *queues) addWorkflows(s *served, blocks *blockLog) {
 	budgets.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
 }
 
-// addBatches adds the queues of the batches: one for each account, and one for each bucket
-// that lists may be in.
-func (q *queues) addBatches(s *served, blocks *blockLog) {
-	observed := []interceptor.WorkerInterceptor{blocks}
-	buckets := make(map[string]bool)
-	for _, account := range s.accounts.Accounts {
-		work := q.addActivities(batch.AccountTaskQueue(account.Name), batchActivities, 1, observed)
+// serve adds one of the queues of the accounts.
+func (q *queues) serve(queue taskqueues.Queue, s *served, observed []interceptor.WorkerInterceptor) {
+	switch queue.Kind {
+	case taskqueues.Checks:
+		register(q.addActivities(queue.Name, lightActivities, busyPollers, observed), fetchrecording.CheckStatus, s.check.Execute)
+	case taskqueues.Manifests:
+		register(q.addActivities(queue.Name, lightActivities, busyPollers, observed), fetchrecording.WriteManifest, s.write.Execute)
+	case taskqueues.Transfers:
+		register(q.addActivities(queue.Name, q.transfers, busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
+	case taskqueues.Attachments:
+		register(q.addActivities(queue.Name, attachments, 1, observed), fetchrecording.FetchAttachments, s.attach.Execute)
+	case taskqueues.FirstSteps:
+		first := q.addActivities(queue.Name, lightActivities, 1, observed)
+		register(first, fetchrecording.FindArchived, s.find.Execute)
+		register(first, batch.PrepareBatch, s.prepareBatch.Execute)
+		register(first, day.OpenDay, s.openDay.Execute)
+		register(first, day.StartDays, s.startDays.Execute)
+	case taskqueues.Slots:
+		register(q.addSlots(queue.Name, held(queue.Account.Budget)), fetchrecording.MintToken, s.mint.Execute)
+	case taskqueues.Batches:
+		work := q.addActivities(queue.Name, batchActivities, 1, observed)
 		register(work, batch.LaunchBatch, s.launchBatch.Execute)
 		register(work, batch.CancelBatch, s.cancelBatch.Execute)
 		register(work, batch.ReportBatch, s.reportBatch.Execute)
-		if bucket := account.Store.Bucket(); !buckets[bucket] {
-			buckets[bucket] = true
-			register(q.addActivities(batch.BucketTaskQueue(bucket), preparedBatches, 1, observed), batch.PrepareBatch, s.prepareBatch.Execute)
-		}
-	}
-}
-
-// addDays adds the queues of the days: two for each account, and one for each archive, whose
-// log several accounts may share.
-func (q *queues) addDays(s *served, blocks *blockLog) {
-	observed := []interceptor.WorkerInterceptor{blocks}
-	logs := make(map[string]bool)
-	for _, account := range s.accounts.Accounts {
-		work := q.addActivities(day.AccountTaskQueue(account.Name), dayActivities, 1, observed)
-		lists := q.addActivities(day.ListTaskQueue(account.Name), listedDays, 1, observed)
-		register(lists, day.ListSessions, s.listDay.Sessions)
-		register(lists, day.ListInteractions, s.listDay.Interactions)
+	case taskqueues.BatchLists:
+		register(q.addActivities(queue.Name, preparedBatches, 1, observed), batch.PrepareBatch, s.prepareBatch.Execute)
+	case taskqueues.Days:
+		work := q.addActivities(queue.Name, dayActivities, 1, observed)
 		register(work, day.MergeListings, s.mergeDay.Execute)
 		register(work, day.SealDay, s.sealDay.Execute)
 		register(work, day.LogDay, s.logDay.Execute)
-		if log := account.Store.Place(); !logs[log] {
-			logs[log] = true
-			register(q.addActivities(ledger.TaskQueue(log), 1, 1, observed), ledger.AppendToLog, s.appendDays.Execute)
-		}
-	}
-}
-
-// addAccount adds the queues of one account and of its bots.
-func (q *queues) addAccount(a *account.Account, s *served, blocks *blockLog) {
-	observed := []interceptor.WorkerInterceptor{blocks}
-	register(q.addActivities(fetchrecording.CheckTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.CheckStatus, s.check.Execute)
-	register(q.addActivities(fetchrecording.ArchiveTaskQueue(a.Name), lightActivities, busyPollers, observed), fetchrecording.WriteManifest, s.write.Execute)
-	register(q.addActivities(fetchrecording.TransferTaskQueue(a.Name), q.transfers, busyPollers, observed), fetchrecording.DownloadRecording, s.download.Execute)
-	if len(a.Attachments()) > 0 {
-		register(q.addActivities(fetchrecording.AttachmentTaskQueue(a.Name), attachments, 1, observed), fetchrecording.FetchAttachments, s.attach.Execute)
-	}
-	for _, botID := range a.BotIDs {
-		for _, queue := range []string{fetchrecording.BotTaskQueue(botID), fetchrecording.BackfillTaskQueue(botID)} {
-			first := q.addActivities(queue, lightActivities, 1, observed)
-			register(first, fetchrecording.FindArchived, s.find.Execute)
-			register(first, batch.PrepareBatch, s.prepareBatch.Execute)
-			register(first, day.OpenDay, s.openDay.Execute)
-			register(first, day.StartDays, s.startDays.Execute)
-		}
-		for level := callbudget.FrontLevel; level <= callbudget.LastLevel; level++ {
-			register(q.addSlots(fetchrecording.SlotTaskQueue(botID, level), held(a.Budget)), fetchrecording.MintToken, s.mint.Execute)
-		}
-		for lane := 1; lane <= callbudget.Lanes; lane++ {
-			register(q.addSlots(fetchrecording.LaneTaskQueue(botID, lane), held(a.Budget)), fetchrecording.MintToken, s.mint.Execute)
-		}
+	case taskqueues.DayLists:
+		lists := q.addActivities(queue.Name, listedDays, 1, observed)
+		register(lists, day.ListSessions, s.listDay.Sessions)
+		register(lists, day.ListInteractions, s.listDay.Interactions)
+	case taskqueues.Ledgers:
+		register(q.addActivities(queue.Name, 1, 1, observed), ledger.AppendToLog, s.appendDays.Execute)
+	default:
+		q.serveOld(queue, s, observed)
 	}
 }
 

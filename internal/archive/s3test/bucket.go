@@ -16,6 +16,11 @@ type bucket struct {
 	versioning string
 	// locked: it has Object Lock, and so versions.
 	locked bool
+	// retainedDays and retainedMode are the retention that objects have by default.
+	retainedDays int
+	retainedMode string
+	// settings are the XML of other configurations, by the operation that returns them.
+	settings map[Operation]string
 }
 
 const (
@@ -23,7 +28,34 @@ const (
 	versioningSuspended = "Suspended"
 )
 
-func newBucket() *bucket { return &bucket{objects: make(map[string][]*Object)} }
+func newBucket() *bucket {
+	return &bucket{objects: make(map[string][]*Object), settings: make(map[Operation]string)}
+}
+
+// SetLifecycle gives a bucket lifecycle rules, as XML: one or several Rule elements.
+func (s *Server) SetLifecycle(bucket, rules string) {
+	s.set(bucket, GetBucketLifecycle, "<LifecycleConfiguration>"+rules+"</LifecycleConfiguration>")
+}
+
+// SetReplication gives a bucket the rules of a replication, as XML.
+func (s *Server) SetReplication(bucket, rules string) {
+	s.set(bucket, GetBucketReplication, "<ReplicationConfiguration><Role/>"+rules+"</ReplicationConfiguration>")
+}
+
+func (s *Server) set(bucket string, operation Operation, configuration string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buckets[bucket].settings[operation] = configuration
+}
+
+// setting returns a configuration, or that there is none.
+func (b *bucket) setting(operation Operation, missing string) *reply {
+	configuration, found := b.settings[operation]
+	if !found {
+		return refuse(http.StatusNotFound, missing, "the bucket has no such configuration")
+	}
+	return &reply{status: http.StatusOK, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(xml.Header + configuration)}
+}
 
 // latest returns the current version of an object, or nil.
 func (b *bucket) latest(key string) *Object {
@@ -75,6 +107,13 @@ func (b *bucket) setVersioning(body *body) *reply {
 	}
 	b.versioning = configuration.Status
 	return &reply{status: http.StatusOK}
+}
+
+// SetVersioning switches the versions of a bucket on ("Enabled") or off again ("Suspended").
+func (s *Server) SetVersioning(bucket, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buckets[bucket].versioning = status
 }
 
 // listVersions lists all versions of the objects whose keys begin with the prefix.

@@ -2,6 +2,7 @@ package s3test
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -33,6 +34,40 @@ func (s *Server) EnableLock(bucket string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.buckets[bucket].locked, s.buckets[bucket].versioning = true, versioningEnabled
+}
+
+// RetainByDefault gives a bucket Object Lock, and each object a retention that does not ask for
+// one itself.
+func (s *Server) RetainByDefault(bucket, mode string, days int) {
+	s.EnableLock(bucket)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buckets[bucket].retainedMode, s.buckets[bucket].retainedDays = mode, days
+}
+
+func (b *bucket) lockConfiguration() *reply {
+	switch {
+	case !b.locked:
+		return refuse(http.StatusNotFound, "ObjectLockConfigurationNotFoundError", "the bucket has no Object Lock configuration")
+	case b.retainedDays == 0:
+		return xmlReply("ObjectLockConfiguration", element("ObjectLockEnabled", "Enabled"))
+	}
+	return xmlReply("ObjectLockConfiguration", element("ObjectLockEnabled", "Enabled"), "<Rule><DefaultRetention>"+
+		element("Mode", b.retainedMode)+element("Days", strconv.Itoa(b.retainedDays))+"</DefaultRetention></Rule>")
+}
+
+// retain gives a new object the retention that the bucket has by default.
+func (b *bucket) retain(object *Object) {
+	if b.retainedDays > 0 && object.Kept[lockModeHeader] == "" {
+		object.Kept[lockModeHeader] = b.retainedMode
+		object.Kept[retainUntilHeader] = time.Now().UTC().AddDate(0, 0, b.retainedDays).Format(time.RFC3339)
+	}
+}
+
+// isRetained reports whether a version of an object may not be deleted yet.
+func (o *Object) isRetained(now time.Time) bool {
+	until, err := time.Parse(time.RFC3339, o.Kept[retainUntilHeader])
+	return err == nil && until.After(now)
 }
 
 // refusedLock returns the refusal if a write's lock is not one that the bucket can have.

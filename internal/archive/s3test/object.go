@@ -69,6 +69,7 @@ func (s *Server) putObject(b *bucket, request *Request, body *body) *reply {
 		Body: body.bytes, ContentType: request.Header.Get("Content-Type"), Metadata: metadataOf(request.Header), Kept: keptOf(request.Header),
 		ETag: etagOf(body.bytes), Checksum: body.checksum,
 	}
+	b.retain(object)
 	s.store(b, request.Key, object)
 	return &reply{status: http.StatusOK, header: object.header(!s.Lacks[ReturnedChecksum])}
 }
@@ -214,6 +215,8 @@ func (s *Server) copyObject(to *bucket, request *Request) *reply {
 func (s *Server) deleteObject(b *bucket, request *Request) *reply {
 	id, key := request.Query.Get("versionId"), request.Key
 	switch {
+	case id != "" && b.version(key, id) != nil && b.version(key, id).isRetained(time.Now()):
+		return refuse(http.StatusForbidden, "AccessDenied", "the version is retained")
 	case id != "":
 		b.objects[key] = slices.DeleteFunc(b.objects[key], func(o *Object) bool { return o.VersionID == id })
 	case b.versioning == "":

@@ -16,6 +16,9 @@ const (
 	GetBucketLocation       Operation = "GetBucketLocation"
 	GetBucketVersioning     Operation = "GetBucketVersioning"
 	PutBucketVersioning     Operation = "PutBucketVersioning"
+	GetObjectLock           Operation = "GetObjectLockConfiguration"
+	GetBucketLifecycle      Operation = "GetBucketLifecycleConfiguration"
+	GetBucketReplication    Operation = "GetBucketReplication"
 	ListObjects             Operation = "ListObjectsV2"
 	ListVersions            Operation = "ListObjectVersions"
 	ListMultipartUploads    Operation = "ListMultipartUploads"
@@ -62,6 +65,9 @@ func operationOf(method string, object bool, query url.Values, header http.Heade
 		{http.MethodGet, false, "location", GetBucketLocation},
 		{http.MethodGet, false, "versioning", GetBucketVersioning},
 		{http.MethodPut, false, "versioning", PutBucketVersioning},
+		{http.MethodGet, false, "object-lock", GetObjectLock},
+		{http.MethodGet, false, "lifecycle", GetBucketLifecycle},
+		{http.MethodGet, false, "replication", GetBucketReplication},
 		{http.MethodGet, false, "list-type", ListObjects},
 		{http.MethodGet, false, "versions", ListVersions},
 		{http.MethodGet, false, "uploads", ListMultipartUploads},
@@ -108,6 +114,12 @@ func (s *Server) do(r *http.Request, request *Request, body *body) *reply {
 		return xmlReply("VersioningConfiguration", element("Status", bucket.versioning))
 	case PutBucketVersioning:
 		return bucket.setVersioning(body)
+	case GetObjectLock:
+		return bucket.lockConfiguration()
+	case GetBucketLifecycle:
+		return bucket.setting(GetBucketLifecycle, "NoSuchLifecycleConfiguration")
+	case GetBucketReplication:
+		return bucket.setting(GetBucketReplication, "ReplicationConfigurationNotFoundError")
 	case ListObjects:
 		return bucket.list(request)
 	case ListVersions:
