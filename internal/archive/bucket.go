@@ -16,8 +16,11 @@ import (
 // installation.
 
 // ErrNotTold means that a store does not say how the bucket is set: it does not know the
-// request, or whoever asks may not.
-var ErrNotTold = errors.New("the store does not say")
+// request, or whoever asks may not, which is [ErrMayNotAsk] too.
+var (
+	ErrNotTold   = errors.New("the store does not say")
+	ErrMayNotAsk = fmt.Errorf("%w to these credentials", ErrNotTold)
+)
 
 // HasBucket reports whether the bucket exists.
 func (s *Store) HasBucket(ctx context.Context) (bool, error) {
@@ -145,7 +148,9 @@ func (s *Store) told(err error) error {
 	}
 	response := minio.ToErrorResponse(err)
 	switch response.StatusCode {
-	case http.StatusForbidden, http.StatusNotImplemented, http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotFound:
+	case http.StatusForbidden:
+		return fmt.Errorf("%w (%s)", ErrMayNotAsk, response.Code)
+	case http.StatusNotImplemented, http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotFound:
 		return fmt.Errorf("%w (%s)", ErrNotTold, response.Code)
 	}
 	return s.storeError("read the settings of", "", err)

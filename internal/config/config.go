@@ -37,6 +37,22 @@ func FromEnvironment() (*Config, error) {
 	return fromMap(environment)
 }
 
+// IsPresent reports whether the environment says anything of an account, valid or not.
+func IsPresent() bool {
+	for _, name := range append(shortFormVariables(), fileVariable) {
+		if isOfAccounts(name) && strings.TrimSpace(os.Getenv(name)) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// isOfAccounts reports whether a variable is set for callvault's accounts alone: those of the
+// archive and of AWS may be there for other programs.
+func isOfAccounts(name string) bool {
+	return name == fileVariable || strings.HasPrefix(name, "SMARTASSIST_")
+}
+
 func fromMap(environment map[string]string) (*Config, error) {
 	present := withoutEmpty(environment)
 	var p problems

@@ -53,16 +53,13 @@ func addMissing(ctx context.Context, operator operatorservice.OperatorServiceCli
 	if err != nil {
 		return nil, explain(err, namespace, workflows.SearchAttributeTypes())
 	}
-	missing := make(map[string]enumspb.IndexedValueType)
-	for name, want := range workflows.SearchAttributeTypes() {
-		switch got, exists := listed.GetCustomAttributes()[name]; {
-		case !exists:
-			missing[name] = want
-		case got != want:
-			return nil, fmt.Errorf("the search attribute %s of namespace %q is %s, not %s: remove it (temporal operator search-attribute remove --namespace %s --name %s) and run this again",
-				name, namespace, got, want, namespace, name)
-		}
+	state := stateIn(listed.GetCustomAttributes())
+	if names := slices.Sorted(maps.Keys(state.Mistyped)); len(names) > 0 {
+		name := names[0]
+		return nil, fmt.Errorf("the search attribute %s of namespace %q is %s, not %s: remove it (%s) and run this again",
+			name, namespace, state.Mistyped[name], workflows.SearchAttributeTypes()[name], RemoveCommand(namespace, name))
 	}
+	missing := state.Missing
 	if len(missing) == 0 {
 		return nil, nil
 	}
@@ -109,6 +106,37 @@ func Check(ctx context.Context, c client.Client, namespace string) error {
 	return err
 }
 
+// State is which of callvault's search attributes a namespace has.
+type State struct {
+	// Missing are those that it has not, with their types.
+	Missing map[string]enumspb.IndexedValueType
+	// Mistyped are those that it has with another type, with that.
+	Mistyped map[string]enumspb.IndexedValueType
+}
+
+// StateOf returns which of the search attributes the namespace has. Its error is [ErrNotAllowed]
+// if the server does not list them; [Check] tells of them all.
+func StateOf(ctx context.Context, c client.Client, namespace string) (State, error) {
+	listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return State{}, explain(err, namespace, workflows.SearchAttributeTypes())
+	}
+	return stateIn(listed.GetCustomAttributes()), nil
+}
+
+func stateIn(registered map[string]enumspb.IndexedValueType) State {
+	state := State{make(map[string]enumspb.IndexedValueType), make(map[string]enumspb.IndexedValueType)}
+	for name, want := range workflows.SearchAttributeTypes() {
+		switch got, exists := registered[name]; {
+		case !exists:
+			state.Missing[name] = want
+		case got != want:
+			state.Mistyped[name] = got
+		}
+	}
+	return state
+}
+
 // explain adds the remedy: the command for somebody who may run it.
 func explain(err error, namespace string, attributes map[string]enumspb.IndexedValueType) error {
 	var denied *serviceerror.PermissionDenied
@@ -128,6 +156,11 @@ func Command(namespace string, attributes map[string]enumspb.IndexedValueType) s
 		fmt.Fprintf(&b, " --name %s --type %s", name, attributes[name])
 	}
 	return b.String()
+}
+
+// RemoveCommand returns the command of the temporal CLI that removes an attribute.
+func RemoveCommand(namespace, name string) string {
+	return fmt.Sprintf("temporal operator search-attribute remove --namespace %s --name %s", namespace, name)
 }
 
 // IsMissing reports whether a workflow could not be started because the

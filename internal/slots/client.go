@@ -32,6 +32,10 @@ type Options struct {
 	// Logger takes what goes wrong. Defaults to slog.Default().
 	Logger *slog.Logger
 
+	// Guest: the process serves nothing, so that the limits that it is configured with hold
+	// only until a worker has told its own. Defaults to false.
+	Guest bool
+
 	// Hold is how long a call waits in the process before it goes back to its queue.
 	// Defaults to timing.SlotHold.
 	Hold time.Duration
@@ -57,7 +61,11 @@ func New(options Options) *Client {
 	if options.Hold == 0 {
 		options.Hold = timing.SlotHold
 	}
-	return &Client{options: options, worker: uuid.NewString(), started: time.Now().UTC(), budgets: make(map[string]*budget), loads: make(map[string]*load), lanes: make(map[string]*botLanes)}
+	started := time.Now().UTC()
+	if options.Guest {
+		started = time.Unix(0, 0).UTC() // The latest start decides on the limits.
+	}
+	return &Client{options: options, worker: uuid.NewString(), started: started, budgets: make(map[string]*budget), loads: make(map[string]*load), lanes: make(map[string]*botLanes)}
 }
 
 // errNoSlotYet means that the call was held for long enough.

@@ -51,6 +51,10 @@ type Error struct {
 	// if Kind is Blocked: other calls may be accepted.
 	ScopeMissing bool
 
+	// Cause is which of the vendor's refusals of a token it is, if Kind is Blocked and the
+	// upstream has used one of its own texts.
+	Cause Cause
+
 	// Text is the whole message.
 	Text string
 }
@@ -73,13 +77,13 @@ func responseError(got answer, header http.Header, now time.Time) *Error {
 			Text: got.said + ": the call budget is spent"}
 	}
 	if code == http.StatusUnauthorized {
-		return &Error{Kind: failure.Blocked, Status: got.status, ScopeMissing: got.namesScope(), Text: got.said + ": " + got.credentialRemedy()}
+		return &Error{Kind: failure.Blocked, Status: got.status, ScopeMissing: got.namesScope(), Cause: got.cause(), Text: got.said + ": " + got.credentialRemedy()}
 	}
 	if got.isPassing() {
 		return &Error{Kind: failure.Transient, Status: got.status, Wait: wait, Text: got.said + ": it describes a temporary condition"}
 	}
 	if slices.Contains(sessionStatuses, code) {
-		return &Error{Kind: failure.Blocked, Status: got.status, ScopeMissing: got.namesScope(), Text: got.said + ": " + got.installationRemedy()}
+		return &Error{Kind: failure.Blocked, Status: got.status, ScopeMissing: got.namesScope(), Cause: got.cause(), Text: got.said + ": " + got.installationRemedy()}
 	}
 	if code >= 300 && code < 400 {
 		return &Error{Kind: failure.Blocked, Status: got.status, Text: got.said + ": " + addressRemedy + redirectHint(header)}

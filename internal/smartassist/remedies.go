@@ -22,17 +22,52 @@ const (
 	otherRemedy       = "something other than the API responded: check " + addressSetting + ", and any proxy or firewall in between"
 )
 
+// Cause is why the vendor refuses a token, as far as its text says.
+type Cause string
+
+// The causes.
+const (
+	// CauseReplay: the jti of the token was used before.
+	CauseReplay Cause = "replay"
+	// CauseRules: the token breaks a rule of "Enforce JTI", or is not valid at the vendor's time.
+	CauseRules Cause = "rules"
+	// CauseForm: it is not the kind of token that the app takes, a JWT or a JWE.
+	CauseForm Cause = "form"
+	// CauseCredentials: there was no token, or its signature is wrong, or the bot is unknown, or
+	// has no such app: the vendor has one text for them all.
+	CauseCredentials Cause = "credentials"
+	// CauseScope: the app lacks the scope of the endpoint.
+	CauseScope Cause = "scope"
+)
+
 // vendorTexts are the credential errors that public clients received, most
 // specific first, and what to do about each. A scope is that of the endpoint.
-var vendorTexts = []struct{ text, remedy string }{
-	{"replay", "a token was used twice: check for another client that shares the JWT app, or for a proxy that repeats requests"},
-	{"error verifying the jwt", `the app's "Enforce JTI" rules refuse the token: check this machine's clock, and that the app's algorithm is the one in use here (HS256 unless configured)`},
-	{"invalid jwt token", `the token is not of the form that the app enforces: check whether its "Enforce JWE" is on and configured here, and for a proxy that alters the header "auth"`},
-	{"invalid sdk credentials", credentialsRemedy},
+var vendorTexts = []struct {
+	text   string
+	cause  Cause
+	remedy string
+}{
+	{"replay", CauseReplay, "a token was used twice: check for another client that shares the JWT app, or for a proxy that repeats requests"},
+	{"error verifying the jwt", CauseRules, `the app's "Enforce JTI" rules refuse the token: check this machine's clock, and that the app's algorithm is the one in use here (HS256 unless configured)`},
+	{"invalid jwt token", CauseForm, `the token is not of the form that the app enforces: check whether its "Enforce JWE" is on and configured here, and for a proxy that alters the header "auth"`},
+	{"invalid sdk credentials", CauseCredentials, credentialsRemedy},
 }
 
 // namesScope reports whether the upstream says that the app lacks the scope.
 func (a answer) namesScope() bool { return strings.Contains(a.text, "scope") }
+
+// cause returns which of the vendor's refusals it is; empty for others.
+func (a answer) cause() Cause {
+	if a.namesScope() {
+		return CauseScope
+	}
+	for _, known := range vendorTexts {
+		if strings.Contains(a.text, known.text) {
+			return known.cause
+		}
+	}
+	return ""
+}
 
 // vendorRemedy returns what to do about one of the vendorTexts; "" for others.
 func (a answer) vendorRemedy() string {

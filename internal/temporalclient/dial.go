@@ -41,9 +41,32 @@ func CheckEnvironment() error {
 // Dial connects and returns the client and its namespace, which exists. changes are made to the
 // options before. The caller closes the client.
 func Dial(ctx context.Context, logger *slog.Logger, changes ...func(*client.Options)) (client.Client, string, error) {
+	c, err := Connect(ctx, logger, changes...)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if err := c.checkNamespace(ctx); err != nil {
+		c.Close()
+		return nil, "", err
+	}
+	return c.Client, c.Namespace, nil
+}
+
+// Connection is a connection to a Temporal server.
+type Connection struct {
+	client.Client
+
+	// Address is the server's, and Namespace the one that the client works in; it may not exist.
+	Address, Namespace string
+}
+
+// Connect connects, with the options changed before. The caller closes the connection.
+func Connect(ctx context.Context, logger *slog.Logger, changes ...func(*client.Options)) (*Connection, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return nil, "", &ConfigError{err}
+		return nil, &ConfigError{err}
 	}
 	options.Logger = log.NewStructuredLogger(logger)
 	if options.Namespace == "" {
@@ -59,13 +82,9 @@ func Dial(ctx context.Context, logger *slog.Logger, changes ...func(*client.Opti
 	defer cancel()
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
-		return nil, "", fmt.Errorf("no Temporal server responds at %s (%w): start one%s, or set TEMPORAL_ADDRESS", options.HostPort, err, startHint())
+		return nil, fmt.Errorf("no Temporal server responds at %s (%w): start one%s, or set TEMPORAL_ADDRESS", options.HostPort, err, startHint())
 	}
-	if err := checkNamespace(ctx, c, options); err != nil {
-		c.Close()
-		return nil, "", err
-	}
-	return c, options.Namespace, nil
+	return &Connection{Client: c, Address: options.HostPort, Namespace: options.Namespace}, nil
 }
 
 func startHint() string {
@@ -77,12 +96,16 @@ func startHint() string {
 
 // checkNamespace fails only if the namespace does not exist. Whoever may not
 // describe it may still use it.
-func checkNamespace(ctx context.Context, c client.Client, options client.Options) error {
-	_, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: options.Namespace})
+func (c *Connection) checkNamespace(ctx context.Context) error {
+	_, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: c.Namespace})
 	var missing *serviceerror.NamespaceNotFound
 	if errors.As(err, &missing) {
-		return fmt.Errorf("the namespace %q does not exist on the Temporal server at %s: correct TEMPORAL_NAMESPACE, or create it: temporal operator namespace create --namespace %s --retention 720h",
-			options.Namespace, options.HostPort, options.Namespace)
+		return fmt.Errorf("the namespace %q does not exist on the Temporal server at %s: %s", c.Namespace, c.Address, c.NamespaceRemedy())
 	}
 	return nil
+}
+
+// NamespaceRemedy says what to do if the namespace does not exist.
+func (c *Connection) NamespaceRemedy() string {
+	return "correct TEMPORAL_NAMESPACE, or create it: temporal operator namespace create --namespace " + c.Namespace + " --retention 720h"
 }
