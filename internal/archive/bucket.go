@@ -138,7 +138,9 @@ func (s *Store) BucketReplication(ctx context.Context) (rules, enabled int, err 
 	return len(set.Rules), enabled, s.told(err)
 }
 
-func isUnset(err error, code string) bool { return err != nil && minio.ToErrorResponse(err).Code == code }
+func isUnset(err error, code string) bool {
+	return err != nil && minio.ToErrorResponse(err).Code == code
+}
 
 // told maps the error of a request for a setting. One that the store refuses because of the
 // request, or of who sends it, is [ErrNotTold].

@@ -29,7 +29,7 @@ func doctorText(findings []doctor.Finding) string {
 		}
 		fmt.Fprintln(&b)
 	}
-	fmt.Fprintf(&b, "%d broken, %d warnings, %d skipped, %d ok\n", counts[doctor.Broken], counts[doctor.Warning], counts[doctor.Skipped], counts[doctor.OK])
+	fmt.Fprintf(&b, "broken %d, warning %d, skipped %d, ok %d\n", counts[doctor.Broken], counts[doctor.Warning], counts[doctor.Skipped], counts[doctor.OK])
 	return b.String()
 }
 

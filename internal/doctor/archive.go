@@ -62,7 +62,7 @@ func (s *store) keys(context.Context) Finding {
 		err = opened.CheckCredentials()
 	}
 	if err != nil {
-		text, remedy, _ := cutLast(line(err), ": ")
+		text, remedy := cutLast(line(err), ": ")
 		return broken("%s", text).wayOut("%s", remedy)
 	}
 	return ok("there are keys to sign requests with")
@@ -88,7 +88,7 @@ func (s *store) bucket(ctx context.Context) Finding {
 	exists, err := s.opened.HasBucket(ctx)
 	switch where := s.opened.Bucket() + " at " + s.config.Endpoint.String(); {
 	case errors.Is(err, archive.ErrBlocked):
-		text, remedy, _ := cutLast(line(err), ": ")
+		text, remedy := cutLast(line(err), ": ")
 		return broken("%s", text).wayOut("%s", remedy)
 	case err != nil:
 		return broken("the store at %s cannot be reached: %s", s.config.Endpoint, line(err)).wayOut("check S3_ENDPOINT, or the account's archive.endpoint, and the network")
@@ -124,7 +124,7 @@ func judgeTrial(trial archive.Trial, err error) Finding {
 	case errors.Is(err, archive.ErrMismatch):
 		return broken("an object that was written was read as another one: %s", line(err)).wayOut("find out what is between this machine and the store, and whether others write there")
 	case errors.Is(err, archive.ErrBlocked):
-		text, remedy, _ := cutLast(line(err), ": ")
+		text, remedy := cutLast(line(err), ": ")
 		return broken("%s", text).wayOut("%s", remedy)
 	case err != nil:
 		return broken("%s", line(err)).wayOut("%s", permissionsRemedy)
@@ -225,10 +225,10 @@ func judgeReplication(rules, enabled int, err error) Finding {
 }
 
 // cutLast cuts a text around the last separator.
-func cutLast(text, separator string) (before, after string, found bool) {
+func cutLast(text, separator string) (before, after string) {
 	at := strings.LastIndex(text, separator)
 	if at < 0 {
-		return text, "", false
+		return text, ""
 	}
-	return text[:at], text[at+len(separator):], true
+	return text[:at], text[at+len(separator):]
 }

@@ -131,19 +131,20 @@ func (c *caller) explain(ctx context.Context, fetch attempt, first answer) Findi
 	case smartassist.CauseCredentials:
 		return c.credentials(ctx, fetch, first)
 	}
-	text, remedy, _ := cutLast(first.failed.Text, ": ")
+	text, remedy := cutLast(first.failed.Text, ": ")
 	switch first.failed.Kind {
 	case failure.RateLimited:
 		return warning("rate limit: %s", text).wayOut("find out who else uses the API, and lower the limits (SMARTASSIST_CALLS_PER_MINUTE, budget.windows) if they are the vendor's for others too; %s budget show tells what was learned", program.Command("starter"))
 	case failure.Transient:
 		return broken("%s", first.failed.Text).wayOut("run this again; if it stays, ask the vendor, or look at what is between")
+	default:
+		return broken("%s", text).wayOut("%s", remedy)
 	}
-	return broken("%s", text).wayOut("%s", remedy)
 }
 
 // refused begins with the word for what is refused, and quotes the vendor.
 func refused(first answer, what string) Finding {
-	said, _, _ := cutLast(first.failed.Text, `": `)
+	said, _ := cutLast(first.failed.Text, `": `)
 	return broken("%s: %s\"", what, said)
 }
 

@@ -2,7 +2,7 @@ package doctor
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -89,7 +89,8 @@ func checkAccount(ctx context.Context, a *account.Account) []Finding {
 func callFor(ctx context.Context, served *account.Served, session workflows.Session, connection *temporalclient.Connection, earlier []Finding) Finding {
 	owner, err := ownerOf(served, &session)
 	if err != nil {
-		found := broken("%s", line(err))
+		text, remedy := cutLast(line(err), ": ")
+		found := broken("no call was made: %s", text).wayOut("%s", remedy)
 		if len(served.Accounts) == 0 {
 			found = skipped("no call was made: it needs %s", Configuration)
 		}
@@ -121,11 +122,12 @@ func callFor(ctx context.Context, served *account.Served, session workflows.Sess
 	return calls.findings[len(calls.findings)-1]
 }
 
-// ownerOf returns the account of a session's bot, and sets that if there is one alone.
+// ownerOf returns the account of a session's bot, and sets that if there is one alone. Its error ends
+// with the remedy.
 func ownerOf(served *account.Served, session *workflows.Session) (*account.Account, error) {
 	if session.BotID == "" {
 		if len(served.Accounts) != 1 || len(served.Accounts[0].BotIDs) != 1 {
-			return nil, fmt.Errorf("which bot the session is of is not known: give --bot")
+			return nil, errors.New("which of the bots the session is of is not known: give --bot")
 		}
 		session.BotID = served.Accounts[0].BotIDs[0]
 	}

@@ -92,8 +92,9 @@ func (t *temporal) describe(ctx context.Context) Finding {
 		return broken("the namespace %q is being deleted", name).wayOut("%s", t.connection.NamespaceRemedy())
 	case enumspb.NAMESPACE_STATE_DEPRECATED:
 		return broken("the namespace %q is deprecated: no workflow can be started in it", name).wayOut("%s", t.connection.NamespaceRemedy())
+	default:
+		return ok("the namespace %q exists", name)
 	}
-	return ok("the namespace %q exists", name)
 }
 
 // judgeRetention judges how long a namespace keeps what has ended; nil if it may not be described.

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -25,6 +26,9 @@ type upstream struct {
 	api         *url.URL
 	credentials smartassist.Credentials
 	bot         string // one of the account's
+
+	// roots are the authorities that are trusted. Defaults to the system's.
+	roots *x509.CertPool
 }
 
 // visit is what one request has found out.
@@ -93,6 +97,9 @@ func (u *upstream) visit(ctx context.Context) visit {
 	var notes tracer
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives, transport.DialContext = true, notes.dial
+	if u.roots != nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: u.roots, MinVersion: tls.VersionTLS12}
+	}
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, notes.trace()), http.MethodHead, u.api.JoinPath("/").String(), nil)
 	if err != nil {
