@@ -57,3 +57,22 @@ func TestPermissionsOfTheOptionsAreTheSameEverywhere(t *testing.T) {
 		}
 	}
 }
+
+// Who listens needs less than a worker, and writes into the folder of the records alone.
+func TestReadersMayReadAndRecordAlone(t *testing.T) {
+	file, err := os.ReadFile("../../deploy/reader-policy.json")
+	require.NoError(t, err)
+	var policy struct {
+		Statement []struct{ Action, Resource []string }
+	}
+	require.NoError(t, json.Unmarshal(file, &policy))
+	for _, statement := range policy.Statement {
+		for _, action := range statement.Action {
+			require.Contains(t, archive.Permissions, action)
+			if action != "s3:GetObject" && action != "s3:ListBucket" {
+				require.Equal(t, "s3:PutObject", action)
+				require.Equal(t, []string{"arn:aws:s3:::BUCKET/PREFIX.callvault/opened/*"}, statement.Resource)
+			}
+		}
+	}
+}

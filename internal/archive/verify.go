@@ -20,13 +20,27 @@ func (s *Store) Verify(ctx context.Context, key string, want Object) error {
 
 // verify is [Store.Verify]. It also reports whether the store returned a checksum.
 func (s *Store) verify(ctx context.Context, key string, want Object) (verified bool, err error) {
+	got, err := s.stat(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	return s.compare(key, got, want)
+}
+
+// stat looks at the header of an object that should be there.
+func (s *Store) stat(ctx context.Context, key string) (minio.ObjectInfo, error) {
 	got, err := s.client.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{Checksum: true})
 	if isNotFound(err) {
-		return false, fmt.Errorf("s3://%s/%s does not exist: %w", s.bucket, key, ErrMismatch)
+		return got, fmt.Errorf("s3://%s/%s does not exist: %w", s.bucket, key, ErrMismatch)
 	}
 	if err != nil {
-		return false, s.storeError("verify", key, s.reasonFor(ctx, err))
+		return got, s.storeError("verify", key, s.reasonFor(ctx, err))
 	}
+	return got, nil
+}
+
+// compare is [Store.verify] of an object's header.
+func (s *Store) compare(key string, got minio.ObjectInfo, want Object) (verified bool, err error) {
 	if got.Size != want.Bytes {
 		return false, fmt.Errorf("s3://%s/%s has %d bytes, not %d: %w", s.bucket, key, got.Size, want.Bytes, ErrMismatch)
 	}
