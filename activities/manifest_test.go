@@ -16,6 +16,7 @@ import (
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/archive/s3test"
 	"github.com/callvault/callvault/internal/failure"
+	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/internal/status"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/callbudget"
@@ -277,7 +278,7 @@ func TestManifestContainsEvidenceRemarksAndTheReplacedOne(t *testing.T) {
 	require.JSONEq(t, fmt.Sprintf(`{
 		"version": 1, "botId": %[1]q, "sessionId": %[2]q, "batchId": "a batch", "callTime": "2024-03-05T12:42:34Z",
 		"outcome": "archived", "status": "success", "reason": "by this fetch", "statusChecks": 2,
-		"startedAt": "2024-03-06T12:00:00Z", "finishedAt": "2024-03-06T13:00:00Z", "workflowId": %[3]q, "runId": %[4]q,
+		"startedAt": "2024-03-06T12:00:00Z", "finishedAt": "2024-03-06T13:00:00Z", "workflowId": %[3]q, "runId": %[4]q, "writtenBy": %[8]q,
 		"files": [
 			{"fileName": "a.wav", "key": %[5]q, "bytes": 9, "sha256": %[7]q, "contentType": "audio/wav", "format": "wav", "source": "source of a.wav",
 			 "declaredContentType": "audio/x-wav", "remarks": ["it lasts 1s"]},
@@ -290,7 +291,7 @@ func TestManifestContainsEvidenceRemarksAndTheReplacedOne(t *testing.T) {
 			"outcome": "failed", "status": "from the vendor", "reason": "by another fetch", "statusChecks": 7, "files": [],
 			"startedAt": "2024-03-06T11:00:00Z", "finishedAt": "2024-03-06T12:00:00Z", "workflowId": "another-workflow", "runId": "another-run"
 		}
-	}`, botID, sessionID, workflowID, runID, aKey, folder+"b.wav", sha(audio)), string(object.Body))
+	}`, botID, sessionID, workflowID, runID, aKey, folder+"b.wav", sha(audio), program.Version()), string(object.Body))
 }
 
 func TestWrittenManifestIsTheResult(t *testing.T) {
@@ -379,6 +380,7 @@ func TestWhichManifestStays(t *testing.T) {
 				require.Equal(t, row.given, got.Outcome)
 				require.Equal(t, "by this fetch", got.Reason)
 				require.Equal(t, runID, after.RunID)
+				require.Equal(t, program.Version(), after.WrittenBy)
 				require.Equal(t, before, after.Previous)
 			default:
 				require.NoError(t, err)

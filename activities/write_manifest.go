@@ -8,6 +8,7 @@ import (
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -59,7 +60,7 @@ func prove(ctx context.Context, served *account.Account, days *ChangedDays, inpu
 		return nil, err
 	}
 	execution := activity.GetInfo(ctx).WorkflowExecution
-	manifest.WorkflowID, manifest.RunID = execution.ID, execution.RunID
+	manifest.WorkflowID, manifest.RunID, manifest.WrittenBy = execution.ID, execution.RunID, program.Version()
 	written, err := store.WriteManifest(ctx, manifest, input.Replaces)
 	if err != nil {
 		return nil, err

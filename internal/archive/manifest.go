@@ -41,6 +41,9 @@ type Manifest struct {
 	WorkflowID string `json:"workflowId"`
 	RunID      string `json:"runId"`
 
+	// WrittenBy is the version of the worker that wrote the manifest; empty if an earlier release has.
+	WrittenBy string `json:"writtenBy,omitempty"`
+
 	// Attachments are what belongs to the call beside its recordings, and LeftOut why
 	// something is not among them that should be.
 	Attachments []Attachment        `json:"attachments,omitempty"`
