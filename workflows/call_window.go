@@ -76,6 +76,11 @@ func ValidateCallWindows(windows []CallWindow) error {
 
 // String returns the window's text: "60/1m", "1800/1h", "60/1m30s".
 func (w CallWindow) String() string {
+	return strconv.Itoa(w.Calls) + "/" + w.SpanText()
+}
+
+// SpanText returns the span alone, such as "1m".
+func (w CallWindow) SpanText() string {
 	span := w.Span.String()
 	if strings.HasSuffix(span, "m0s") {
 		span = strings.TrimSuffix(span, "0s")
@@ -83,7 +88,7 @@ func (w CallWindow) String() string {
 	if strings.HasSuffix(span, "h0m") {
 		span = strings.TrimSuffix(span, "0m")
 	}
-	return strconv.Itoa(w.Calls) + "/" + span
+	return span
 }
 
 // MarshalText returns the window's text.

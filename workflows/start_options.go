@@ -60,6 +60,14 @@ func memo() map[string]any { return map[string]any{MemoFlow: newestFlow} }
 const staticDetails = "Fetches the call recording of one session from SmartAssist and stores it, verified, in the archive. " +
 	"The update `" + UpdateCheckNow + "` ends a wait early; the query `" + QueryProgress + "` returns the current state."
 
+// staticSummary says which call it is.
 func staticSummary(req FetchRequest) string {
-	return "Recording of session " + req.SessionID + " (bot " + req.BotID + ")"
+	text := "Recording of session " + req.SessionID + " (bot " + req.BotID
+	if callTime, err := req.CallTime(); err == nil {
+		text += ", call of " + callTime.Format("2006-01-02 15:04 MST")
+	}
+	if req.BatchID != "" {
+		text += ", batch " + req.BatchID
+	}
+	return text + ")"
 }

@@ -138,7 +138,7 @@ func (h *harness) requireWebUI(result workflows.FetchResult) {
 
 	described, err := h.Client.DescribeWorkflowExecution(h.Ctx, id, "")
 	require.NoError(h.T, err)
-	require.Equal(h.T, "Recording of session "+result.SessionID+" (bot "+system.Bot+")", h.Text(described.GetExecutionConfig().GetUserMetadata().GetSummary()))
+	require.Equal(h.T, "Recording of session "+result.SessionID+" (bot "+system.Bot+", call of 2026-03-05 12:42 UTC)", h.Text(described.GetExecutionConfig().GetUserMetadata().GetSummary()))
 	require.Contains(h.T, h.Text(described.GetExecutionConfig().GetUserMetadata().GetDetails()), workflows.UpdateCheckNow)
 	proved := "write the manifest: " + string(result.Outcome)
 	if result.Outcome == workflows.OutcomeArchived {

@@ -76,8 +76,8 @@ func (b *budget) details(now time.Time) string {
 	if status.LimitsReason != "" {
 		fmt.Fprintf(&text, "- These limits were set while running: %s\n", markdown.Escape(status.LimitsReason))
 	}
-	fmt.Fprintf(&text, "- Waiting, by priority: %s\n", waitingText(status.Waiting))
-	fmt.Fprintf(&text, "- Slots handed out: %d, refused by rate: %d\n", status.Slots, status.Refusals)
+	fmt.Fprintf(&text, "- Waiting for a slot: %s\n", waitingText(status.Waiting))
+	fmt.Fprintf(&text, "- Slots handed out: %d%s, calls refused by rate: %d\n", status.Slots, lastText(status.LastSlotAt), status.Refusals)
 	fmt.Fprintf(&text, "- As of %s\n", status.AsOf.Format(time.RFC3339))
 	for _, change := range status.Changes {
 		fmt.Fprintf(&text, "- %s %s\n", change.At.Format(time.RFC3339), markdown.Escape(change.Text))
@@ -101,9 +101,9 @@ func headline(status workflows.BudgetStatus) string {
 }
 
 func windowText(w workflows.BudgetWindow) string {
-	text := fmt.Sprintf("%d of %s used", w.Used, w.Limit)
+	text := fmt.Sprintf("%d of %d calls used in the last %s", w.Used, w.Limit.Calls, w.Limit.SpanText())
 	if w.Limit.Calls == 0 {
-		text = fmt.Sprintf("%d in %s used; no limit is configured", w.Used, w.Limit.Span)
+		text = fmt.Sprintf("%d calls used in the last %s; no limit is configured", w.Used, w.Limit.SpanText())
 	}
 	if w.Learned > 0 {
 		text += fmt.Sprintf("; the vendor's true limit, or what others leave of it, seems to be %d; one more is tried at %s",
@@ -116,13 +116,21 @@ func waitingText(waiting map[int]int) string {
 	var parts []string
 	for priority := 1; priority <= Priority(LastLevel); priority++ {
 		if n := waiting[priority]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d: %d", priority, n))
+			parts = append(parts, fmt.Sprintf("%d of priority %d", n, priority))
 		}
 	}
 	if len(parts) == 0 {
 		return "none"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// lastText says when the last slot is or was to be used.
+func lastText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return ", the last one for " + at.UTC().Format(time.RFC3339)
 }
 
 func windowsText(windows []workflows.CallWindow) string {

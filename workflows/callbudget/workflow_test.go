@@ -371,8 +371,8 @@ func TestQueryTellsWhatIsKnown(t *testing.T) {
 		require.Equal(t, startTime.Add(2*time.Minute), status.AsOf)
 		require.WithinDuration(t, startTime.Add(time.Minute), status.LastSlotAt, time.Second)
 		require.Contains(t, h.details(), "### Handing out call slots")
-		require.Contains(t, h.details(), "of 60/1m used")
-		require.Contains(t, h.details(), "- Waiting, by priority: 5: 12")
+		require.Contains(t, h.details(), "of 60 calls used in the last 1m")
+		require.Contains(t, h.details(), "- Waiting for a slot: 12 of priority 5")
 	})
 	h.run(3*time.Minute, "60/1m", "1800/1h")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -23,6 +24,9 @@ type view struct {
 	reason string
 	notes  []string
 	over   bool
+
+	// ended is the result, once there is one.
+	ended *workflows.FetchResult
 
 	// timer is the current wait, nil if there is none; wake ends it.
 	timer *timer
@@ -94,6 +98,7 @@ func (f *fetch) showOutcome(ctx workflow.Context, result *workflows.FetchResult)
 	); err != nil {
 		return err
 	}
+	f.ended = result
 	f.state.LastStatus, f.state.StatusChecks, f.state.Done = result.Status, result.StatusChecks, result.Recordings
 	if result.Source == workflows.SourceManifest {
 		f.notes = append(f.notes, fmt.Sprintf("Found in the manifest of another fetch, which finished at %s.", result.FinishedAt.UTC().Format(time.RFC3339)))
@@ -117,11 +122,9 @@ func (f *fetch) details() string {
 	if f.reason != "" {
 		fmt.Fprintf(&b, "%s\n\n", markdown.Escape(f.reason))
 	}
-	fmt.Fprintf(&b, "- Call: session `%s` of bot `%s`, %s\n", f.input.SessionID, f.input.BotID, f.callTime.Format(time.RFC3339))
-	fmt.Fprintf(&b, "- Last status: %s, after %d check(s)\n", orDash(f.state.LastStatus), f.state.StatusChecks)
-	if f.timer != nil {
-		fmt.Fprintf(&b, "- Next check: %s (the update `%s` makes it now)\n", f.timer.until.UTC().Format(time.RFC3339), workflows.UpdateCheckNow)
-	}
+	fmt.Fprintf(&b, "- Call: session `%s` of bot `%s`, %s%s\n", f.input.SessionID, f.input.BotID, f.callTime.Format(time.RFC3339), f.batchText())
+	fmt.Fprintf(&b, "- The vendor said: %s\n", f.answerText())
+	fmt.Fprintf(&b, "- Next: %s\n", f.nextText())
 	switch {
 	case f.over:
 	case !f.state.BlockedSince.IsZero():
@@ -133,13 +136,68 @@ func (f *fetch) details() string {
 	if purgeAt := f.purgeAt(); !f.over && !purgeAt.IsZero() {
 		fmt.Fprintf(&b, "- Purge by the vendor: %s\n", purgeAt.Format(time.RFC3339))
 	}
-	for _, done := range f.state.Done {
-		fmt.Fprintf(&b, "- Archived: `%s`, %d bytes\n", done.Key, done.Bytes)
+	for i, done := range f.state.Done {
+		fmt.Fprintf(&b, "- File %d in the archive: %s, %s\n", i+1, fileText(done), orDash(done.Key))
+	}
+	if f.ended != nil && f.ended.Manifest.Key != "" {
+		fmt.Fprintf(&b, "- Manifest: `s3://%s/%s`, of %s\n", f.ended.Manifest.Bucket, f.ended.Manifest.Key, f.ended.FinishedAt.UTC().Format(time.RFC3339))
 	}
 	for _, note := range f.notes {
 		fmt.Fprintf(&b, "- Note: %s\n", markdown.Escape(note))
 	}
 	return b.String()
+}
+
+func (f *fetch) batchText() string {
+	if f.input.BatchID == "" {
+		return ""
+	}
+	return ", for batch `" + f.input.BatchID + "`"
+}
+
+// answerText says what the vendor answered last, when, and in how many checks.
+func (f *fetch) answerText() string {
+	text := "no status yet"
+	if f.state.LastStatus != "" {
+		text = orDash(f.state.LastStatus)
+	}
+	if !f.state.AnsweredAt.IsZero() {
+		text += ", at " + f.state.AnsweredAt.UTC().Format(time.RFC3339)
+	}
+	if f.state.StatusChecks == 1 {
+		return text + ", in 1 check"
+	}
+	return fmt.Sprintf("%s, in %d checks", text, f.state.StatusChecks)
+}
+
+// nextText says what happens next, and when.
+func (f *fetch) nextText() string {
+	switch {
+	case f.over && f.ended != nil && f.ended.Outcome != workflows.OutcomeArchived:
+		return "nothing, unless somebody has it fetched again (`refetch`)"
+	case f.over:
+		return "nothing, it is done"
+	case f.timer != nil:
+		return fmt.Sprintf("a check at %s, or now by the update `%s`", f.timer.until.UTC().Format(time.RFC3339), workflows.UpdateCheckNow)
+	case f.phase == workflows.PhaseArchiving:
+		return "the manifest, once every file is in the archive"
+	case f.phase == workflows.PhaseBlocked:
+		return "it goes on by itself once the cause is gone"
+	default:
+		return "the vendor's answer decides"
+	}
+}
+
+// fileText says what a file is.
+func fileText(r workflows.Recording) string {
+	text := fmt.Sprintf("%s, %s bytes", orDash(r.FileName), humanize.Comma(r.Bytes))
+	if r.Format != "" {
+		text += ", " + markdown.Escape(r.Format)
+	}
+	if r.Audio != nil && r.Audio.DurationSeconds > 0 {
+		text += fmt.Sprintf(", plays %s", time.Duration(r.Audio.DurationSeconds*float64(time.Second)).Round(100*time.Millisecond))
+	}
+	return text
 }
 
 func (f *fetch) headline() string {

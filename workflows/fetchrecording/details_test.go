@@ -24,14 +24,16 @@ func TestDetailsSayWhereTheFetchIs(t *testing.T) {
 		"### Checking the status",
 		"",
 		"- Call: session `65e7133a3242653c58d7aaaa` of bot `st-1`, 2026-03-05T12:00:00Z",
-		"- Last status: –, after 2 check(s)",
+		"- The vendor said: no status yet, in 2 checks",
+		"- Next: the vendor's answer decides",
 		"- Gives up: 2026-03-06T12:00:00Z",
 	}, lines())
 
 	f.phase, f.reason = workflows.PhaseBlocked, "grant the *scope*"
 	f.state.LastStatus = "media`in_progress"
 	f.state.BlockedSince = noon.Add(time.Hour)
-	f.state.Done = []workflows.Recording{{Key: "k/a.wav", Bytes: 7}}
+	f.state.AnsweredAt, f.state.StatusChecks, f.input.BatchID = noon.Add(time.Hour/2), 1, "march"
+	f.state.Done = []workflows.Recording{{FileName: "a.wav", Key: "k/a.wav", Bytes: 48044, Format: "wav", Audio: &workflows.AudioFindings{DurationSeconds: 3.001}}}
 	f.timer = &timer{until: noon.Add(2 * time.Hour)}
 	f.notes = []string{"a_note"}
 	require.Equal(t, []string{
@@ -39,18 +41,22 @@ func TestDetailsSayWhereTheFetchIs(t *testing.T) {
 		"",
 		`grant the \*scope\*`,
 		"",
-		"- Call: session `65e7133a3242653c58d7aaaa` of bot `st-1`, 2026-03-05T12:00:00Z",
-		"- Last status: `media'in_progress`, after 2 check(s)",
-		"- Next check: 2026-03-05T14:00:00Z (the update `checkNow` makes it now)",
+		"- Call: session `65e7133a3242653c58d7aaaa` of bot `st-1`, 2026-03-05T12:00:00Z, for batch `march`",
+		"- The vendor said: `media'in_progress`, at 2026-03-05T12:30:00Z, in 1 check",
+		"- Next: a check at 2026-03-05T14:00:00Z, or now by the update `checkNow`",
 		"- Gives up: 2026-03-06T12:00:00Z, and later by the time since 2026-03-05T13:00:00Z that it is blocked",
-		"- Archived: `k/a.wav`, 7 bytes",
+		"- File 1 in the archive: `a.wav`, 48,044 bytes, wav, plays 3s, `k/a.wav`",
 		`- Note: a\_note`,
 	}, lines())
 
 	f.place = &Place{Account: "acme", Retention: 20 * day}
 	require.Contains(t, lines(), "- Purge by the vendor: 2026-03-25T12:00:00Z")
 
-	f.over = true
+	f.over, f.timer = true, nil
+	require.Contains(t, lines(), "- Next: nothing, it is done")
+	f.ended = &workflows.FetchResult{Outcome: workflows.OutcomeFailed, FinishedAt: noon, Manifest: workflows.ObjectRef{Bucket: "recordings", Key: "k/manifest.json"}}
+	require.Contains(t, lines(), "- Next: nothing, unless somebody has it fetched again (`refetch`)")
+	require.Contains(t, lines(), "- Manifest: `s3://recordings/k/manifest.json`, of 2026-03-05T12:00:00Z")
 	require.NotContains(t, f.details(), "Gives up")
 	require.NotContains(t, f.details(), "Purge")
 	for phase, headline := range map[workflows.FetchPhase]string{
