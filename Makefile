@@ -67,10 +67,13 @@ stores: ## run the archive's suite on versitygw, MinIO and SeaweedFS and compare
 interop: ## check tokens against the npm packages jsonwebtoken and jose, both ways; needs node and npm
 	go run ./dev/interop
 
+pictures: ## take the pictures of the Web UI in docs/pictures; needs chromium
+	go run ./dev/pictures
+
 histories: ## save workflow histories for the replay tests, before a release
 	go test ./dev/replay -save
 
 check: ## run what CI runs
 	bash .ci/run
 
-.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation verifiers soak transfers stores interop histories check
+.PHONY: help demo up build test race lint fuzz bench bench-budget bench-transfer mutation verifiers soak transfers stores interop pictures histories check

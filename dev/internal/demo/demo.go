@@ -19,7 +19,6 @@ import (
 	"github.com/callvault/callvault/dev/internal/datadir"
 	"github.com/callvault/callvault/dev/internal/stack"
 	"github.com/callvault/callvault/internal/simulator"
-	"github.com/callvault/callvault/internal/worker"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -55,7 +54,7 @@ func Run(ctx context.Context, s *stack.Stack, data *datadir.Dir, out io.Writer, 
 	}
 	defer c.Close()
 
-	stopWorker, err := startWorker(ctx, s, c, logger)
+	stopWorker, err := s.StartWorker(ctx, c, logger)
 	if err != nil {
 		return err
 	}
@@ -96,33 +95,6 @@ func show(ctx context.Context, s *stack.Stack, c client.Client, out io.Writer) e
 	}
 	printEnd(out, s)
 	return nil
-}
-
-// startWorker runs a worker in this process, the same as ./worker runs, and
-// returns once it serves. The returned function stops it gracefully.
-func startWorker(ctx context.Context, s *stack.Stack, c client.Client, logger *slog.Logger) (stop func() error, err error) {
-	settings, err := s.Settings()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- worker.Run(ctx, worker.Options{
-			Client:    c,
-			Namespace: stack.Namespace,
-			Settings:  settings,
-			Logger:    logger,
-			Ready:     func() { close(ready) },
-		})
-	}()
-	select {
-	case <-ready:
-		return func() error { cancel(); return <-ended }, nil
-	case err := <-ended:
-		cancel()
-		return nil, errors.Join(errors.New("the worker did not start"), err)
-	}
 }
 
 // fetchAll starts all fetches at once and waits for their outcomes.

@@ -16,6 +16,7 @@ func (s *Stack) Environment() []Variable {
 	return []Variable{
 		{"TEMPORAL_ADDRESS", s.Temporal.Address()},
 		{"TEMPORAL_NAMESPACE", Namespace},
+		{"CALLVAULT_WEB_UI", s.Temporal.UIURL()},
 		{"SMARTASSIST_URL", s.upstreamURL.String()},
 		{"SMARTASSIST_BOT_ID", strings.Join(upstream.BotIDs, ",")},
 		{"SMARTASSIST_CLIENT_ID", upstream.ClientID},
