@@ -133,6 +133,7 @@ func TestSetupIsIdempotent(t *testing.T) {
 	second := h.StartStarter("setup")
 	require.Zero(t, second.ExitCode(h.Ctx), second.Stderr)
 	require.Contains(t, second.Stdout.String(), "has all of callvault's search attributes")
+	require.Contains(t, second.Stdout.String(), "needs an operator")
 }
 
 func TestWorkerHealthReportsReadiness(t *testing.T) {
