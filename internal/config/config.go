@@ -21,6 +21,9 @@ type Config struct {
 	// example 127.0.0.1:8080. Defaults to none.
 	HealthAddress string
 
+	// Deployment names the worker's version. Defaults to none.
+	Deployment Deployment
+
 	// written is what Accounts were made of, for [Config.Effective].
 	written []*written
 }
@@ -66,7 +69,7 @@ func fromMap(environment map[string]string) (*Config, error) {
 		accounts, health = p.file(name, present)
 		p.conflict(accounts, present)
 	}
-	config := &Config{HealthAddress: p.health(health, present), written: accounts}
+	config := &Config{HealthAddress: p.health(health, present), Deployment: p.deployment(present), written: accounts}
 	for _, w := range accounts {
 		config.Accounts = append(config.Accounts, p.settings(w))
 	}

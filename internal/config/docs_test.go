@@ -58,7 +58,7 @@ func TestDocumentationHasEveryKeyOnceWithItsVariableAndDefault(t *testing.T) {
 		want = append(want, k.name)
 	}
 	require.Equal(t, append(want, "healthAddress"), names)
-	require.ElementsMatch(t, append(shortFormVariables(), fileVariable, healthVariable), variables)
+	require.ElementsMatch(t, append(shortFormVariables(), fileVariable, healthVariable, deploymentVariable, buildIDVariable), variables)
 }
 
 func TestExampleFileIsValid(t *testing.T) {

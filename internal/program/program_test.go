@@ -33,6 +33,18 @@ func TestVersionComesFromTheBuild(t *testing.T) {
 	require.Equal(t, "v0.1.0 (commit 0123456789ab of 2026-11-24T12:00:00Z) go1.26.8", versionOf(info))
 }
 
+func TestOnlyAVersionOfOneBuildIsABuildID(t *testing.T) {
+	for version, want := range map[string]string{
+		"v0.3.0":                               "v0.3.0",
+		"v0.3.1-0.20261124120000-0123456789ab": "v0.3.1-0.20261124120000-0123456789ab",
+		"v0.3.1-0.20261124120000-0123456789ab+dirty": "",
+		"(devel)": "",
+		"":        "",
+	} {
+		require.Equal(t, want, buildIDOf(&debug.BuildInfo{Main: debug.Module{Version: version}}), version)
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()

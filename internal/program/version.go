@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"runtime/debug"
+	"strings"
 )
 
 // Version returns the version of the running program from what the Go build
@@ -14,6 +15,24 @@ func Version() string {
 		return "unknown"
 	}
 	return versionOf(info)
+}
+
+// BuildID returns the version of the running program if no other build has the same one, such
+// as v0.3.0; empty if it was built from a changed working tree or without a version.
+func BuildID() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return buildIDOf(info)
+}
+
+func buildIDOf(info *debug.BuildInfo) string {
+	version := info.Main.Version
+	if version == "" || version == "(devel)" || strings.HasSuffix(version, "+dirty") {
+		return ""
+	}
+	return version
 }
 
 func versionOf(info *debug.BuildInfo) string {

@@ -84,6 +84,9 @@ type queues struct {
 	client  client.Client
 	onFatal func(error)
 
+	// version is that of the workers of workflows, see versionOf.
+	version sdkworker.DeploymentOptions
+
 	// transfers bounds the concurrent downloads of each account.
 	transfers int
 
@@ -163,8 +166,8 @@ func newBuffers(accounts []*account.Account) *archive.Buffers {
 // newQueues returns the workers of everything that the process serves. One that cannot
 // continue, because its namespace was deleted or its credentials withdrawn, reports it
 // to onFatal.
-func newQueues(c client.Client, s *served, logger *slog.Logger, onFatal func(error)) *queues {
-	q := &queues{client: c, onFatal: onFatal, transfers: max(minTransfers, min(maxTransfers, allTransfers/len(s.accounts.Accounts)))}
+func newQueues(c client.Client, s *served, version sdkworker.DeploymentOptions, logger *slog.Logger, onFatal func(error)) *queues {
+	q := &queues{client: c, onFatal: onFatal, version: version, transfers: max(minTransfers, min(maxTransfers, allTransfers/len(s.accounts.Accounts)))}
 	all := newBlockLog(logger)
 	observed := func(blocks *blockLog) []interceptor.WorkerInterceptor { return []interceptor.WorkerInterceptor{blocks} }
 	logs := make(map[*account.Account]*blockLog)
@@ -194,23 +197,21 @@ func newQueues(c client.Client, s *served, logger *slog.Logger, onFatal func(err
 // addWorkflows adds the queue of all workflows but those of the budgets.
 func (q *queues) addWorkflows(queue string, s *served, blocks *blockLog) {
 	fetches := q.add(queue, sdkworker.Options{
+		DeploymentOptions:                      q.version,
 		MaxConcurrentActivityExecutionSize:     lightActivities,
 		MaxConcurrentWorkflowTaskExecutionSize: workflowTasks,
 		MaxConcurrentWorkflowTaskPollers:       workflowPollers,
 		StickyScheduleToStartTimeout:           timing.Takeover,
 		Interceptors:                           []interceptor.WorkerInterceptor{blocks},
 	})
-	fetches.RegisterWorkflowWithOptions(fetchrecording.Workflow, workflow.RegisterOptions{Name: workflows.FetchRecordingWorkflowName})
-	fetches.RegisterWorkflowWithOptions(batch.Workflow, workflow.RegisterOptions{
-		Name: workflows.FetchRecordingsBatchWorkflowName,
-		// Where workers are versioned, a run ends on the version on which it began, and the
-		// next one begins on the current one.
-		VersioningBehavior: workflow.VersioningBehaviorPinned,
-	})
 	for name, engine := range map[string]any{
-		workflows.ArchiveDayWorkflowName: day.Workflow, workflows.ArchiveDaysWorkflowName: day.StartWorkflow, workflows.ArchiveLedgerWorkflowName: ledger.Workflow,
+		workflows.FetchRecordingWorkflowName:       fetchrecording.Workflow,
+		workflows.FetchRecordingsBatchWorkflowName: batch.Workflow,
+		workflows.ArchiveDayWorkflowName:           day.Workflow,
+		workflows.ArchiveDaysWorkflowName:          day.StartWorkflow,
+		workflows.ArchiveLedgerWorkflowName:        ledger.Workflow,
 	} {
-		fetches.RegisterWorkflowWithOptions(engine, workflow.RegisterOptions{Name: name, VersioningBehavior: workflow.VersioningBehaviorPinned})
+		fetches.RegisterWorkflowWithOptions(engine, workflow.RegisterOptions{Name: name, VersioningBehavior: behaviorOf(name)})
 	}
 	register(fetches, fetchrecording.FindArchivedHere, s.findHere.Execute)
 	register(fetches, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: q.client}).Execute)
@@ -220,11 +221,14 @@ func (q *queues) addWorkflows(queue string, s *served, blocks *blockLog) {
 // addBudgets adds the queue of the budgets' workflows.
 func (q *queues) addBudgets(queue string) {
 	budgets := q.add(queue, sdkworker.Options{
+		DeploymentOptions:                      q.version,
 		MaxConcurrentWorkflowTaskExecutionSize: budgetTasks,
 		LocalActivityWorkerOnly:                true,
 		StickyScheduleToStartTimeout:           timing.Takeover,
 	})
-	budgets.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{Name: workflows.CallBudgetWorkflowName})
+	budgets.RegisterWorkflowWithOptions(callbudget.Workflow, workflow.RegisterOptions{
+		Name: workflows.CallBudgetWorkflowName, VersioningBehavior: behaviorOf(workflows.CallBudgetWorkflowName),
+	})
 }
 
 // serve adds one of the queues of the accounts.

@@ -33,7 +33,7 @@ func (b *batch) run(ctx workflow.Context) (*workflows.BatchResult, error) {
 		if err := b.prepare(ctx); err != nil {
 			return nil, err
 		}
-		if b.state.Plan == nil && historyIsLong(ctx) {
+		if b.state.Plan == nil && shouldContinueAsNew(ctx) {
 			return nil, b.continueAsNew(ctx)
 		}
 	}
@@ -45,7 +45,7 @@ func (b *batch) run(ctx workflow.Context) (*workflows.BatchResult, error) {
 				return result, nil
 			}
 		}
-		if historyIsLong(ctx) {
+		if shouldContinueAsNew(ctx) {
 			return nil, b.continueAsNew(ctx)
 		}
 		b.wait(ctx, b.situation(ctx).nextPass())
@@ -115,13 +115,15 @@ func (b *batch) isOver(ctx workflow.Context) bool {
 	return b.state.isLaunched() && b.state.Last != nil && b.state.Failures == 0 && b.state.counts().AllRunning() == 0 && b.situation(ctx).unseen() == 0
 }
 
-func historyIsLong(ctx workflow.Context) bool {
+// shouldContinueAsNew reports whether the history is long or, where workers are versioned,
+// another version has become current: the workers of the old one need not stay for long then.
+func shouldContinueAsNew(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
-	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > maxHistoryEvents
+	return info.GetTargetWorkerDeploymentVersionChanged() || info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > maxHistoryEvents
 }
 
-// continueAsNew starts a run whose input has no sessions once the plan has them. A worker
-// of another version may take it, where workers are versioned.
+// continueAsNew starts a run whose input has no sessions once the plan has them. Where
+// workers are versioned, it begins on the current version.
 func (b *batch) continueAsNew(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
