@@ -12,4 +12,7 @@ const (
 	// ErrorTypeNoOutcome: [RunFetch] and [RunBatch] fail with it if their child was
 	// cancelled or terminated by somebody else.
 	ErrorTypeNoOutcome = "NoOutcome"
+
+	// ErrorTypeBatchExists: [NexusStartBatch] fails with it if there is a batch of that name.
+	ErrorTypeBatchExists = "BatchExists"
 )

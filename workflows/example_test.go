@@ -200,3 +200,52 @@ func ExampleRunBatch() {
 	fmt.Println(text)
 	// Output: 2 of 2 archived, see batches/2024-03/report.csv
 }
+
+// CloseCaseElsewhere is CloseCase of a team with a namespace of its own, which reaches
+// callvault by a Nexus endpoint.
+func CloseCaseElsewhere(ctx workflow.Context, endpoint string, session workflows.Session) (string, error) {
+	callvault := workflow.NewNexusClient(endpoint, workflows.NexusService)
+	operation := callvault.ExecuteOperation(ctx, workflows.NexusFetchRecording, workflows.FetchRequest{Session: session}, workflow.NexusOperationOptions{
+		Summary: "recording of session " + session.SessionID,
+	})
+	var result workflows.FetchResult
+	if err := operation.Get(ctx, &result); err != nil {
+		return "", err
+	}
+	if result.Outcome != workflows.OutcomeArchived {
+		return "closed without a recording: " + result.Reason, nil
+	}
+	return "closed with " + result.Recordings[0].FileName, nil
+}
+
+// A workflow of another namespace runs a fetch. An operator has created the endpoint:
+// temporal operator nexus endpoint create --name callvault --target-namespace default --target-task-queue callvault
+func Example_nexus() {
+	ctx := context.Background()
+	options := envconfig.MustLoadDefaultClientOptions()
+	options.Namespace = os.Getenv("CALLER_NAMESPACE")
+	options.Logger = sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	c, err := client.Dial(options)
+	if err != nil {
+		log.Panic(err)
+	}
+	defer c.Close()
+	w := worker.New(c, "cases", worker.Options{})
+	w.RegisterWorkflow(CloseCaseElsewhere)
+	if err := w.Start(); err != nil {
+		log.Panic(err)
+	}
+	defer w.Stop()
+
+	session := workflows.Session{BotID: "st-fd81a2b1-43af-544d-8082-831bc09c0001", SessionID: "65e7133a3242653c58d70008"}
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{TaskQueue: "cases"}, CloseCaseElsewhere, os.Getenv("NEXUS_ENDPOINT"), session)
+	if err != nil {
+		log.Panic(err)
+	}
+	var text string
+	if err := run.Get(ctx, &text); err != nil {
+		log.Panic(err)
+	}
+	fmt.Println(text)
+	// Output: closed with call.wav
+}

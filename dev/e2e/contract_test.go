@@ -34,17 +34,18 @@ func TestExamplesRun(t *testing.T) {
 	inCall := []simulator.Step{{Status: simulator.StatusCallInProgress}}
 	failed := []simulator.Step{{Status: simulator.StatusFailed}}
 	failedOnce := []simulator.Step{{Status: simulator.StatusFailed, Calls: 1}, {Status: simulator.StatusSuccess}}
-	for i, script := range [][]simulator.Step{nil, nil, inCall, nil, failed, nil, failedOnce} {
+	for i, script := range [][]simulator.Step{nil, nil, inCall, nil, failed, nil, failedOnce, nil} {
 		session := simulator.Session{BotID: system.Bot, SessionID: fmt.Sprintf("65e7133a3242653c58d7%04d", i+1), Script: script, Files: []simulator.File{file}}
 		require.NoError(t, h.Upstream.AddSession(session))
 	}
 	h.PutObject("lists/2024-03.csv", "botId,sessionId\n"+system.Bot+",65e7133a3242653c58d70006\n"+system.Bot+",65e7133a3242653c58d70007\n")
-	environment := []string{"GOWORK=off", "CALLVAULT_RUN_EXAMPLES=1"}
+	other := h.newElsewhere()
+	environment := []string{"GOWORK=off", "CALLVAULT_RUN_EXAMPLES=1", "CALLER_NAMESPACE=" + other.name, "NEXUS_ENDPOINT=" + other.endpoint}
 	for name, value := range h.Env {
 		environment = append(environment, name+"="+value)
 	}
 	output := goCommand(h.Ctx, t, system.Repository, environment, "test", "-count=1", "-v", "-run", "^Example", "./workflows")
-	for _, example := range []string{"StartFetch", "RunFetch", "FetchRun_Progress", "StartBatch", "RunBatch"} {
+	for _, example := range []string{"StartFetch", "RunFetch", "FetchRun_Progress", "StartBatch", "RunBatch", "_nexus"} {
 		require.Contains(t, output, "--- PASS: Example"+example+" ")
 	}
 }

@@ -87,6 +87,9 @@ type queues struct {
 	// version is that of the workers of workflows, see versionOf.
 	version sdkworker.DeploymentOptions
 
+	// nexus: other namespaces may call this one.
+	nexus bool
+
 	// transfers bounds the concurrent downloads of each account.
 	transfers int
 
@@ -166,8 +169,8 @@ func newBuffers(accounts []*account.Account) *archive.Buffers {
 // newQueues returns the workers of everything that the process serves. One that cannot
 // continue, because its namespace was deleted or its credentials withdrawn, reports it
 // to onFatal.
-func newQueues(c client.Client, s *served, version sdkworker.DeploymentOptions, logger *slog.Logger, onFatal func(error)) *queues {
-	q := &queues{client: c, onFatal: onFatal, version: version, transfers: max(minTransfers, min(maxTransfers, allTransfers/len(s.accounts.Accounts)))}
+func newQueues(c client.Client, s *served, version sdkworker.DeploymentOptions, nexus bool, logger *slog.Logger, onFatal func(error)) *queues {
+	q := &queues{client: c, onFatal: onFatal, version: version, nexus: nexus, transfers: max(minTransfers, min(maxTransfers, allTransfers/len(s.accounts.Accounts)))}
 	all := newBlockLog(logger)
 	observed := func(blocks *blockLog) []interceptor.WorkerInterceptor { return []interceptor.WorkerInterceptor{blocks} }
 	logs := make(map[*account.Account]*blockLog)
@@ -216,6 +219,9 @@ func (q *queues) addWorkflows(queue string, s *served, blocks *blockLog) {
 	register(fetches, fetchrecording.FindArchivedHere, s.findHere.Execute)
 	register(fetches, workflows.ActivityAwaitFetch, (&activities.AwaitFetch{Client: q.client}).Execute)
 	s.registerOld(fetches)
+	if q.nexus {
+		fetches.RegisterNexusService(newNexusService())
+	}
 }
 
 // addBudgets adds the queue of the budgets' workflows.

@@ -44,6 +44,6 @@ func TestEveryWorkflowSaysWhatItDoesOnANewVersion(t *testing.T) {
 	served := newServed(c, "default", &account.Served{Accounts: []*account.Account{one}},
 		slots.New(slots.Options{Temporal: c, Namespace: "default", Logger: logger}), activities.TransferTiming{}, logger)
 	require.NotPanics(t, func() {
-		newQueues(c, served, versionOf(config.Deployment{Name: "callvault", BuildID: "v0.3.0"}), logger, func(error) {})
+		newQueues(c, served, versionOf(config.Deployment{Name: "callvault", BuildID: "v0.3.0"}), true, logger, func(error) {})
 	})
 }

@@ -26,8 +26,8 @@ const (
 )
 
 // serverConfig returns the configuration of one cluster with one node on the
-// loopback address. Metrics, profiling, archival and the HTTP API are off, so the
-// server opens only the four reserved ports.
+// loopback address. Metrics, profiling and archival are off, so the server
+// opens only the five reserved ports.
 func serverConfig(sql *config.SQL, reserved *reservations) *config.Config {
 	var c config.Config
 	c.Global.Membership.MaxJoinDuration = joinDuration
@@ -60,9 +60,11 @@ func serverConfig(sql *config.SQL, reserved *reservations) *config.Config {
 	c.PublicClient.HostPort = reserved.frontend.Address()
 	c.Services = make(map[string]config.Service)
 	for service, port := range reserved.byService() {
-		c.Services[string(service)] = config.Service{
-			RPC: config.RPC{GRPCPort: port.Port(), BindOnIP: ports.Loopback},
+		rpc := config.RPC{GRPCPort: port.Port(), BindOnIP: ports.Loopback}
+		if service == primitives.FrontendService {
+			rpc.HTTPPort = reserved.http.Port()
 		}
+		c.Services[string(service)] = config.Service{RPC: rpc}
 	}
 	return &c
 }

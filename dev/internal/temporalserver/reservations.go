@@ -11,9 +11,13 @@ import (
 // reservations are the ports reserved for one start attempt.
 type reservations struct {
 	frontend, history, matching, worker *ports.Reservation
+
+	// http is the frontend's second port, to which the server sends Nexus operations of one
+	// namespace to another.
+	http *ports.Reservation
 }
 
-// reservePorts reserves the four ports that the server's services open.
+// reservePorts reserves the five ports that the server's services open.
 func reservePorts(frontendPort int) (*reservations, error) {
 	var r reservations
 	for _, p := range []struct {
@@ -24,6 +28,7 @@ func reservePorts(frontendPort int) (*reservations, error) {
 		{&r.history, ports.Any},
 		{&r.matching, ports.Any},
 		{&r.worker, ports.Any},
+		{&r.http, ports.Any},
 	} {
 		reservation, err := ports.Reserve(p.preferred)
 		if err != nil {
@@ -36,7 +41,7 @@ func reservePorts(frontendPort int) (*reservations, error) {
 }
 
 func (r *reservations) release() {
-	for _, reservation := range []*ports.Reservation{r.frontend, r.history, r.matching, r.worker} {
+	for _, reservation := range []*ports.Reservation{r.frontend, r.history, r.matching, r.worker, r.http} {
 		if reservation != nil {
 			reservation.Release()
 		}

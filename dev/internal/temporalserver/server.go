@@ -23,7 +23,7 @@ const (
 	// stopTimeout limits a stop, which takes about a second. The server's own limit
 	// is five minutes, too long to wait after Ctrl-C.
 	stopTimeout = 15 * time.Second
-	// portAttempts limits the attempts to open four free ports.
+	// portAttempts limits the attempts to open five free ports.
 	portAttempts = 5
 )
 
