@@ -23,7 +23,7 @@ type FetchRun struct {
 // one that the session already has running. It fails if req is not valid or
 // Temporal refuses the start.
 func StartFetch(ctx context.Context, c client.Client, req FetchRequest) (*FetchRun, error) {
-	return StartFetchAs(ctx, c, req, newestFlow)
+	return StartFetchAs(ctx, c, req, int(newestFlow))
 }
 
 // StartFetchAs is [StartFetch] on behalf of a caller that knows an older flow of fetches, see
@@ -35,7 +35,7 @@ func StartFetchAs(ctx context.Context, c client.Client, req FetchRequest, flow i
 	options := FetchStartOptions(req)
 	options.Memo = nil
 	if flow > 0 {
-		options.Memo = map[string]any{MemoFlow: min(flow, newestFlow)}
+		options.Memo = map[string]any{MemoFlow: min(Flow(flow), newestFlow)}
 	}
 	// Attaching by these two says that it attached, which USE_EXISTING does not.
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL

@@ -41,7 +41,7 @@ const (
 	// see [SearchAttributePurgeAt]. It is the newest.
 	FlowPurgeAlarm = 3
 
-	newestFlow = FlowPurgeAlarm
+	newestFlow = Flow(FlowPurgeAlarm)
 
 	// QueryProgress is the query that returns a [FetchProgress].
 	QueryProgress = "progress"
@@ -58,3 +58,7 @@ const (
 	// [RunFetch] waits for a fetch that is already running.
 	ActivityAwaitFetch = "AwaitFetch"
 )
+
+// Flow is a number of [MemoFlow] in a memo. It has a type of its own so that a codec which
+// encrypts payloads can leave it as it is.
+type Flow int

@@ -28,7 +28,7 @@ var (
 	commands = [][]string{{"fetch"}, {"setup"}, {"config", "check"}, {"budget", "show"}, {"budget", "pause"}, {"budget", "resume"}, {"budget", "set"},
 		{"batch", "start"}, {"batch", "list"}, {"batch", "status"}, {"batch", "pause"}, {"batch", "resume"}, {"batch", "cancel"}, {"batch", "retry"}, {"batch", "report"},
 		{"schedule", "create"}, {"schedule", "list"}, {"schedule", "pause"}, {"schedule", "resume"}, {"schedule", "delete"},
-		{"day", "show"}, {"day", "backfill"}, {"day", "list"}, {"find"}, {"show"}, {"open"}, {"verify"}, {"log", "keygen"}, {"doctor"}}
+		{"day", "show"}, {"day", "backfill"}, {"day", "list"}, {"find"}, {"show"}, {"open"}, {"verify"}, {"log", "keygen"}, {"doctor"}, {"codec-server"}}
 )
 
 // outcome is what a user or a script sees of a run.

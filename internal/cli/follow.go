@@ -12,9 +12,9 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"github.com/callvault/callvault/internal/program"
+	"github.com/callvault/callvault/internal/temporalclient"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -94,11 +94,15 @@ func transfers(ctx context.Context, c client.Client, run *workflows.FetchRun, p 
 	if err != nil {
 		return ""
 	}
+	decoder, err := temporalclient.DataConverter()
+	if err != nil {
+		return ""
+	}
 	var b strings.Builder
 	for _, pending := range described.GetPendingActivities() {
 		var download fetchrecording.DownloadProgress
 		if pending.GetState() != enumspb.PENDING_ACTIVITY_STATE_STARTED || pending.GetHeartbeatDetails() == nil ||
-			converter.GetDefaultDataConverter().FromPayloads(pending.GetHeartbeatDetails(), &download) != nil {
+			decoder.FromPayloads(pending.GetHeartbeatDetails(), &download) != nil {
 			continue
 		}
 		fmt.Fprintf(&b, "; %s %s", download.FileName, amount(download))

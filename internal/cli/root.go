@@ -38,7 +38,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	})
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newFetch(), newSetup(), newConfig(), newBudget(), newBatch(), newSchedule(), newDay(), newFind(), newShow(), newOpen(), newVerify(), newLog(), newDoctor())
+	root.AddCommand(newFetch(), newSetup(), newConfig(), newBudget(), newBatch(), newSchedule(), newDay(), newFind(), newShow(), newOpen(), newVerify(), newLog(), newDoctor(), newCodecServer())
 	return root
 }
 

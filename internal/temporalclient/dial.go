@@ -20,12 +20,16 @@ import (
 
 const dialTimeout = 10 * time.Second
 
-// ConfigError means that what the environment says of Temporal is not valid.
-type ConfigError struct{ err error }
+// whatTemporalReads is what the SDK and the temporal CLI read.
+const whatTemporalReads = "the TEMPORAL_ variables or Temporal's configuration file"
 
-func (e *ConfigError) Error() string {
-	return fmt.Sprintf("the TEMPORAL_ variables or Temporal's configuration file: %v", e.err)
+// ConfigError means that what the environment says of Temporal is not valid.
+type ConfigError struct {
+	what string
+	err  error
 }
+
+func (e *ConfigError) Error() string { return fmt.Sprintf("%s: %v", e.what, e.err) }
 
 func (e *ConfigError) Unwrap() error { return e.err }
 
@@ -33,9 +37,10 @@ func (e *ConfigError) Unwrap() error { return e.err }
 // valid. It does not connect.
 func CheckEnvironment() error {
 	if _, err := envconfig.LoadDefaultClientOptions(); err != nil {
-		return &ConfigError{err}
+		return &ConfigError{whatTemporalReads, err}
 	}
-	return nil
+	_, err := PayloadCodec()
+	return err
 }
 
 // Dial connects and returns the client and its namespace, which exists. changes are made to the
@@ -66,7 +71,7 @@ type Connection struct {
 func Connect(ctx context.Context, logger *slog.Logger, changes ...func(*client.Options)) (*Connection, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return nil, &ConfigError{err}
+		return nil, &ConfigError{whatTemporalReads, err}
 	}
 	options.Logger = log.NewStructuredLogger(logger)
 	if options.Namespace == "" {
@@ -74,6 +79,9 @@ func Connect(ctx context.Context, logger *slog.Logger, changes ...func(*client.O
 	}
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
+	}
+	if err := setConverters(&options); err != nil {
+		return nil, err
 	}
 	for _, change := range changes {
 		change(&options)
