@@ -427,7 +427,7 @@ func TestFetchesOfOthersAreAttachedAndOwnOnesAreNot(t *testing.T) {
 }
 
 func TestFetchesBeginWithTheFlowThatTheBatchKnows(t *testing.T) {
-	for flow, memo := range map[int]map[string]any{0: nil, 1: {workflows.MemoFlow: 1}, 2: {workflows.MemoFlow: 2}, 99: {workflows.MemoFlow: workflows.FlowPurgeAlarm}} {
+	for flow, memo := range map[int]map[string]any{0: nil, 1: {workflows.MemoFlow: workflows.Flow(1)}, 2: {workflows.MemoFlow: workflows.Flow(2)}, 99: {workflows.MemoFlow: workflows.Flow(workflows.FlowPurgeAlarm)}} {
 		h := newBatchHarness(t, callsOf("st-a", 1, longAgo)...)
 		h.input.Flow = flow
 		h.pass()

@@ -29,7 +29,7 @@ func (r *Reader) finished(at time.Time, scheduled int64, result *commonpb.Payloa
 	if how == "" {
 		e.Kind, e.Text = r.succeeded(w, result, &e)
 	} else {
-		e.Kind, e.Text = failedText(w, how, messageOf(failed), failed.GetApplicationFailureInfo().GetType())
+		e.Kind, e.Text = failedText(w, how, r.messageOf(failed), failed.GetApplicationFailureInfo().GetType())
 	}
 	if e.Kind == "" {
 		return

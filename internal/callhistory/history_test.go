@@ -1,6 +1,7 @@
 package callhistory_test
 
 import (
+	"encoding/base64"
 	"flag"
 	"fmt"
 	"os"
@@ -14,10 +15,13 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/callvault/callvault/internal/callhistory"
+	"github.com/callvault/callvault/internal/payloadcodec"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -159,4 +163,17 @@ func TestUnknownEventsTellNothing(t *testing.T) {
 	}
 	reader.Add(&historypb.HistoryEvent{EventType: 9999})
 	require.NotNil(t, reader.Run())
+}
+
+// With encrypted payloads, the messages of failures are encrypted too.
+func TestEncryptedHistoryIsReadWithItsKeys(t *testing.T) {
+	codec, err := payloadcodec.New(func() (string, error) { return "k1 " + base64.StdEncoding.EncodeToString(make([]byte, 32)), nil })
+	require.NoError(t, err)
+	payloads := payloadcodec.NewDataConverter(codec)
+	failures := temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: payloads, EncodeCommonAttributes: true})
+	failed := failures.ErrorToFailure(temporal.NewApplicationError("Permission denied. Scope is incorrect!", "Blocked"))
+	before := proto.CloneOf(failed)
+	require.Equal(t, "Encoded failure", callhistory.Message(failed, nil))
+	require.Equal(t, "Permission denied. Scope is incorrect!", callhistory.Message(failed, payloads))
+	require.True(t, proto.Equal(before, failed), "the history is not changed")
 }

@@ -9,6 +9,7 @@ import (
 	failurepb "go.temporal.io/api/failure/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/callvault/callvault/workflows"
 )
@@ -63,14 +64,14 @@ func (r *Reader) Add(e *historypb.HistoryEvent) {
 		r.taskCompleted(e.GetWorkflowTaskCompletedEventAttributes())
 	case enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED:
 		a := e.GetWorkflowTaskFailedEventAttributes()
-		r.add(at, Problem, r.worker(a.GetIdentity(), ""), "a workflow task failed: %s: %s", a.GetCause(), messageOf(a.GetFailure()))
+		r.add(at, Problem, r.worker(a.GetIdentity(), ""), "a workflow task failed: %s: %s", a.GetCause(), r.messageOf(a.GetFailure()))
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
 		a := e.GetActivityTaskScheduledEventAttributes()
 		r.scheduled[e.GetEventId()] = &work{activity: a.GetActivityType().GetName(), input: a.GetInput(), scheduledAt: at}
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED:
 		a := e.GetActivityTaskStartedEventAttributes()
 		if w := r.scheduled[a.GetScheduledEventId()]; w != nil {
-			w.startedAt, w.attempts, w.lastFailure = at, int(a.GetAttempt()), messageOf(a.GetLastFailure())
+			w.startedAt, w.attempts, w.lastFailure = at, int(a.GetAttempt()), r.messageOf(a.GetLastFailure())
 			w.worker = r.worker(a.GetIdentity(), a.GetWorkerVersion().GetBuildId()) //nolint:staticcheck // The build of a worker without a deployment is nowhere else.
 		}
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
@@ -113,7 +114,7 @@ func (r *Reader) endedBy(at time.Time, e *historypb.HistoryEvent) {
 			r.run.Result, text = &result, endText(&result)
 		}
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
-		text = "failed: " + messageOf(e.GetWorkflowExecutionFailedEventAttributes().GetFailure())
+		text = "failed: " + r.messageOf(e.GetWorkflowExecutionFailedEventAttributes().GetFailure())
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
 		text = "ended by its timeout, without an outcome"
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
@@ -237,9 +238,20 @@ func because(reason string) string {
 }
 
 // messageOf returns what a failure says of itself, without what Temporal adds.
-func messageOf(f *failurepb.Failure) string {
+func (r *Reader) messageOf(f *failurepb.Failure) string {
 	if f.GetActivityFailureInfo() != nil && f.GetCause() != nil {
 		f = f.GetCause()
+	}
+	return Message(f, r.converter)
+}
+
+// Message returns the message of a failure, which may be encrypted; nil is the SDK's default
+// converter.
+func Message(f *failurepb.Failure, payloads converter.DataConverter) string {
+	if f.GetEncodedAttributes() != nil && payloads != nil {
+		decoded := proto.CloneOf(f)
+		converter.DecodeCommonFailureAttributes(payloads, decoded)
+		f = decoded
 	}
 	return f.GetMessage()
 }

@@ -13,6 +13,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/callvault/callvault/internal/callhistory"
 	"github.com/callvault/callvault/internal/program"
@@ -34,6 +35,7 @@ const (
 type histories struct {
 	client    client.Client
 	namespace string
+	payloads  converter.DataConverter // decrypts, if payloads are encrypted
 }
 
 // runID names a run; without a run's id the last one of the workflow.
@@ -120,7 +122,7 @@ func (h *histories) sayForgotten(shown *shownCall, seen map[string]bool) {
 
 // read returns a run; nil if Temporal has forgotten it meanwhile.
 func (h *histories) read(ctx context.Context, of runID, shown *shownCall) (*callhistory.Run, error) {
-	reader := callhistory.NewReader(of.workflowID, of.runID, nil)
+	reader := callhistory.NewReader(of.workflowID, of.runID, h.payloads)
 	request := &workflowservice.GetWorkflowExecutionHistoryRequest{
 		Namespace: h.namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: of.workflowID, RunId: of.runID}, MaximumPageSize: historyPage,
 	}
@@ -151,8 +153,8 @@ func (h *histories) read(ctx context.Context, of runID, shown *shownCall) (*call
 func (h *histories) addRunning(ctx context.Context, shown *shownCall, of runID, pending []*workflowpb.PendingActivityInfo) {
 	for _, one := range pending {
 		p := shownPending{
-			Text:     callhistory.Pending(one.GetActivityType().GetName(), one.GetHeartbeatDetails(), nil),
-			Attempts: int(one.GetAttempt()), Failure: oneLine(one.GetLastFailure().GetMessage()), Worker: one.GetLastWorkerIdentity(),
+			Text:     callhistory.Pending(one.GetActivityType().GetName(), one.GetHeartbeatDetails(), h.payloads),
+			Attempts: int(one.GetAttempt()), Failure: oneLine(callhistory.Message(one.GetLastFailure(), h.payloads)), Worker: one.GetLastWorkerIdentity(),
 		}
 		if one.GetScheduledTime() != nil {
 			p.Since = one.GetScheduledTime().AsTime()

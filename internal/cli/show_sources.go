@@ -9,6 +9,7 @@ import (
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/program"
+	"github.com/callvault/callvault/internal/temporalclient"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -42,7 +43,12 @@ func openSources(command *cobra.Command, botID string) (s *sources, done func(),
 	case command.Context().Err() != nil:
 		return nil, nil, program.ErrInterrupted
 	case err == nil:
-		s.histories = &histories{client: c, namespace: namespace}
+		payloads, err := temporalclient.DataConverter() // Its keys were read for the client already.
+		if err != nil {
+			c.Close()
+			return nil, nil, program.Usage(err)
+		}
+		s.histories = &histories{client: c, namespace: namespace, payloads: payloads}
 		return s, c.Close, nil
 	case program.IsUsage(err):
 		return nil, nil, err
