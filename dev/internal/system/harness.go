@@ -45,9 +45,11 @@ const (
 	// pollInterval is the time between two polls of a condition.
 	pollInterval = 50 * time.Millisecond
 
-	// CallsPerMinute and CallsPerHour are the budget of a bot, too large to slow any test down.
+	// CallsPerMinute is the budget of a bot, too large to slow any test down.
 	CallsPerMinute = 6_000
-	CallsPerHour   = simulator.Unlimited
+
+	// CallsPerHour is the budget of a bot for an hour.
+	CallsPerHour = simulator.Unlimited
 
 	// Bot is the bot of the tests.
 	Bot = simulator.DefaultBotID
