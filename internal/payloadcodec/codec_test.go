@@ -118,8 +118,9 @@ func TestFileWithoutUsableKeysIsRefused(t *testing.T) {
 		"empty":         {"# no key\n", "it has no key"},
 		"no id":         {secret + "\n", "line 1 is not a key"},
 		"odd id":        {"\na/b " + secret, "line 2 is not a key"},
-		"short key":     {"one " + base64.StdEncoding.EncodeToString([]byte("canary")), `the key "one" is not 32 bytes`},
-		"not base64":    {"one canary!", `the key "one" is not 32 bytes`},
+		"short key":     {"one " + base64.StdEncoding.EncodeToString([]byte("canary")), `line 1: what follows the id is not 32 bytes`},
+		"not base64":    {"one canary!", `line 1: what follows the id is not 32 bytes`},
+		"swapped":       {"canary" + strings.Repeat("0a", 29) + " one", `line 1: what follows the id is not 32 bytes`},
 		"the same id":   {"one " + secret + "\none " + secret, `line 2: there is a key "one" already`},
 		"too many keys": {manyKeys(101), "more than 100 keys"},
 	} {

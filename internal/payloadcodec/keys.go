@@ -42,7 +42,7 @@ func parseKeys(text string) ([]key, error) {
 		secret, err := base64.StdEncoding.DecodeString(fields[1])
 		switch {
 		case err != nil || len(secret) != keyBytes:
-			return nil, fmt.Errorf("line %d: the key %q is not 32 bytes in base64: make one by openssl rand -base64 32", number, fields[0])
+			return nil, fmt.Errorf("line %d: what follows the id is not 32 bytes in base64: make a key by openssl rand -base64 32", number) // Not the id, which may be the key.
 		case known[fields[0]]:
 			return nil, fmt.Errorf("line %d: there is a key %q already: give this one another id", number, fields[0])
 		case len(keys) == maxKeys:
