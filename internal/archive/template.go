@@ -111,5 +111,16 @@ func (t Template) folder(prefix string, session workflows.Session) (string, erro
 // prefix and template were when it was written: each template has the bot and ends with the
 // session.
 func isFolderOf(folder string, session workflows.Session) bool {
-	return strings.HasSuffix(folder, session.SessionID+"/") && strings.Contains(folder, session.BotID)
+	return strings.HasSuffix(folder, session.SessionID+"/") && strings.Contains(folder, session.BotID) && isPlain(folder)
+}
+
+// isPlain reports whether every store and terminal takes a folder as it is written: it is of
+// visible ASCII, and no segment is "." or "..", which some stores and all browsers resolve.
+func isPlain(folder string) bool {
+	for segment := range strings.SplitSeq(folder, "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(folder, func(r rune) bool { return r <= ' ' || r > '~' })
 }
