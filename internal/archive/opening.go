@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -61,8 +62,11 @@ func (s *Store) RecordOpening(ctx context.Context, o Opening) (key string, err e
 	_, _ = rand.Read(random[:]) // It never fails.
 	o.Version = openingVersion
 	body, err := json.MarshalIndent(o, "", "  ")
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", fmt.Errorf("encode the record: %w", err)
+	case len(body) >= maxOpeningBytes: // Nobody could read it.
+		return "", failure.Wrap(failure.InvalidInput, fmt.Errorf("the record would have %d bytes, more than %d: shorten the names of the user and the host, and the reason", len(body), maxOpeningBytes))
 	}
 	key = prefix + o.At.UTC().Format("20060102T150405Z-") + hex.EncodeToString(random[:]) + ".json"
 	written, err := s.WriteObject(ctx, key, "application/json", append(body, '\n'), "")

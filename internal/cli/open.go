@@ -63,12 +63,12 @@ func newOpen() *cobra.Command {
 		}
 		ctx, cancel := context.WithTimeout(command.Context(), archiveTimeout)
 		defer cancel()
-		opened, err := request.open(ctx, served, args[0], time.Now())
+		opened, err := request.open(ctx, served, args[0])
 		if err != nil {
 			return interruptedOr(command.Context(), storeFailure(err))
 		}
 		fmt.Fprintf(command.ErrOrStderr(), "recorded in s3://%s/%s: %s on %s may read %s until %s\n",
-			opened.Record.Bucket, opened.Record.Key, oneLine(opened.User), oneLine(opened.Host), opened.Key, utc(opened.ExpiresAt))
+			opened.Record.Bucket, opened.Record.Key, oneLine(opened.User), oneLine(opened.Host), oneLine(opened.Key), utc(opened.ExpiresAt))
 		if *output == formatJSON {
 			return printJSON(command.OutOrStdout(), opened)
 		}
@@ -105,7 +105,7 @@ type openedFile struct {
 }
 
 // open writes the record, and returns the link after that.
-func (r openRequest) open(ctx context.Context, served *account.Served, sessionID string, now time.Time) (*openedFile, error) {
+func (r openRequest) open(ctx context.Context, served *account.Served, sessionID string) (*openedFile, error) {
 	bots, err := botsOf(served, r.botID)
 	if err != nil {
 		return nil, err
@@ -128,10 +128,11 @@ func (r openRequest) open(ctx context.Context, served *account.Served, sessionID
 	if err != nil {
 		return nil, err
 	}
+	signed := time.Now().UTC().Truncate(time.Second) // Not before the link was, so that it does not outlive its record.
 	who, host := whoAsks()
 	opening := archive.Opening{
-		At: now.UTC().Truncate(time.Second), Session: manifest.Session, Key: file.Key, SHA256: file.SHA256,
-		ExpiresAt: now.UTC().Truncate(time.Second).Add(r.lifetime), User: who, Host: host, Reason: r.reason,
+		At: signed, Session: manifest.Session, Key: file.Key, SHA256: file.SHA256,
+		ExpiresAt: signed.Add(r.lifetime), User: who, Host: host, Reason: r.reason,
 	}
 	key, err := owner.Store.RecordOpening(ctx, opening)
 	if err != nil {
@@ -159,7 +160,7 @@ func findManifest(ctx context.Context, served *account.Served, bots []string, se
 func (r openRequest) choose(m *archive.Manifest) (archive.File, error) {
 	switch n := len(m.Files); {
 	case m.Outcome != string(workflows.OutcomeArchived):
-		return archive.File{}, fmt.Errorf("there is no recording: the outcome of session %s is %s%s", m.SessionID, m.Outcome, named(": ", m.Reason))
+		return archive.File{}, fmt.Errorf("there is no recording: the outcome of session %s is %s%s", m.SessionID, oneLine(m.Outcome), named(": ", m.Reason))
 	case r.number == 0 && n == 1:
 		return m.Files[0], nil
 	case r.number == 0:

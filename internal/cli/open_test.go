@@ -1,9 +1,12 @@
 package cli_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +86,58 @@ func TestOpenWithoutARecordPrintsNothing(t *testing.T) {
 	got = run(t.Context(), "open", m.SessionID)
 	require.NotEqual(t, program.ExitDone, got.code)
 	require.Empty(t, got.stdout)
+}
+
+func TestLinkDoesNotOutliveItsRecord(t *testing.T) {
+	e, m := archivedCall(t, "v0.3.0_few_events.json")
+	e.s3.Add(s3test.Rule{Operation: s3test.HeadObject, Before: func() {
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // It is signed in another second than the one in which it was asked for.
+	}})
+	got := run(t.Context(), "open", m.SessionID, "--expires", "1m")
+	require.Equal(t, program.ExitDone, got.code, got.stderr)
+	link, err := url.Parse(strings.TrimSpace(got.stdout))
+	require.NoError(t, err)
+	signed, err := time.Parse("20060102T150405Z", link.Query().Get("X-Amz-Date"))
+	require.NoError(t, err)
+	require.False(t, e.openings(m.Session)[0].ExpiresAt.Before(signed.Add(time.Minute)))
+}
+
+func TestOpenWithoutAReadableRecordPrintsNothing(t *testing.T) {
+	e, m := archivedCall(t, "v0.3.0_few_events.json")
+	t.Setenv("SUDO_USER", strings.Repeat("u", 20_000))
+	got := run(t.Context(), "open", m.SessionID)
+	require.NotEqual(t, program.ExitDone, got.code)
+	require.Empty(t, got.stdout)
+	require.Contains(t, got.stderr, "no link is printed, since who asks for it cannot be recorded: the record would have 20")
+	require.Empty(t, e.openings(m.Session))
+}
+
+func TestOpenGivesNoLinkOutOfTheFolderOfTheSession(t *testing.T) {
+	e, m := archivedCall(t, "v0.3.0_few_events.json")
+	folder := strings.TrimSuffix(m.Files[0].Key, m.Files[0].FileName)
+	for name, key := range map[string]string{
+		"another bot's":        strings.ReplaceAll(folder, m.BotID, "st-other") + "a.wav",
+		"another session's":    strings.ReplaceAll(folder, m.SessionID, session) + "a.wav",
+		"a parent's":           folder + "../../a.wav",
+		"another bucket's":     "x/../../other/" + folder + "a.wav",
+		"a terminal's":         "\x1b]0;x\a/" + folder + "a.wav",
+		"a folder's":           folder,
+		"one with a backslash": folder + `..\a.wav`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			hostile := m
+			hostile.Files = slices.Clone(m.Files)
+			hostile.Files[0].Key = key
+			e.putManifest(hostile, false)
+			e.s3.Set(bucket, key, s3test.Object{Body: bytes.Repeat([]byte("a"), int(m.Files[0].Bytes))})
+			got := run(t.Context(), "open", m.SessionID)
+			require.Equal(t, program.ExitUsage, got.code, got.stderr)
+			require.Empty(t, got.stdout)
+			require.Contains(t, got.stderr, "is not in the session's folder")
+			require.NotContains(t, got.stderr, "\x1b")
+		})
+	}
+	require.Empty(t, e.openings(m.Session))
 }
 
 func TestOpenOfOneOfSeveralFiles(t *testing.T) {
