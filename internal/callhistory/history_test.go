@@ -147,7 +147,7 @@ func TestTextOfOthersIsOneLineOfBoundedLength(t *testing.T) {
 	history := &historypb.History{Events: []*historypb.HistoryEvent{{
 		EventTime: at(0), EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
 		Attributes: &historypb.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{WorkflowExecutionTerminatedEventAttributes: &historypb.WorkflowExecutionTerminatedEventAttributes{
-			Reason: "\x1b[2J\nall " + strings.Repeat("x", 5000), Identity: "temporal-cli:op@host",
+			Reason: "\x1b[2J\nall\u202e" + strings.Repeat("x", 5000), Identity: "temporal-cli:op@host",
 		}},
 	}}}
 	told := read(history).Events[0].Text

@@ -245,15 +245,15 @@ func (r *Reader) messageOf(f *failurepb.Failure) string {
 	return Message(f, r.converter)
 }
 
-// Message returns the message of a failure, which may be encrypted; nil is the SDK's default
-// converter.
+// Message returns the message of a failure, which may be encrypted, in one line of at most a
+// few hundred bytes; nil is the SDK's default converter.
 func Message(f *failurepb.Failure, payloads converter.DataConverter) string {
 	if f.GetEncodedAttributes() != nil && payloads != nil {
 		decoded := proto.CloneOf(f)
 		converter.DecodeCommonFailureAttributes(payloads, decoded)
 		f = decoded
 	}
-	return f.GetMessage()
+	return printable(f.GetMessage())
 }
 
 // rounded returns a duration in at most two units.

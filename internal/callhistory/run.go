@@ -92,13 +92,14 @@ func (r *Run) add(e Event) {
 // maxText bounds what one event says, in runes.
 const maxText = 600
 
-// printable returns a text, part of which others may have written, in one line.
+// printable returns a text, part of which others may have written, in one line that neither
+// drives a terminal nor turns the direction of writing.
 func printable(text string) string {
 	line := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return ' '
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			return r
 		}
-		return r
+		return ' '
 	}, text)
 	if runes := []rune(line); len(runes) > maxText {
 		return string(runes[:maxText]) + "…"

@@ -113,9 +113,9 @@ func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // layout.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
+		if unicode.IsPrint(r) { // Neither a control character nor one that turns the direction of writing.
+			return r
 		}
-		return r
+		return ' '
 	}, text)
 }

@@ -29,9 +29,11 @@ type shownCall struct {
 	Account  string    `json:"account,omitempty"`
 	BatchID  string    `json:"batchId,omitempty"`
 
-	// Outcome is the manifest's or, if the archive was not asked, that of the last run.
+	// Outcome is the manifest's or, if the archive did not say whether it has one, that of
+	// the last run.
 	Outcome workflows.Outcome `json:"outcome,omitempty"`
-	// Archived reports whether the outcome is that, and the objects are there.
+	// Archived reports whether the outcome is that, and the archive has the objects: false
+	// if it was not asked, or could not be.
 	Archived bool `json:"archived"`
 
 	// Manifest is what the archive has, Object where; nil if it has none or was not asked.
@@ -61,6 +63,9 @@ type shownCall struct {
 	Missing []string `json:"missing,omitempty"`
 
 	retention time.Duration
+	// manifestRead: the archive has said whether it has a manifest; objectsRead: and which
+	// of its objects are there.
+	manifestRead, objectsRead bool
 }
 
 // shownSealedDay is the latest revision of a day.
@@ -118,6 +123,7 @@ func (s *sources) archived(ctx context.Context, session workflows.Session) (*sho
 func (c *shownCall) addArchive(ctx context.Context, owner *account.Account) error {
 	store := owner.Store
 	stored, err := store.ReadStoredManifest(ctx, c.Session)
+	c.manifestRead = err == nil
 	if err != nil || stored == nil {
 		return err
 	}
@@ -125,8 +131,9 @@ func (c *shownCall) addArchive(ctx context.Context, owner *account.Account) erro
 	if c.Damaged, err = store.Damaged(ctx, stored.Manifest); err != nil {
 		return err
 	}
+	c.objectsRead = true
 	if c.Openings, c.OpeningCount, err = store.Openings(ctx, c.Session, maxShownOpenings); err != nil {
-		return err
+		c.Missing = append(c.Missing, "Who was given a link cannot be read: "+oneLine(err.Error()))
 	}
 	return c.addDay(ctx, store)
 }
@@ -164,14 +171,14 @@ func (c *shownCall) conclude() {
 		c.Outcome, c.BatchID = workflows.Outcome(c.Manifest.Outcome), c.Manifest.BatchID
 	case len(c.Runs) > 0:
 		last := c.Runs[len(c.Runs)-1]
-		if c.BatchID = last.BatchID; last.Result != nil && len(c.Missing) > 0 {
+		if c.BatchID = last.BatchID; last.Result != nil && !c.manifestRead {
 			c.Outcome = last.Result.Outcome
 		}
 	}
 	if c.Progress != nil && !c.Progress.PurgeAt.IsZero() {
 		c.PurgeAt = c.Progress.PurgeAt
 	}
-	c.Archived = c.Outcome == workflows.OutcomeArchived && len(c.Damaged) == 0
+	c.Archived = c.Outcome == workflows.OutcomeArchived && c.objectsRead && len(c.Damaged) == 0
 }
 
 // wrote returns the worker that wrote the manifest, and whether that is known.

@@ -154,7 +154,7 @@ func (h *histories) addRunning(ctx context.Context, shown *shownCall, of runID, 
 	for _, one := range pending {
 		p := shownPending{
 			Text:     callhistory.Pending(one.GetActivityType().GetName(), one.GetHeartbeatDetails(), h.payloads),
-			Attempts: int(one.GetAttempt()), Failure: oneLine(callhistory.Message(one.GetLastFailure(), h.payloads)), Worker: one.GetLastWorkerIdentity(),
+			Attempts: int(one.GetAttempt()), Failure: callhistory.Message(one.GetLastFailure(), h.payloads), Worker: one.GetLastWorkerIdentity(),
 		}
 		if one.GetScheduledTime() != nil {
 			p.Since = one.GetScheduledTime().AsTime()

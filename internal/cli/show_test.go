@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
@@ -292,7 +293,7 @@ func TestShowWithoutConfigurationTellsWhatTemporalKnows(t *testing.T) {
 	require.Contains(t, got.stderr, "give --bot st-…")
 
 	got = run(t.Context(), "show", saved.SessionID, "--bot", bot)
-	require.Equal(t, program.ExitDone, got.code, got.stderr)
+	require.Equal(t, program.ExitFailed, got.code, "nobody has seen its objects")
 	require.Contains(t, got.stdout, "archived, as its last run says")
 	require.Contains(t, got.stdout, "wrote the manifest: archived")
 	require.Contains(t, got.stdout, "not known: The archive was not asked, since the configuration of a worker is missing or not valid")
@@ -318,6 +319,70 @@ func TestShowOfAnArchivedCallWhoseObjectsAreMissing(t *testing.T) {
 	require.Contains(t, got.stdout, "archived, but 1 of its objects are missing or changed: to have it repaired: ")
 	require.Contains(t, got.stdout, "MISSING OR CHANGED")
 	require.Contains(t, got.stdout, "not known: Temporal does not remember run run-1 of "+m.WorkflowID)
+}
+
+// Whoever deletes at the source by this exit code must not lose a recording that is not there.
+func TestShowDoesNotCallArchivedWhatItCannotLookAt(t *testing.T) {
+	e := newBatchEnvironment(t)
+	m := savedManifest(t, savedHistory(t, "v0.3.0_few_events.json"), "run-1")
+	e.putManifest(m, true)
+	listen(t, &historyServer{})
+	e.s3.Add(s3test.Rule{Operation: s3test.HeadObject, Always: true, Status: 503, Code: "SlowDown"})
+	got := run(t.Context(), "show", m.SessionID)
+	require.Equal(t, program.ExitFailed, got.code, got.stdout)
+	require.Contains(t, got.stdout, ": archived, as its manifest says; whether its objects are there is not known\n")
+	require.Contains(t, got.stdout, "  not looked at\n")
+	require.Contains(t, got.stdout, "not known: The archive cannot be read: ")
+	got = run(t.Context(), "show", m.SessionID, "--output", "json")
+	require.False(t, decoded[struct{ Archived bool }](t, got).Archived)
+}
+
+func TestShowTellsTheDayBesideARecordOfLinksThatIsNone(t *testing.T) {
+	e := newBatchEnvironment(t)
+	m := savedManifest(t, savedHistory(t, "v0.3.0_archived.json"), "run-1")
+	e.putManifest(m, true)
+	e.sealRows(dayOf("2026-03-05"), 2, []dayrecord.Row{{Session: m.Session, CallTime: m.CallTime, Outcome: workflows.OutcomeArchived, ListedBy: []string{"getSessions"}}})
+	_, err := e.store.RecordOpening(t.Context(), archive.Opening{Session: m.Session, At: callTime})
+	require.NoError(t, err)
+	for _, key := range e.s3.Keys(bucket) {
+		if strings.Contains(key, "/opened/") {
+			e.s3.Set(bucket, key, s3test.Object{Body: []byte("{}")})
+		}
+	}
+	listen(t, &historyServer{})
+	got := run(t.Context(), "show", m.SessionID)
+	require.Equal(t, program.ExitDone, got.code, got.stderr)
+	require.Contains(t, got.stdout, "day 2026-03-05 is sealed, revision 2")
+	require.Contains(t, got.stdout, "not known: Who was given a link cannot be read: ")
+}
+
+// A manifest is written by whoever may write into the bucket.
+func TestTextsOfAManifestNeitherDriveATerminalNorAddLines(t *testing.T) {
+	e := newBatchEnvironment(t)
+	noTemporal(t)
+	const hostile = "x\x1b[2J\u009b2J\u202e\nforged"
+	m := savedManifest(t, savedHistory(t, "v0.3.0_few_events.json"), "run"+hostile)
+	m.Status, m.Reason, m.BatchID, m.WorkflowID, m.WrittenBy = hostile, hostile, hostile, hostile, hostile
+	m.Files[0].FileName, m.Files[0].Format, m.Files[0].Remarks, m.Files[0].Audio.Encoding = hostile, hostile, []string{hostile}, hostile
+	m.Evidence[0].Status, m.Evidence[1].Status = hostile, hostile
+	m.Attachments = []archive.Attachment{{Kind: hostile, Key: m.Files[0].Key + ".json", SHA256: m.Files[0].SHA256}}
+	m.LeftOut = []workflows.LeftOut{{Kind: hostile, Reason: hostile}}
+	before := m
+	before.Outcome = hostile
+	m.Previous = &before
+	requireHarmless := func(text string) {
+		t.Helper()
+		require.NotContains(t, text, "\nforged")
+		for _, r := range text {
+			require.True(t, r == '\n' || unicode.IsPrint(r), "%q", r)
+		}
+	}
+	e.putManifest(m, true)
+	requireHarmless(run(t.Context(), "show", m.SessionID).stdout)
+	m.Outcome = hostile
+	e.putManifest(m, true)
+	requireHarmless(run(t.Context(), "show", m.SessionID).stdout)
+	requireHarmless(run(t.Context(), "open", m.SessionID).stderr)
 }
 
 func TestShowOfAnUnknownSession(t *testing.T) {

@@ -37,7 +37,7 @@ func shownCallText(c *shownCall) string {
 		writeRunText(&b, run)
 	}
 	for _, missing := range c.Missing {
-		fmt.Fprintf(&b, "\nnot known: %s\n", missing)
+		fmt.Fprintf(&b, "\nnot known: %s\n", oneLine(missing))
 	}
 	return b.String()
 }
@@ -51,17 +51,20 @@ func named(what, name string) string {
 
 // callStateText says how the call stands.
 func callStateText(c *shownCall) string {
+	outcome := oneLine(string(c.Outcome))
 	switch {
 	case len(c.Damaged) > 0:
-		return fmt.Sprintf("%s, but %d of its objects are missing or changed: to have it repaired: %s", c.Outcome, len(c.Damaged), refetchCommand(c.Session, ""))
-	case c.Outcome != "" && c.Manifest == nil:
-		return string(c.Outcome) + ", as its last run says"
-	case c.Progress != nil && c.Outcome != "":
-		return fmt.Sprintf("%s, and being fetched again", c.Outcome)
+		return fmt.Sprintf("%s, but %d of its objects are missing or changed: to have it repaired: %s", outcome, len(c.Damaged), refetchCommand(c.Session, ""))
+	case outcome != "" && c.Manifest == nil:
+		return outcome + ", as its last run says"
+	case c.Progress != nil && outcome != "":
+		return outcome + ", and being fetched again"
 	case c.Progress != nil:
-		return "being fetched, " + string(c.Progress.Phase)
-	case c.Outcome != "":
-		return string(c.Outcome)
+		return "being fetched, " + oneLine(string(c.Progress.Phase))
+	case outcome != "" && !c.objectsRead:
+		return outcome + ", as its manifest says; whether its objects are there is not known"
+	case outcome != "":
+		return outcome
 	case len(c.Runs) > 0:
 		return "without an outcome"
 	}
@@ -143,13 +146,16 @@ func writeFilesText(b *strings.Builder, c *shownCall) {
 	}
 	for i, file := range m.Files {
 		there := "in the archive"
-		if damaged[file.Key] {
+		switch {
+		case !c.objectsRead:
+			there = "not looked at"
+		case damaged[file.Key]:
 			there = "MISSING OR CHANGED"
 		}
 		fmt.Fprintf(b, "  %d. %s  %s bytes  %s  %s\n     s3://%s/%s\n     sha256 %s\n",
-			i+1, oneLine(file.FileName), humanize.Comma(file.Bytes), file.Format, there, c.Object.Bucket, file.Key, file.SHA256)
+			i+1, oneLine(file.FileName), humanize.Comma(file.Bytes), oneLine(file.Format), there, c.Object.Bucket, oneLine(file.Key), file.SHA256)
 		if file.Audio != nil && file.Audio.DurationSeconds > 0 {
-			fmt.Fprintf(b, "     %s, %d channel(s), %s\n", file.Audio.Encoding, file.Audio.Channels, time.Duration(file.Audio.DurationSeconds*float64(time.Second)).Round(time.Second/10))
+			fmt.Fprintf(b, "     %s, %d channel(s), %s\n", oneLine(file.Audio.Encoding), file.Audio.Channels, time.Duration(file.Audio.DurationSeconds*float64(time.Second)).Round(time.Second/10))
 		}
 		for _, remark := range file.Remarks {
 			fmt.Fprintf(b, "     %s\n", oneLine(remark))
@@ -159,10 +165,10 @@ func writeFilesText(b *strings.Builder, c *shownCall) {
 		}
 	}
 	for _, one := range m.Attachments {
-		fmt.Fprintf(b, "  %s: %s  %s bytes\n     s3://%s/%s\n     sha256 %s\n", one.Kind, path.Base(one.Key), humanize.Comma(one.Bytes), c.Object.Bucket, one.Key, one.SHA256)
+		fmt.Fprintf(b, "  %s: %s  %s bytes\n     s3://%s/%s\n     sha256 %s\n", oneLine(string(one.Kind)), path.Base(one.Key), humanize.Comma(one.Bytes), c.Object.Bucket, oneLine(one.Key), one.SHA256)
 	}
 	for _, one := range m.LeftOut {
-		fmt.Fprintf(b, "  no %s: %s\n", one.Kind, oneLine(one.Reason))
+		fmt.Fprintf(b, "  no %s: %s\n", oneLine(string(one.Kind)), oneLine(one.Reason))
 	}
 }
 
@@ -200,7 +206,7 @@ func writeOpeningsText(b *strings.Builder, c *shownCall) {
 
 // writeRunText tells what a run did, with the workers by number.
 func writeRunText(b *strings.Builder, run shownRun) {
-	fmt.Fprintf(b, "\nrun %s of %s %s\n", run.RunID, oneLine(run.WorkflowID), run.Status)
+	fmt.Fprintf(b, "\nrun %s of %s %s\n", oneLine(run.RunID), oneLine(run.WorkflowID), run.Status)
 	if run.WebUI != "" {
 		fmt.Fprintf(b, "  %s\n", run.WebUI)
 	}
