@@ -38,7 +38,7 @@ func newNexusService() *nexus.Service {
 			Name: workflows.NexusFetchRecording, Start: startFetch, CancelWorkflowRun: cancelFetch,
 		}),
 		temporalnexus.MustNewTemporalOperation(temporalnexus.TemporalOperationOptions[workflows.BatchRequest, *workflows.BatchResult]{
-			Name: workflows.NexusStartBatch, Start: startBatch, // Cancelling it cancels the batch.
+			Name: workflows.NexusStartBatch, Start: startBatch, CancelWorkflowRun: cancelBatch,
 		}),
 	)
 	return service
@@ -83,6 +83,9 @@ func cancelFetch(ctx context.Context, c client.Client, options temporalnexus.Can
 	if err != nil {
 		return ignoreEnded(err)
 	}
+	if described.GetWorkflowExecutionInfo().GetType().GetName() != workflows.FetchRecordingWorkflowName {
+		return foreignToken()
+	}
 	if len(described.GetCallbacks()) > 1 {
 		return nil
 	}
@@ -94,6 +97,20 @@ func cancelFetch(ctx context.Context, c client.Client, options temporalnexus.Can
 		return nil // A client, a batch or a parent has started it.
 	}
 	return ignoreEnded(c.CancelWorkflow(ctx, options.WorkflowID, described.GetWorkflowExecutionInfo().GetExecution().GetRunId()))
+}
+
+// cancelBatch cancels the batch that an operation has started.
+func cancelBatch(ctx context.Context, c client.Client, options temporalnexus.CancelTemporalWorkflowRunOptions, _ nexus.CancelOperationOptions) error {
+	if id, err := workflows.BatchIDOf(options.WorkflowID); err != nil || workflows.BatchWorkflowID(id) != options.WorkflowID {
+		return foreignToken()
+	}
+	return ignoreEnded(c.CancelWorkflow(ctx, options.WorkflowID, ""))
+}
+
+// foreignToken refuses an operation's token that is of something else. Tokens are not signed:
+// who may call the endpoint over HTTP can make one, and must not stop a call budget by it.
+func foreignToken() error {
+	return nexus.NewHandlerErrorf(nexus.HandlerErrorTypeBadRequest, "the token is not that of such an operation: give the one that its start returned")
 }
 
 func ignoreEnded(err error) error {
