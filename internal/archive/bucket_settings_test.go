@@ -65,6 +65,7 @@ func TestRuleConcernsTheArchiveByItsPrefix(t *testing.T) {
 		"that deletes all":                 {"Enabled", "", expire, archive.BucketRules{Expiring: []string{"r"}}},
 		"that deletes a bot's":             {"Enabled", "calls/st-1/", expire, archive.BucketRules{Expiring: []string{"r"}}},
 		"that deletes working files alone": {"Enabled", "calls/.callvault/days/", expire, archive.BucketRules{}},
+		"that deletes records of links":    {"Enabled", "calls/opened/", expire, archive.BucketRules{Expiring: []string{"r"}}},
 		"that deletes something else":      {"Enabled", "other/", expire, archive.BucketRules{}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,10 @@ import (
 	"github.com/callvault/callvault/workflows"
 )
 
+// openedFolder holds the records, after the prefix. It is not in workingFolder, which operators
+// give a lifecycle rule that deletes what is old.
+const openedFolder = "opened"
+
 // openingVersion is the version of the format of [Opening].
 const openingVersion = 1
 
@@ -48,7 +52,7 @@ func (s *Store) openingsPrefix(session workflows.Session) (string, error) {
 	if _, err := s.Folder(session); err != nil { // It is not valid.
 		return "", err
 	}
-	return s.prefix + ".callvault/opened/" + session.BotID + "/" + session.SessionID + "/", nil
+	return s.prefix + openedFolder + "/" + session.BotID + "/" + session.SessionID + "/", nil
 }
 
 // RecordOpening writes a record, which is kept as a manifest is, and returns its key. It

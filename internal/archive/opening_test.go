@@ -26,7 +26,7 @@ func TestWhoOpenedARecordingIsRecordedBesideOthers(t *testing.T) {
 	for minute := range 5 {
 		key, err := store.RecordOpening(t.Context(), opening(minute))
 		require.NoError(t, err)
-		require.Regexp(t, `^calls/\.callvault/opened/`+botID+`/65e7133a3242653c58d7aaaa/20260305T120\d00Z-[0-9a-f]{16}\.json$`, key)
+		require.Regexp(t, `^calls/opened/`+botID+`/65e7133a3242653c58d7aaaa/20260305T120\d00Z-[0-9a-f]{16}\.json$`, key)
 	}
 	for _, header := range sent(server, s3test.PutObject) {
 		requireConditions(t, header, "", "*")
@@ -58,12 +58,12 @@ func TestRecordThatCannotBeWrittenIsAnError(t *testing.T) {
 	server.Add(s3test.Rule{Operation: s3test.PutObject, Status: http.StatusForbidden, Code: "AccessDenied"})
 	_, err := store.RecordOpening(t.Context(), opening(0))
 	require.Equal(t, failure.ArchiveBlocked, failure.KindOf(err))
-	require.ErrorContains(t, err, "/.callvault/opened/")
+	require.ErrorContains(t, err, "/opened/")
 }
 
 func TestRecordOfAnotherSessionIsRefused(t *testing.T) {
 	store, server := openStore(t)
-	server.Set(bucket, "calls/.callvault/opened/"+botID+"/65e7133a3242653c58d7aaaa/20260305T120000Z-0.json", s3test.Object{Body: []byte(`{"version": 1, "botId": "st-2"}`)})
+	server.Set(bucket, "calls/opened/"+botID+"/65e7133a3242653c58d7aaaa/20260305T120000Z-0.json", s3test.Object{Body: []byte(`{"version": 1, "botId": "st-2"}`)})
 	_, _, err := store.Openings(t.Context(), opened, 3)
 	require.ErrorIs(t, err, archive.ErrBlocked)
 	require.ErrorContains(t, err, "no record of who opened the session")

@@ -71,7 +71,7 @@ func TestReadersMayReadAndRecordAlone(t *testing.T) {
 			require.Contains(t, archive.Permissions, action)
 			if action != "s3:GetObject" && action != "s3:ListBucket" {
 				require.Equal(t, "s3:PutObject", action)
-				require.Equal(t, []string{"arn:aws:s3:::BUCKET/PREFIX.callvault/opened/*"}, statement.Resource)
+				require.Equal(t, []string{"arn:aws:s3:::BUCKET/PREFIXopened/*"}, statement.Resource)
 			}
 		}
 	}

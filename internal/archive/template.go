@@ -39,7 +39,7 @@ var (
 )
 
 // reservedFolders are those beside the sessions' ones, after the prefix.
-var reservedFolders = []string{"batches", "days", "log"}
+var reservedFolders = []string{"batches", "days", "log", openedFolder}
 
 // Template makes the folders of sessions, after the archive's prefix. The zero value is
 // [DefaultTemplate]. Under another template than the one that a session was archived with,

@@ -80,6 +80,7 @@ func TestTemplateThatWouldMixSessionsIsRefused(t *testing.T) {
 		"batches/{bot}/{session}":                    `begins with "batches"`,
 		"days/{bot}/{session}":                       `begins with "days"`,
 		"log/{bot}/{session}":                        `begins with "log"`,
+		"opened/{bot}/{session}":                     `begins with "opened"`,
 		"{bot}/{session}" + strings.Repeat("x", 150): "has 165 bytes: want at most 150",
 	} {
 		_, err := archive.ParseTemplate(text)
