@@ -111,7 +111,7 @@ func (s *sources) archived(ctx context.Context, session workflows.Session) (*sho
 	bounded, cancel := context.WithTimeout(ctx, archiveTimeout)
 	defer cancel()
 	if err := shown.addArchive(bounded, owner); err != nil {
-		if ctx.Err() != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, program.ErrInterrupted
 		}
 		shown.Missing = append(shown.Missing, "The archive cannot be read: "+oneLine(err.Error()))

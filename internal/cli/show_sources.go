@@ -78,11 +78,15 @@ func (s *sources) show(ctx context.Context, sessionID string) (*shownCall, error
 		return nil, err
 	}
 	var shown *shownCall
+	var unread []string
+	bounded, cancel := context.WithTimeout(ctx, archiveTimeout) // Of all bots.
+	defer cancel()
 	for _, botID := range bots {
-		one, err := s.archived(ctx, workflows.Session{BotID: botID, SessionID: sessionID})
+		one, err := s.archived(bounded, workflows.Session{BotID: botID, SessionID: sessionID})
 		if err != nil {
 			return nil, err
 		}
+		unread = append(unread, one.Missing...)
 		if one.Manifest != nil || shown == nil && len(bots) == 1 {
 			shown = one
 			break
@@ -103,7 +107,7 @@ func (s *sources) show(ctx context.Context, sessionID string) (*shownCall, error
 		}
 	}
 	if shown == nil {
-		return nil, s.unknown(sessionID)
+		return nil, s.unknown(sessionID, unread)
 	}
 	shown.Missing = append(append([]string{}, s.missing...), shown.Missing...)
 	if s.histories != nil {
@@ -113,13 +117,16 @@ func (s *sources) show(ctx context.Context, sessionID string) (*shownCall, error
 	}
 	shown.conclude()
 	if shown.Manifest == nil && len(shown.Runs) == 0 && len(shown.Missing) == 0 {
-		return nil, s.unknown(sessionID)
+		return nil, s.unknown(sessionID, nil)
 	}
 	return shown, nil
 }
 
-// unknown says what was asked in vain.
-func (s *sources) unknown(sessionID string) error {
+// unknown says what was asked in vain. unread is why archives could not be read.
+func (s *sources) unknown(sessionID string, unread []string) error {
+	if len(unread) > 0 {
+		return fmt.Errorf("%w %s, but it may be archived all the same: %s", errNothingKnown, sessionID, unread[0])
+	}
 	text := "the archive has no manifest of it and Temporal no fetch"
 	switch {
 	case s.histories == nil:

@@ -404,6 +404,18 @@ func TestShowOfAnArchiveThatCannotBeRead(t *testing.T) {
 	require.NotContains(t, got.stdout+got.stderr, "canary")
 }
 
+func TestShowOfArchivesOfSeveralBotsThatCannotBeRead(t *testing.T) {
+	e := newBatchEnvironment(t)
+	t.Setenv("SMARTASSIST_BOT_ID", bot+",st-fd81a2b1-43af-544d-8082-831bc09c0002")
+	e.s3.Add(s3test.Rule{Operation: s3test.GetObject, Always: true, Status: 403, Code: "AccessDenied"})
+	listen(t, &historyServer{})
+	got := run(t.Context(), "show", session)
+	require.Equal(t, program.ExitFailed, got.code)
+	require.NotContains(t, got.stderr, "the archive has no manifest of it")
+	require.Contains(t, got.stderr, "nothing is known of the session "+session+", but it may be archived all the same: The archive cannot be read: ")
+	require.Empty(t, got.stdout)
+}
+
 func TestWrongUseOfShow(t *testing.T) {
 	noConfiguration(t)
 	noTemporal(t)
