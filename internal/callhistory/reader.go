@@ -153,7 +153,9 @@ func (r *Reader) started(at time.Time, a *historypb.WorkflowExecutionStartedEven
 	if r.run.ContinuedFrom != "" {
 		text = "continues run " + r.run.ContinuedFrom
 	}
-	if r.converter.FromPayloads(a.GetInput(), &request) == nil {
+	if err := r.converter.FromPayloads(a.GetInput(), &request); err != nil {
+		r.run.Unreadable = printable(err.Error())
+	} else {
 		r.run.BatchID = request.BatchID
 		if request.BatchID != "" {
 			text += ", for batch " + request.BatchID

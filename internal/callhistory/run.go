@@ -74,6 +74,9 @@ type Run struct {
 	// Wrote is who wrote the manifest, and when; nil if this run has not.
 	Wrote  *Event  `json:"wrote,omitempty"`
 	Events []Event `json:"events"`
+	// Unreadable is why its input could not be decoded, such as a key that is missing: then
+	// much of the rest cannot be either. It is empty if it could.
+	Unreadable string `json:"unreadable,omitempty"`
 	// LeftOut is how many events in the middle are not told.
 	LeftOut int `json:"eventsLeftOut,omitempty"`
 }

@@ -145,6 +145,9 @@ func (h *histories) read(ctx context.Context, of runID, shown *shownCall) (*call
 			shown.Missing = append(shown.Missing, fmt.Sprintf("Of run %s the first %d events were read: the rest is in the Web UI", of.runID, events))
 		}
 		run := reader.Run()
+		if run.Unreadable != "" {
+			shown.Missing = append(shown.Missing, fmt.Sprintf("Inputs, results and failures of run %s cannot be read: %s: if payloads are encrypted, set CALLVAULT_PAYLOAD_KEYS_FILE to the file with the workers' keys", of.runID, run.Unreadable))
+		}
 		return &run, nil
 	}
 }

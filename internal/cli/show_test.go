@@ -416,6 +416,20 @@ func TestShowOfArchivesOfSeveralBotsThatCannotBeRead(t *testing.T) {
 	require.Empty(t, got.stdout)
 }
 
+func TestShowOfAnEncryptedHistoryNamesTheKeysThatAreMissing(t *testing.T) {
+	newBatchEnvironment(t)
+	history := savedHistory(t, "v0.3.0_few_events.json")
+	saved := savedSession(t, history)
+	input := history.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetInput().GetPayloads()[0]
+	input.Metadata["encoding"], input.Data = []byte("binary/encrypted"), []byte("sealed")
+	temporal := &historyServer{}
+	temporal.add(saved.FetchWorkflowID(), "run-1", history)
+	listen(t, temporal)
+	got := run(t.Context(), "show", saved.SessionID)
+	require.Contains(t, got.stdout, "not known: Inputs, results and failures of run run-1 cannot be read: ")
+	require.Contains(t, got.stdout, "set CALLVAULT_PAYLOAD_KEYS_FILE")
+}
+
 func TestWrongUseOfShow(t *testing.T) {
 	noConfiguration(t)
 	noTemporal(t)
