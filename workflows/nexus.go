@@ -13,7 +13,8 @@ const (
 
 	// NexusFetchRecording is the operation that fetches one recording. It takes a
 	// [FetchRequest] and returns a [FetchResult], whatever the outcome. If the session is
-	// being fetched already, whoever started that, the operation attaches to it.
+	// being fetched already, whoever started that, the operation attaches to it. It fails if
+	// the fetch ends without an outcome: cancelled or terminated by somebody, or failed.
 	//
 	// Cancelling the operation cancels the fetch if the operation has started it and no other
 	// operation is attached to it. Otherwise the fetch goes on, and the operation with it: a

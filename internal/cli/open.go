@@ -135,6 +135,9 @@ func (r openRequest) open(ctx context.Context, served *account.Served, sessionID
 		ExpiresAt: signed.Add(r.lifetime), User: who, Host: host, Reason: r.reason,
 	}
 	key, err := owner.Store.RecordOpening(ctx, opening)
+	if errors.Is(err, archive.ErrBlocked) { // Its remedy is that of a worker, who may do more.
+		err = fmt.Errorf("%w; for keys of people who listen deploy/reader-policy.json is enough", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no link is printed, since who asks for it cannot be recorded: %w", err)
 	}

@@ -81,6 +81,7 @@ func TestOpenWithoutARecordPrintsNothing(t *testing.T) {
 	require.Equal(t, program.ExitUsage, got.code, "it is the configuration of the store")
 	require.Empty(t, got.stdout)
 	require.Contains(t, got.stderr, "no link is printed, since who asks for it cannot be recorded")
+	require.Contains(t, got.stderr, "for keys of people who listen deploy/reader-policy.json is enough")
 
 	e.s3.Add(s3test.Rule{Operation: s3test.PutObject, Status: http.StatusServiceUnavailable, Code: "SlowDown"})
 	got = run(t.Context(), "open", m.SessionID)
