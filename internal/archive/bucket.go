@@ -39,20 +39,42 @@ type BucketLock struct {
 	// such as "30 DAYS".
 	Mode LockMode
 	For  string
+	// MayLock: it was not told, and the bucket keeps versions, as each one does that locks
+	// objects.
+	MayLock bool
 }
 
+// locksAll reports whether the bucket locks every object by default, or may.
+func (l BucketLock) locksAll() bool { return l.Mode != "" || l.MayLock }
+
 // BucketLock returns the Object Lock of the bucket. It asks for
-// s3:GetBucketObjectLockConfiguration; see [ErrNotTold].
+// s3:GetBucketObjectLockConfiguration; see [ErrNotTold]. With an error, MayLock alone is set.
 func (s *Store) BucketLock(ctx context.Context) (BucketLock, error) {
 	enabled, mode, validity, unit, err := s.client.GetObjectLockConfig(ctx, s.bucket)
 	if isUnset(err, "ObjectLockConfigurationNotFoundError") {
 		return BucketLock{}, nil
 	}
+	if err != nil {
+		return BucketLock{MayLock: s.keepsVersions(ctx)}, s.told(err)
+	}
 	lock := BucketLock{Enabled: enabled == "Enabled"}
 	if mode != nil && validity != nil && unit != nil {
 		lock.Mode, lock.For = LockMode(*mode), fmt.Sprintf("%d %s", *validity, *unit)
 	}
-	return lock, s.told(err)
+	return lock, nil
+}
+
+// keepsVersions reports whether the bucket keeps versions, by the response about an object that
+// callvault has left there; that needs s3:GetObject alone. Without such an object it is false:
+// one that is written then is the last of which that is not known.
+func (s *Store) keepsVersions(ctx context.Context) bool {
+	for _, name := range []string{trialName, probeName} {
+		info, err := s.client.StatObject(ctx, s.bucket, s.prefix+name, minio.StatObjectOptions{})
+		if err == nil {
+			return info.VersionID != "" && info.VersionID != "null"
+		}
+	}
+	return false
 }
 
 // Versioning is whether a bucket keeps the old versions of its objects.

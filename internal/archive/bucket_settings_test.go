@@ -142,6 +142,49 @@ func TestObjectThatIsTriedIsLockedForAMinuteAtMost(t *testing.T) {
 	require.Len(t, server.Versions(bucket, trialKey), 1)
 }
 
+// A worker's policy lets it read no settings. Only a bucket with versions can lock.
+func TestObjectIsNotLockedForLongIfTheLockIsNotTold(t *testing.T) {
+	store, server := openStore(t)
+	server.RetainByDefault(bucket, "COMPLIANCE", 3650)
+	server.Add(s3test.Rule{Operation: s3test.GetObjectLock, Status: http.StatusForbidden, Code: "AccessDenied", Always: true})
+	probe(t, store)
+	lock, err := store.BucketLock(t.Context())
+	require.ErrorIs(t, err, archive.ErrMayNotAsk)
+	require.Equal(t, archive.BucketLock{MayLock: true}, lock)
+	_, err = store.TryObject(t.Context(), lock)
+	require.NoError(t, err)
+	require.Equal(t, "GOVERNANCE", server.Versions(bucket, trialKey)[0].Kept["X-Amz-Object-Lock-Mode"])
+
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Key: trialKey, Status: http.StatusForbidden, Code: "AccessDenied", Always: true})
+	_, err = store.TryObject(t.Context(), lock)
+	require.ErrorIs(t, err, archive.ErrMayBeLocked)
+	require.Len(t, server.Versions(bucket, trialKey), 1)
+}
+
+func TestObjectIsWrittenWithoutALockWhereThereIsNone(t *testing.T) {
+	store, server := openStore(t)
+	server.Add(s3test.Rule{Operation: s3test.GetObjectLock, Status: http.StatusForbidden, Code: "AccessDenied", Always: true})
+	probe(t, store)
+	lock, err := store.BucketLock(t.Context())
+	require.ErrorIs(t, err, archive.ErrMayNotAsk)
+	require.Zero(t, lock, "a bucket without versions locks nothing")
+
+	server.SetVersioning(bucket, "Enabled")
+	probeAgain(t, store)
+	lock, err = store.BucketLock(t.Context())
+	require.ErrorIs(t, err, archive.ErrMayNotAsk)
+	require.True(t, lock.MayLock)
+	_, err = store.TryObject(t.Context(), lock)
+	require.NoError(t, err)
+	require.Empty(t, server.Versions(bucket, trialKey))
+}
+
+func probeAgain(t *testing.T, store *archive.Store) {
+	t.Helper()
+	_, err := store.ProbeAgain(t.Context())
+	require.NoError(t, err)
+}
+
 func TestObjectThatIsReadAsAnotherIsDamaged(t *testing.T) {
 	store, server := openStore(t)
 	server.Add(s3test.Rule{Operation: s3test.GetObject, Body: func(body []byte) []byte { return append(body, '!') }})

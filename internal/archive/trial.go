@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -32,11 +33,14 @@ type Trial struct {
 }
 
 // ErrWouldBeLocked means that nothing was written: the bucket would have locked it for as long
-// as a recording.
-var ErrWouldBeLocked = errors.New("the bucket would lock the object for as long as a recording")
+// as a recording. ErrMayBeLocked means that it might have: the store did not tell.
+var (
+	ErrWouldBeLocked = errors.New("the bucket would lock the object for as long as a recording")
+	ErrMayBeLocked   = errors.New("the bucket may lock the object for as long as a recording: whether it does is not told")
+)
 
 // TryObject writes an object of some 60 bytes as recordings are written, reads it and deletes
-// it. In a bucket that locks every object by default (lock), it asks for a lock of a minute in
+// it. In a bucket that locks every object by default, or may (lock), it asks for a lock of a minute in
 // mode GOVERNANCE in place of that, or writes nothing if it may not; see [ErrWouldBeLocked].
 func (s *Store) TryObject(ctx context.Context, lock BucketLock) (Trial, error) {
 	trial := Trial{Key: s.prefix + trialName}
@@ -60,21 +64,32 @@ func (s *Store) TryObject(ctx context.Context, lock BucketLock) (Trial, error) {
 }
 
 func (s *Store) writeTrial(ctx context.Context, key string, body []byte, lock BucketLock) (version string, err error) {
+	header, err := s.putTrial(ctx, key, body, lock.locksAll())
+	if lock.MayLock && isRefusal(err) { // It has no Object Lock, and so none by default.
+		header, err = s.putTrial(ctx, key, body, false)
+	}
+	if lock.locksAll() && isDenied(minio.ToErrorResponse(err).Code) {
+		if lock.MayLock {
+			return "", ErrMayBeLocked
+		}
+		return "", ErrWouldBeLocked
+	}
+	return header.Get("X-Amz-Version-Id"), s.storeError(opWrite, key, err)
+}
+
+// putTrial writes the object, and has it locked for a short time if that is asked for.
+func (s *Store) putTrial(ctx context.Context, key string, body []byte, locked bool) (http.Header, error) {
 	options := minio.PutObjectOptions{ContentType: "application/json"}
 	s.options.encrypt(&options)
-	if lock.Mode != "" {
+	if locked {
 		options.Mode = minio.RetentionMode(Governance)
 		options.RetainUntilDate = time.Now().UTC().Add(trialRetention).Truncate(time.Second)
 	}
 	sum := sha256.Sum256(body)
-	header, err := s.send(ctx, signedPut{
+	return s.send(ctx, signedPut{
 		key: key, header: options.Header(), body: bytes.NewReader(body), length: int64(len(body)),
 		algorithm: minio.ChecksumSHA256, sum: func() ([]byte, error) { return sum[:], nil },
 	})
-	if err != nil && lock.Mode != "" && isDenied(minio.ToErrorResponse(err).Code) {
-		return "", ErrWouldBeLocked
-	}
-	return header.Get("X-Amz-Version-Id"), s.storeError(opWrite, key, err)
 }
 
 // readTrial reads what was written.
