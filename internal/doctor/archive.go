@@ -17,8 +17,13 @@ type store struct {
 	section
 	config archive.Config
 
+	// writing is held while objects are written: accounts may share an archive, and so them.
+	writing sync.Locker
+
 	opened *archive.Store
 	lock   archive.BucketLock
+	// isLocked: no object was tried, because the bucket would lock it, or may.
+	isLocked bool
 
 	mu sync.Mutex
 	// ahead is the difference to the store's clock by its latest response, and server the name
@@ -38,10 +43,7 @@ func (s *store) check(ctx context.Context) {
 		s.lock = lock
 		return judgeLock(lock, err, s.config.Options)
 	})
-	s.run(ctx, ArchiveObject, reached, func(ctx context.Context) Finding {
-		return judgeTrial(s.opened.TryObject(ctx, s.lock))
-	})
-	s.run(ctx, ArchiveGuarantees, append(reached, ArchiveObject), s.guarantees)
+	s.write(ctx, reached)
 	s.run(ctx, ArchiveVersioning, reached, func(ctx context.Context) Finding {
 		return judgeVersioning(s.opened.BucketVersioning(ctx))
 	})
@@ -54,18 +56,50 @@ func (s *store) check(ctx context.Context) {
 	})
 }
 
-func (s *store) keys(context.Context) Finding {
+// write does the checks that write objects, one account of an archive after the other.
+func (s *store) write(ctx context.Context, reached []Name) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.run(ctx, ArchiveObject, reached, func(ctx context.Context) Finding {
+		trial, err := s.opened.TryObject(ctx, s.lock)
+		s.isLocked = errors.Is(err, archive.ErrWouldBeLocked) || errors.Is(err, archive.ErrMayBeLocked)
+		return judgeTrial(trial, err)
+	})
+	needs := append(reached, ArchiveObject)
+	if s.isLocked {
+		needs = reached // What a worker's probe has found is known all the same.
+	}
+	s.run(ctx, ArchiveGuarantees, needs, s.guarantees)
+}
+
+func (s *store) keys(ctx context.Context) Finding {
 	s.config.Observe = s.observe
 	opened, err := archive.Open(s.config)
 	if err == nil {
 		s.opened = opened
-		err = opened.CheckCredentials()
+		err = credentialsOf(ctx, opened)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return broken("whoever hands out the AWS credentials does not respond").
+			wayOut("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the account's keys in CALLVAULT_CONFIG, or look at the service that has the role's keys")
 	}
 	if err != nil {
 		text, remedy := cutLast(line(err), ": ")
 		return broken("%s", text).wayOut("%s", remedy)
 	}
 	return ok("there are keys to sign requests with")
+}
+
+// credentialsOf checks the credentials of an archive. The service that has a role's heeds no context.
+func credentialsOf(ctx context.Context, opened *archive.Store) error {
+	checked := make(chan error, 1)
+	go func() { checked <- opened.CheckCredentials() }()
+	select {
+	case err := <-checked:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // observe notes what a response tells of the store.
@@ -106,10 +140,10 @@ func (s *store) clock(context.Context) Finding {
 }
 
 // guarantees checks what the store has to guarantee, as a worker does when it starts. It looks anew, unless the bucket would lock
-// what that writes for as long as recordings.
+// what that writes for as long as recordings, or may.
 func (s *store) guarantees(ctx context.Context) Finding {
 	find := s.opened.ProbeAgain
-	if s.lock.Mode != "" {
+	if s.lock.Mode != "" || s.lock.MayLock {
 		find = s.opened.Probe
 	}
 	return judgeGuarantees(find(ctx))
@@ -121,6 +155,9 @@ func judgeTrial(trial archive.Trial, err error) Finding {
 	switch {
 	case errors.Is(err, archive.ErrWouldBeLocked):
 		return skipped("nothing was written, because %s, and a shorter lock (s3:PutObjectRetention) is not allowed", line(err))
+	case errors.Is(err, archive.ErrMayBeLocked):
+		return skipped("nothing was written: %s, and a shorter lock (s3:PutObjectRetention) is not allowed", line(err)).
+			wayOut("allow s3:GetBucketObjectLockConfiguration for this check, or see by a first fetch")
 	case errors.Is(err, archive.ErrMismatch):
 		return broken("an object that was written was read as another one: %s", line(err)).wayOut("find out what is between this machine and the store, and whether others write there")
 	case errors.Is(err, archive.ErrBlocked):

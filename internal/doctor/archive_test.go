@@ -2,16 +2,25 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
 
+	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/archive/s3test"
+	"github.com/callvault/callvault/internal/config"
+	"github.com/callvault/callvault/internal/secret"
+	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/internal/temporalclient"
+	"github.com/callvault/callvault/workflows"
 )
 
 const bucketName = "recordings"
@@ -23,7 +32,7 @@ func checkStore(t *testing.T, server *s3test.Server, changes ...func(*archive.Co
 	for _, change := range changes {
 		change(&config)
 	}
-	checked := &store{section: section{account: "acme"}, config: config}
+	checked := &store{section: section{account: "acme"}, config: config, writing: new(sync.Mutex)}
 	checked.check(t.Context())
 	return byName(t, checked.findings, "acme")
 }
@@ -165,6 +174,84 @@ func TestBucketThatLocksEverythingLocksTheProbeForAMinute(t *testing.T) {
 
 	server.Add(s3test.Rule{Operation: s3test.PutObject, Key: "calls/.callvault/doctor.json", Status: http.StatusForbidden, Code: "AccessDenied", Always: true})
 	requireFinding(t, ArchiveObject, checkStore(t, server)[ArchiveObject], Skipped, "nothing was written", "s3:PutObjectRetention")
+}
+
+// A worker's policy lets it read no settings, and set no lock.
+func TestObjectIsNotTriedInABucketThatMayLockIt(t *testing.T) {
+	server := s3test.New(t, bucketName)
+	server.RetainByDefault(bucketName, "COMPLIANCE", 3650)
+	server.Add(s3test.Rule{Operation: s3test.GetObjectLock, Status: http.StatusForbidden, Code: "AccessDenied", Always: true})
+	opened, err := archive.Open(archive.Config{Endpoint: server.URL, Bucket: bucketName, Region: "us-east-1", Prefix: "calls/", Credentials: credentials.NewStaticV4("key", "secret", "")})
+	require.NoError(t, err)
+	_, err = opened.Probe(t.Context()) // as a worker has done
+	require.NoError(t, err)
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Status: http.StatusForbidden, Code: "AccessDenied", Always: true})
+	server.ForgetRequests()
+	found := checkStore(t, server)
+	requireFinding(t, ArchiveObject, found[ArchiveObject], Skipped, "nothing was written: the bucket may lock", "s3:GetBucketObjectLockConfiguration")
+	requireFinding(t, ArchiveGuarantees, found[ArchiveGuarantees], OK, "heeds conditions")
+	require.Len(t, server.Versions(bucketName, "calls/.callvault/doctor.json"), 0)
+}
+
+func TestCredentialsThatDoNotComeEndTheCheck(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	checked := &store{section: section{account: "acme"}, writing: new(sync.Mutex), config: archive.Config{
+		Endpoint: mustParse(t, "http://127.0.0.1:1"), Bucket: bucketName, Region: "us-east-1", Credentials: credentials.New(hanging{t.Context().Done()})}}
+	checked.check(ctx)
+	requireFinding(t, ArchiveKeys, checked.findings[0], Broken, "does not respond", "set AWS_ACCESS_KEY_ID")
+}
+
+// hanging has no credentials before a test ends.
+type hanging struct{ ended <-chan struct{} }
+
+func (h hanging) Retrieve() (credentials.Value, error) {
+	<-h.ended
+	return credentials.Value{}, nil
+}
+
+func (h hanging) RetrieveWithCredContext(*credentials.CredContext) (credentials.Value, error) {
+	return h.Retrieve()
+}
+
+func (h hanging) IsExpired() bool { return true }
+
+// Accounts may share an archive, and so the objects that are written there.
+func TestAccountsOfOneArchiveAreTriedOneAfterTheOther(t *testing.T) {
+	server := s3test.New(t, bucketName)
+	var writing atomic.Int32
+	together := make(chan struct{}, 3)
+	server.Add(s3test.Rule{Operation: s3test.PutObject, Key: "calls/.callvault/doctor.json", Always: true, Before: func() {
+		if writing.Add(1) > 1 {
+			together <- struct{}{}
+		}
+		select { // Another one would come now.
+		case <-together:
+			together <- struct{}{}
+		case <-time.After(100 * time.Millisecond):
+		}
+	}})
+	server.Add(s3test.Rule{Operation: s3test.DeleteObject, Always: true, After: func() { writing.Add(-1) }})
+	var accounts []account.Settings
+	for _, name := range []string{"a", "b", "c"} {
+		accounts = append(accounts, account.Settings{
+			Name: name, API: mustParse(t, "http://127.0.0.1:1"), BotIDs: []string{"st-" + name},
+			Credentials: smartassist.Credentials{ClientID: "cs-1", Key: secret.Value(theSecret)},
+			Budget:      account.Budget{Windows: []workflows.CallWindow{{Calls: 60, Span: time.Minute}}},
+			Archive:     archive.Config{Endpoint: server.URL, Bucket: bucketName, Region: "us-east-1", Prefix: "calls/", Credentials: credentials.NewStaticV4("key", "secret", "")},
+		})
+	}
+	findings := Run(t.Context(), Options{Present: true, Settings: &config.Config{Accounts: accounts},
+		Connect: func(context.Context) (*temporalclient.Connection, error) { return nil, errors.New("none") }})
+	tried := 0
+	for _, one := range findings {
+		if one.Name == ArchiveObject {
+			requireFinding(t, ArchiveObject, one, OK, "written, read and deleted")
+			tried++
+		}
+	}
+	require.Equal(t, 3, tried)
+	require.Empty(t, together)
 }
 
 func TestSettingsThatAreEasilyRegrettedAreWarnings(t *testing.T) {

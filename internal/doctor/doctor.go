@@ -57,11 +57,17 @@ func Run(ctx context.Context, options Options) []Finding {
 	all.Go(func() { t.check(ctx) })
 	sections := make([][]Finding, len(served.Accounts))
 	free := make(chan struct{}, maxAccounts)
+	archives := make(map[string]*sync.Mutex)
 	for i, a := range served.Accounts {
+		place := a.Store.Place()
+		if archives[place] == nil {
+			archives[place] = new(sync.Mutex)
+		}
+		writing := archives[place]
 		all.Go(func() {
 			free <- struct{}{}
 			defer func() { <-free }()
-			sections[i] = checkAccount(ctx, a)
+			sections[i] = checkAccount(ctx, a, writing)
 		})
 	}
 	all.Wait()
@@ -75,8 +81,9 @@ func Run(ctx context.Context, options Options) []Finding {
 	return findings
 }
 
-func checkAccount(ctx context.Context, a *account.Account) []Finding {
-	archives := &store{section: section{account: a.Name}, config: a.Archive}
+// checkAccount checks an account. writing is held while objects of its archive are written.
+func checkAccount(ctx context.Context, a *account.Account, writing sync.Locker) []Finding {
+	archives := &store{section: section{account: a.Name}, config: a.Archive, writing: writing}
 	vendor := &upstream{section: section{account: a.Name}, api: a.API, credentials: a.Credentials, bot: a.BotIDs[0]}
 	var both sync.WaitGroup
 	both.Go(func() { archives.check(ctx) })

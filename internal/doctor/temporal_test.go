@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -308,7 +309,7 @@ func TestNamesAreInTheOrderOfTheFindings(t *testing.T) {
 	checked := &temporal{accounts: []*account.Account{acme}, connect: func(context.Context) (*temporalclient.Connection, error) { return nil, fmt.Errorf("none") }}
 	checked.check(t.Context())
 	var order []Name
-	for _, one := range append(checked.findings, checkAccount(t.Context(), acme)...) {
+	for _, one := range append(checked.findings, checkAccount(t.Context(), acme, new(sync.Mutex))...) {
 		order = append(order, one.Name)
 	}
 	require.Equal(t, slices.DeleteFunc(slices.Clone(Names), func(n Name) bool { return n == Configuration || n == UpstreamCall }), order)
