@@ -256,8 +256,11 @@ func withCredentials(served *account.Account, change func(*smartassist.Credentia
 	return &other
 }
 
-// call makes one call in a slot of the bot's budget. Its error says why none was made.
+// call makes one call in a slot of the bot's budget, unless maxCalls were made. Its error says why none was made.
 func (c *caller) call(ctx context.Context, made attempt) (answer, error) {
+	if c.made >= maxCalls {
+		return answer{}, fmt.Errorf("%s were made", count(maxCalls, "call"))
+	}
 	slot, in, err := c.take(ctx, made)
 	if err != nil {
 		return answer{}, err
@@ -283,6 +286,9 @@ func (c *caller) call(ctx context.Context, made attempt) (answer, error) {
 	report.Result = resultOf(failed, slot.Probe, made.isFetch)
 	if isRefused {
 		if report.Result == callbudget.Refused {
+			if !made.isFetch { // That a call is refused by rate does not unblock those with other credentials.
+				report.Slot.Probe, report.Slot.ForAccount = false, false
+			}
 			report.Span, report.RetryAfter = failed.Window, 0
 			if failed.Asked {
 				report.RetryAfter = failed.Wait
@@ -308,21 +314,22 @@ func resultOf(failed *smartassist.Error, isProbe, isFetch bool) callbudget.CallR
 
 // take waits for a slot. Somebody waits for the call, so that it goes before all others.
 func (c *caller) take(ctx context.Context, made attempt) (*callbudget.Slot, time.Duration, error) {
+	began := time.Now()
 	waiting, cancel := context.WithTimeout(ctx, slotWait)
 	defer cancel()
 	slot, in, err := c.slots.Take(waiting, made.served, callbudget.Want{BotID: made.botID, Level: callbudget.FrontLevel, Front: true})
 	if err == nil {
 		return slot, in, nil
 	}
-	name := made.served.BudgetName(made.botID)
+	name, waited := made.served.BudgetName(made.botID), time.Since(began).Round(time.Second)
 	asked, cancel := context.WithTimeout(ctx, each)
 	defer cancel()
 	state, queryErr := c.budget(asked, name)
 	switch {
 	case queryErr != nil:
-		return nil, 0, fmt.Errorf("the budget %s handed out no slot within %s, and did not say why (%w)", name, slotWait, queryErr)
+		return nil, 0, fmt.Errorf("the budget %s handed out no slot within %s, and did not say why (%w)", name, waited, queryErr)
 	case state.State == workflows.BudgetOpen:
-		return nil, 0, fmt.Errorf("the budget %s handed out no slot within %s", name, slotWait)
+		return nil, 0, fmt.Errorf("the budget %s handed out no slot within %s", name, waited)
 	}
 	return nil, 0, fmt.Errorf("the budget %s is %s: %s", name, state.State, state.Reason)
 }

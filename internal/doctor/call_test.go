@@ -283,3 +283,42 @@ func TestProbeTellsTheBudgetOfFetchesAlone(t *testing.T) {
 	requireFinding(t, UpstreamCall, v.find(t), Broken, "signed by HS512 is accepted")
 	require.Equal(t, []callbudget.CallResult{callbudget.Unknown, callbudget.Unknown}, v.slots.results(), "a token that fetches do not have unblocks none")
 }
+
+// A rate limit may come before the token is looked at.
+func TestRateLimitOfOtherCredentialsUnblocksNothing(t *testing.T) {
+	v := newVendor(t, nil, nil)
+	v.slots.slot.Probe, v.slots.slot.ForAccount = true, true
+	answered := 0
+	v.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if answered++; answered == 1 {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"errors":[{"msg":"Invalid SDK credentials","code":4002}]}`))
+			return
+		}
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	calling := &caller{slots: v.slots, session: workflows.Session{BotID: simulator.DefaultBotID, SessionID: sessionID}}
+	calling.find(t.Context(), v.account)
+	require.Equal(t, []callbudget.CallResult{callbudget.Unknown, callbudget.Refused}, v.slots.results())
+	require.False(t, v.slots.reports[1].Slot.Probe || v.slots.reports[1].Slot.ForAccount)
+}
+
+func TestNoMoreThanThreeCallsAreMade(t *testing.T) {
+	v := newVendor(t, nil, func(s *account.Settings) { s.Credentials.Key = secret.Value("canary-wrong") })
+	v.refuse(1, http.StatusUnauthorized, `{"errors":[{"msg":"error verifying the jwt: possibly a replay","code":401}]}`)
+	calling := &caller{slots: v.slots, session: workflows.Session{BotID: simulator.DefaultBotID, SessionID: sessionID}}
+	requireFinding(t, UpstreamCall, calling.find(t.Context(), v.account), Broken, "the vendor answers all alike", "(3 calls made)")
+	require.Len(t, v.slots.wants, maxCalls)
+	_, err := calling.call(t.Context(), attempt{served: v.account, botID: simulator.DefaultBotID})
+	require.EqualError(t, err, "3 calls were made")
+	require.Len(t, v.slots.wants, maxCalls)
+}
+
+func TestCallsHaveTimeForTheirSlots(t *testing.T) {
+	var calls section
+	calls.run(t.Context(), UpstreamCall, nil, func(ctx context.Context) Finding {
+		until, _ := ctx.Deadline()
+		require.Greater(t, time.Until(until), 2*slotWait)
+		return ok("")
+	})
+}

@@ -9,9 +9,17 @@ const (
 	// total bounds all checks together.
 	total = time.Minute
 
-	// each bounds one check.
+	// each bounds one check, but for the calls of the vendor's API, each of which waits for its
+	// slot; see slotWait and callWait.
 	each = 10 * time.Second
 )
+
+func timeOf(name Name) time.Duration {
+	if name == UpstreamCall {
+		return total
+	}
+	return each
+}
 
 // section is the checks of one place, one after the other.
 type section struct {
@@ -29,7 +37,7 @@ func (s *section) run(ctx context.Context, name Name, needs []Name, check func(c
 		s.add(name, skipped("not checked: the other checks took %s", total).wayOut("see what did not respond, and run this again"))
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, each)
+	ctx, cancel := context.WithTimeout(ctx, timeOf(name))
 	defer cancel()
 	s.add(name, check(ctx))
 }
