@@ -101,6 +101,8 @@ type BucketRules struct {
 	AbortAfter int
 	// Expiring are the ids of the rules that delete objects of the archive.
 	Expiring []string
+	// Total is how many rules the bucket has, whatever they concern.
+	Total int
 }
 
 // BucketRules returns the lifecycle rules of the bucket. It asks for
@@ -118,7 +120,7 @@ func (s *Store) BucketRules(ctx context.Context) (BucketRules, error) {
 
 // rulesFor returns what rules mean for the objects whose keys begin with a prefix.
 func rulesFor(rules []lifecycle.Rule, prefix string) BucketRules {
-	var found BucketRules
+	found := BucketRules{Total: len(rules)}
 	for _, rule := range rules {
 		if rule.Status != "Enabled" {
 			continue

@@ -45,7 +45,8 @@ func (s *store) check(ctx context.Context) {
 	})
 	s.write(ctx, reached)
 	s.run(ctx, ArchiveVersioning, reached, func(ctx context.Context) Finding {
-		return judgeVersioning(s.opened.BucketVersioning(ctx))
+		versioning, err := s.opened.BucketVersioning(ctx)
+		return judgeVersioning(versioning, err, s.config)
 	})
 	s.run(ctx, ArchiveLifecycle, reached, func(ctx context.Context) Finding {
 		rules, err := s.opened.BucketRules(ctx)
@@ -218,35 +219,47 @@ func judgeLock(lock archive.BucketLock, err error, options archive.Options) Find
 	return ok("nothing is locked, and nothing is configured to be")
 }
 
-func judgeVersioning(versioning archive.Versioning, err error) Finding {
+func judgeVersioning(versioning archive.Versioning, err error, config archive.Config) Finding {
 	switch {
 	case err != nil:
 		return notTold(err, "s3:GetBucketVersioning")
 	case versioning == archive.VersioningOn:
 		return ok("old versions are kept")
 	case versioning == archive.VersioningSuspended:
-		return warning("versions are suspended: what others delete or overwrite is gone").wayOut("switch them on again, if that was not meant: aws s3api put-bucket-versioning --versioning-configuration Status=Enabled")
+		return warning("versions are suspended: what others delete or overwrite is gone").wayOut("switch them on again, if that was not meant: %s --versioning-configuration Status=Enabled", command("put-bucket-versioning", config))
 	}
 	return ok("no versions are kept: callvault overwrites no recording, but what others delete or overwrite is gone")
 }
 
+// command returns one of the AWS command line about the bucket, without what it is to be set to.
+func command(name string, config archive.Config) string {
+	text := "aws s3api " + name + " --bucket " + config.Bucket
+	if host := config.Endpoint.Hostname(); !strings.HasSuffix(host, "amazonaws.com") {
+		text += " --endpoint-url " + config.Endpoint.String()
+	}
+	return text
+}
+
 // abortRule is the lifecycle rule that removes unfinished uploads.
-const abortRule = `{"Rules":[{"ID":"unfinished-uploads","Status":"Enabled","Filter":{"Prefix":"%s"},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}}]}`
+const abortRule = `{"ID":"unfinished-uploads","Status":"Enabled","Filter":{"Prefix":"%s"},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}}`
 
 func judgeRules(rules archive.BucketRules, err error, config archive.Config, isMinIO bool) Finding {
+	rule := fmt.Sprintf(abortRule, config.Prefix)
+	const kept = "no lifecycle rule removes unfinished uploads: what a fetch leaves that is terminated during a download is kept, and paid for"
 	switch {
-	case err != nil && isMinIO, err == nil && isMinIO && rules.AbortAfter == 0 && len(rules.Expiring) == 0:
-		return ok("MinIO removes unfinished uploads by itself after a day")
-	case err != nil:
+	case err != nil: // MinIO too may have a rule that deletes recordings.
 		return notTold(err, "s3:GetLifecycleConfiguration")
 	case len(rules.Expiring) > 0:
 		return warning("lifecycle rules delete objects of the archive: %s", some(rules.Expiring)).
 			wayOut("if that is not how long recordings are to be kept, remove them; a session whose objects are gone is fetched again, or ends as damaged")
-	case rules.AbortAfter == 0:
-		return warning("no lifecycle rule removes unfinished uploads: what a fetch leaves that is terminated during a download is kept, and paid for").
-			wayOut("add one to the rules of the bucket, such as: aws s3api put-bucket-lifecycle-configuration --bucket %s --lifecycle-configuration '%s'", config.Bucket, fmt.Sprintf(abortRule, config.Prefix))
+	case rules.AbortAfter > 0:
+		return ok("unfinished uploads are removed after %s", count(rules.AbortAfter, "day"))
+	case isMinIO:
+		return ok("MinIO removes unfinished uploads by itself after a day")
+	case rules.Total > 0: // The command below would remove them.
+		return warning(kept).wayOut("add one to the bucket's %s, which %s returns: %s", count(rules.Total, "other rule"), command("get-bucket-lifecycle-configuration", config), rule)
 	}
-	return ok("unfinished uploads are removed after %s", count(rules.AbortAfter, "day"))
+	return warning(kept).wayOut(`add one: %s --lifecycle-configuration '{"Rules":[%s]}'`, command("put-bucket-lifecycle-configuration", config), rule)
 }
 
 func judgeReplication(rules, enabled int, err error) Finding {

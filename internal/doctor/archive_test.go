@@ -259,14 +259,19 @@ func TestSettingsThatAreEasilyRegrettedAreWarnings(t *testing.T) {
 	found := checkStore(t, server)
 	requireFinding(t, ArchiveVersioning, found[ArchiveVersioning], OK, "no versions are kept")
 	requireFinding(t, ArchiveLifecycle, found[ArchiveLifecycle], Warning, "no lifecycle rule removes unfinished uploads",
-		`put-bucket-lifecycle-configuration --bucket recordings`, `"Filter":{"Prefix":"calls/"},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}`)
+		`put-bucket-lifecycle-configuration --bucket recordings --endpoint-url http://127.0.0.1`, `"Filter":{"Prefix":"calls/"},"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}`)
 	requireFinding(t, ArchiveReplication, found[ArchiveReplication], OK, "not replicated")
+
+	server.SetLifecycle(bucketName, "<Rule><ID>theirs</ID><Status>Enabled</Status><Filter><Prefix>other/</Prefix></Filter><Expiration><Days>30</Days></Expiration></Rule>")
+	theirs := checkStore(t, server)[ArchiveLifecycle]
+	requireFinding(t, ArchiveLifecycle, theirs, Warning, "add one to the bucket's 1 other rule", "get-bucket-lifecycle-configuration --bucket recordings", `"DaysAfterInitiation":7`)
+	require.NotContains(t, theirs.WayOut, "put-bucket-lifecycle-configuration", "it replaces all rules")
 
 	server.SetVersioning(bucketName, "Suspended")
 	server.SetLifecycle(bucketName, abortAfterAWeek+"<Rule><ID>forget</ID><Status>Enabled</Status><Filter><Prefix>calls/</Prefix></Filter><Expiration><Days>30</Days></Expiration></Rule>")
 	server.SetReplication(bucketName, "<Rule><ID>a</ID><Status>Disabled</Status></Rule>")
 	found = checkStore(t, server)
-	requireFinding(t, ArchiveVersioning, found[ArchiveVersioning], Warning, "suspended")
+	requireFinding(t, ArchiveVersioning, found[ArchiveVersioning], Warning, "suspended", "put-bucket-versioning --bucket recordings ")
 	requireFinding(t, ArchiveLifecycle, found[ArchiveLifecycle], Warning, "delete objects of the archive: forget")
 	requireFinding(t, ArchiveReplication, found[ArchiveReplication], Warning, "none is enabled")
 }
@@ -275,6 +280,15 @@ func TestMinIORemovesUnfinishedUploadsItself(t *testing.T) {
 	server := s3test.New(t, bucketName)
 	server.Add(s3test.Rule{Operation: s3test.GetBucketLifecycle, Always: true, Header: func(h http.Header) { h.Set("Server", "MinIO") }})
 	requireFinding(t, ArchiveLifecycle, checkStore(t, server)[ArchiveLifecycle], OK, "MinIO removes unfinished uploads by itself")
+
+	server = s3test.New(t, bucketName)
+	server.Add(s3test.Rule{Operation: s3test.GetBucketLifecycle, Always: true, Status: http.StatusForbidden, Code: "AccessDenied", Header: func(h http.Header) { h.Set("Server", "MinIO") }})
+	requireFinding(t, ArchiveLifecycle, checkStore(t, server)[ArchiveLifecycle], Skipped, "AccessDenied", "s3:GetLifecycleConfiguration")
+}
+
+func TestCommandsForAWSNameNoEndpoint(t *testing.T) {
+	found := judgeRules(archive.BucketRules{}, nil, archive.Config{Endpoint: mustParse(t, "https://s3.eu-west-1.amazonaws.com"), Bucket: bucketName}, false)
+	require.Contains(t, found.WayOut, "--bucket recordings --lifecycle-configuration '{")
 }
 
 func TestSettingThatIsNotToldProvesNothing(t *testing.T) {

@@ -44,6 +44,7 @@ func (s *section) run(ctx context.Context, name Name, needs []Name, check func(c
 
 func (s *section) add(name Name, found Finding) {
 	found.Name, found.Account = name, s.account
+	found.Text, found.WayOut = printable(found.Text), printable(found.WayOut)
 	s.findings = append(s.findings, found)
 }
 

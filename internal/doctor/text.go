@@ -4,12 +4,32 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/callvault/callvault/internal/shortlist"
 )
 
-// maxNames bounds the names in a text.
-const maxNames = 3
+const (
+	// maxNames bounds the names in a text.
+	maxNames = 3
+
+	// maxText bounds a text, in runes.
+	maxText = 2000
+)
+
+// printable returns a text for a terminal, part of which a server or another worker may have written.
+func printable(text string) string {
+	line := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+	if runes := []rune(line); len(runes) > maxText {
+		return string(runes[:maxText]) + "…"
+	}
+	return line
+}
 
 func count(n int, what string) string {
 	if n != 1 {

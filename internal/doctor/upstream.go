@@ -137,6 +137,8 @@ func judgeDNS(api *url.URL, seen visit) Finding {
 		return ok("requests go through a proxy, which looks up %s", host)
 	case seen.dnsErr != nil:
 		return broken("the host %s cannot be found: %s", host, line(seen.dnsErr)).wayOut("%s, and this machine's DNS", addressRemedy)
+	case seen.addresses == 0 && seen.err != nil:
+		return broken("the host %s was not found within %s: %s", host, each, line(seen.err)).wayOut("%s, and this machine's DNS", addressRemedy)
 	}
 	return ok("%s has %s", host, countOf(seen.addresses, "address", "addresses"))
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -102,6 +103,11 @@ func TestProxyLooksUpTheHost(t *testing.T) {
 	requireFinding(t, UpstreamConnection, judgeConnection(api, through), Broken, "no response through the proxy", "HTTPS_PROXY")
 	through.err = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	requireFinding(t, UpstreamConnection, judgeConnection(api, through), Broken, "connection refused")
+}
+
+func TestHostThatIsNotFoundInTimeIsBroken(t *testing.T) {
+	api := &url.URL{Scheme: "https", Host: "smartassist.example.com"}
+	requireFinding(t, UpstreamDNS, judgeDNS(api, visit{err: context.DeadlineExceeded}), Broken, "was not found within 10s", "this machine's DNS")
 }
 
 // serveTLS serves with a certificate that expires then.
