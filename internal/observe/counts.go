@@ -29,8 +29,10 @@ const (
 	// agedCounts is how many counts come before the ages are looked for again.
 	agedCounts = 10
 
-	// countTimeout bounds one request of a count.
-	countTimeout = 5 * time.Second
+	// countTimeout bounds one request of a count, and unansweredWithin is for how long budgets
+	// are asked after one has not responded.
+	countTimeout     = 5 * time.Second
+	unansweredWithin = countInterval / 2
 
 	// visibilityRequests and budgetQueries bound the requests in a second. A server answers
 	// ten visibility requests a second of a namespace by default, which batches need too.
@@ -136,10 +138,11 @@ func (c *Counts) Run(ctx context.Context) {
 func (c *Counts) count(ctx context.Context, withAges bool) error {
 	shown, running, err := c.countRunning(ctx)
 	failed := []error{err}
+	began := time.Now()
 	for _, one := range c.budgets {
 		of, err := c.countBudgets(ctx, one)
 		shown, failed = append(shown, of...), append(failed, err)
-		if err != nil {
+		if err != nil && time.Since(began) > unansweredWithin {
 			break // Most likely no worker responds; the others would be waited for too.
 		}
 	}

@@ -31,7 +31,7 @@ type namespace struct {
 	// matches them.
 	started map[string][]time.Time
 	budgets map[string]workflows.BudgetStatus
-	down    string // "visibility" or "budgets"
+	down    string // "visibility", "budgets", or the name of a budget
 	counts  int
 }
 
@@ -73,6 +73,9 @@ func (n *namespace) ListWorkflow(_ context.Context, r *workflowservice.ListWorkf
 func (n *namespace) QueryWorkflowWithOptions(_ context.Context, r *client.QueryWorkflowWithOptionsRequest) (*client.QueryWorkflowWithOptionsResponse, error) {
 	if n.down == "budgets" {
 		return nil, errors.New("no worker responds")
+	}
+	if n.down != "" && r.WorkflowID == "call-budget/"+n.down {
+		return nil, serviceerror.NewQueryFailed("the workflow task failed")
 	}
 	status, found := n.budgets[strings.TrimPrefix(r.WorkflowID, "call-budget/")]
 	if !found {
@@ -185,6 +188,12 @@ func TestCountsShowWhatTheyKnow(t *testing.T) {
 	text = strings.Join(gauges(t, metrics), "\n")
 	require.NotContains(t, text, "callvault_batches_running")
 	require.Contains(t, text, `callvault_budget_blocked{account="acme"} 1`)
+
+	n.down = "st-2"
+	require.ErrorContains(t, counts.count(t.Context(), true), "the workflow task failed")
+	text = strings.Join(gauges(t, metrics), "\n")
+	require.NotContains(t, text, `callvault_budget_blocked{account="acme"}`, "some of its budgets are not known")
+	require.Contains(t, text, `callvault_budget_paused{account="zeta"} 1`, "one budget hides no other account")
 
 	n.down = ""
 	require.NoError(t, counts.count(t.Context(), true))

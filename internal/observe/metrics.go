@@ -137,7 +137,7 @@ const maxScrapes = 3
 // Close sends what was not sent yet.
 func (m *Metrics) Close(ctx context.Context) error { return m.provider.Shutdown(ctx) }
 
-// handler is a handler of metrics in which queues have no ids of bots.
+// handler is a handler of metrics in which queues have no ids of bots or processes.
 type handler struct {
 	client.MetricsHandler
 	bots map[string]bool
@@ -153,19 +153,25 @@ func (h handler) WithTags(tags map[string]string) client.MetricsHandler {
 		for name, value := range tags {
 			copied[name] = value
 		}
-		copied[taskQueueLabel] = h.withoutBot(queue)
+		copied[taskQueueLabel] = h.withoutID(queue)
 		tags = copied
 	}
 	return handler{MetricsHandler: h.MetricsHandler.WithTags(tags), bots: h.bots}
 }
 
-// withoutBot returns the name of a queue with "*" for the id of its bot, if it has one.
-func (h handler) withoutBot(queue string) string {
+// commandQueues begins the queues by which a server sends commands to one process.
+const commandQueues = "temporal-sys/worker-commands/"
+
+// withoutID returns the name of a queue with "*" for the id of its bot or process, if it has one.
+func (h handler) withoutID(queue string) string {
 	segments := strings.Split(queue, "/")
 	for i, segment := range segments {
 		if h.bots[segment] {
 			segments[i] = "*"
 		}
+	}
+	if strings.HasPrefix(queue, commandQueues) {
+		segments[len(segments)-1] = "*"
 	}
 	return strings.Join(segments, "/")
 }

@@ -60,13 +60,14 @@ func TestOwnMetricsHaveOwnLabelsOnly(t *testing.T) {
 
 func TestMetricsOfTheSDKNameNoBot(t *testing.T) {
 	metrics := newMetrics(t, "st-1", "st-2")
-	for _, queue := range []string{"callvault", "callvault-slot/st-1/batch/3", "callvault-slot/st-2/batch/3", "callvault-check/acme"} {
+	for _, queue := range []string{"callvault", "callvault-slot/st-1/batch/3", "callvault-slot/st-2/batch/3", "callvault-check/acme", "temporal-sys/worker-commands/default/0d0c0b0a"} {
 		metrics.Handler().WithTags(map[string]string{"task_queue": queue}).Counter("temporal_activity_execution_failed").Inc(1)
 	}
 	require.ElementsMatch(t, []string{
 		`temporal_activity_execution_failed_total{task_queue="callvault"} 1`,
 		`temporal_activity_execution_failed_total{task_queue="callvault-slot/*/batch/3"} 2`,
 		`temporal_activity_execution_failed_total{task_queue="callvault-check/acme"} 1`,
+		`temporal_activity_execution_failed_total{task_queue="temporal-sys/worker-commands/default/*"} 1`,
 	}, scrape(t, metrics, "temporal_activity_execution_failed_total{"))
 }
 
