@@ -69,6 +69,6 @@ func (t *telemetry) close(logger *slog.Logger) {
 		err = errors.Join(err, t.traces.Close(ctx))
 	}
 	if err != nil {
-		logger.Warn("the last metrics or traces could not be sent", "error", err)
+		logger.Warn("the last metrics or traces could not be sent", "error", observe.ErrorText(err))
 	}
 }

@@ -49,6 +49,7 @@ func connect(ctx context.Context, stderr io.Writer) (client.Client, string, erro
 	if !observe.IsTracesConfigured() {
 		return dial(ctx, logger)
 	}
+	observe.LogErrors(slog.New(slog.NewTextHandler(stderr, nil)))
 	traces, err := observe.NewTraces(ctx, program.Name("starter"))
 	if err != nil {
 		return nil, "", program.Usage(err)

@@ -3,7 +3,6 @@ package observe
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -174,12 +173,4 @@ func (h handler) withoutID(queue string) string {
 		segments[len(segments)-1] = "*"
 	}
 	return strings.Join(segments, "/")
-}
-
-// LogErrors has the errors of OpenTelemetry, such as a collector that does not respond,
-// logged as warnings.
-func LogErrors(logger *slog.Logger) {
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		logger.Warn("metrics or traces could not be exported", "error", err)
-	}))
 }
