@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,9 +67,9 @@ func (s *store) write(ctx context.Context, reached []Name) {
 		s.isLocked = errors.Is(err, archive.ErrWouldBeLocked) || errors.Is(err, archive.ErrMayBeLocked)
 		return judgeTrial(trial, err)
 	})
-	needs := append(reached, ArchiveObject)
-	if s.isLocked {
-		needs = reached // What a worker's probe has found is known all the same.
+	needs := slices.Clone(reached)
+	if !s.isLocked { // Otherwise what a worker's probe has found is known all the same.
+		needs = append(needs, ArchiveObject)
 	}
 	s.run(ctx, ArchiveGuarantees, needs, s.guarantees)
 }
