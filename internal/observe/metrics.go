@@ -76,7 +76,7 @@ func describe(ctx context.Context, programName string) (*resource.Resource, erro
 // isConfigured reports whether the OTEL_ variables of the OpenTelemetry specification ask for
 // a signal, METRICS or TRACES, to be sent.
 func isConfigured(signal string) bool {
-	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || strings.EqualFold(os.Getenv("OTEL_"+signal+"_EXPORTER"), "none") {
 		return false
 	}
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT", "OTEL_" + signal + "_EXPORTER"} {

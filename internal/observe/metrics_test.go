@@ -114,6 +114,10 @@ func TestMetricsAndTracesAreSentWhereTheVariablesSay(t *testing.T) {
 	require.NoError(t, traces.Close(t.Context()))
 	require.Contains(t, received.texts["/v1/metrics"], metric.BudgetRefused)
 
+	t.Setenv("OTEL_TRACES_EXPORTER", "none")
+	require.True(t, observe.IsMetricsConfigured())
+	require.False(t, observe.IsTracesConfigured(), "no history has their headers for nobody")
+
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	require.False(t, observe.IsMetricsConfigured())
 	require.False(t, observe.IsTracesConfigured())
