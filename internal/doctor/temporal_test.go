@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ type frontend struct {
 	pollers    map[string][]*taskqueuepb.PollerInfo // by queue
 	queueErr   error
 	heartbeats []string // queues
+	heartbeat  time.Time
 	current    string   // build id
 	currentErr error
 }
@@ -87,8 +89,12 @@ func (f *frontend) CountWorkflow(context.Context, *workflowservice.CountWorkflow
 	return &workflowservice.CountWorkflowExecutionsResponse{}, f.countErr
 }
 
-func (f workflowService) ListWorkers(context.Context, *workflowservice.ListWorkersRequest, ...grpc.CallOption) (*workflowservice.ListWorkersResponse, error) {
+func (f workflowService) ListWorkers(_ context.Context, request *workflowservice.ListWorkersRequest, _ ...grpc.CallOption) (*workflowservice.ListWorkersResponse, error) {
 	var listed workflowservice.ListWorkersResponse
+	_, after, _ := strings.Cut(request.GetQuery(), "HeartbeatTime > ")
+	if since, err := time.Parse(time.RFC3339, strings.Trim(after, "'")); err == nil && !f.heartbeat.IsZero() && f.heartbeat.Before(since) {
+		return &listed, nil
+	}
 	for _, queue := range f.heartbeats {
 		listed.Workers = append(listed.Workers, &workerpb.WorkerListInfo{TaskQueue: queue})
 	}
@@ -255,6 +261,10 @@ func TestQueueWithoutAWorkerIsBroken(t *testing.T) {
 	found = checkTemporal(t, f, acme)
 	requireFinding(t, SharedQueues, found[SharedQueues], OK) // A worker whose slots are all in use does not poll.
 	requireFinding(t, AccountQueues, found[AccountQueues], OK)
+
+	f.heartbeat = time.Now().Add(-4 * time.Minute) // of one that was killed
+	found = checkTemporal(t, f, acme)
+	requireFinding(t, SharedQueues, found[SharedQueues], Broken, "no worker polls callvault-budget")
 }
 
 func TestWorkerThatHasStoppedPollingIsAWarning(t *testing.T) {

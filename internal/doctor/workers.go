@@ -27,6 +27,10 @@ const (
 	// takes a minute. The server forgets it after 5.
 	stalePoll = 2 * time.Minute
 
+	// staleHeartbeat is when a worker has stopped whose heartbeat was the last: there is one in a
+	// minute. The server lists it for 5 and more.
+	staleHeartbeat = 3 * time.Minute
+
 	// workersPerPage and maxWorkerPages bound the list of workers' heartbeats. A process
 	// counts once for each of its queues.
 	workersPerPage = 500
@@ -124,7 +128,8 @@ func (t *temporal) describeUnserved(ctx context.Context) {
 // does not list them, marks nothing.
 func (t *temporal) listWorkers(ctx context.Context) {
 	named := make(map[string]bool)
-	request := &workflowservice.ListWorkersRequest{Namespace: t.connection.Namespace, PageSize: workersPerPage, Query: "TaskQueue STARTS_WITH 'callvault'"}
+	request := &workflowservice.ListWorkersRequest{Namespace: t.connection.Namespace, PageSize: workersPerPage,
+		Query: fmt.Sprintf("TaskQueue STARTS_WITH 'callvault' AND HeartbeatTime > '%s'", time.Now().Add(-staleHeartbeat).UTC().Format(time.RFC3339))}
 	for range maxWorkerPages {
 		listed, err := t.connection.WorkflowService().ListWorkers(ctx, request)
 		if err != nil {
