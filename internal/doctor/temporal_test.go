@@ -46,7 +46,7 @@ type frontend struct {
 	queueErr   error
 	heartbeats []string // queues
 	heartbeat  time.Time
-	current    string   // build id
+	current    string // build id
 	currentErr error
 }
 

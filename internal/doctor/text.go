@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -39,6 +40,16 @@ func count(n int, what string) string {
 }
 
 func some(names []string) string { return shortlist.Of(names, maxNames) }
+
+var plainArgument = regexp.MustCompile(`^[\w.:@%+=,/-]+$`)
+
+// argument returns a text for a command in a shell, which another worker may have written.
+func argument(text string) string {
+	if plainArgument.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
 
 // line returns an error's text in one line.
 func line(err error) string {

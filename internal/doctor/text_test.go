@@ -16,3 +16,12 @@ func TestFindingsHaveNothingThatSteersATerminal(t *testing.T) {
 	require.Equal(t, "run  this", found.WayOut)
 	require.Less(t, len(found.Text), 2*maxText)
 }
+
+func TestCommandsAreSafeToBePasted(t *testing.T) {
+	require.Equal(t, "v1.2.3+linux/amd64", argument("v1.2.3+linux/amd64"))
+	for text, want := range map[string]string{"a;rm b": "'a;rm b'", "$(id)": "'$(id)'", "it's": `'it'\''s'`, "": "''"} {
+		require.Equal(t, want, argument(text))
+	}
+	workers := map[string]build{"1@a": {"x; reboot", "$(id)", true}}
+	require.Contains(t, judgeVersions(workers, map[string]string{}).WayOut, "--deployment-name 'x; reboot' --build-id '$(id)'")
+}

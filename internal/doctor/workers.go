@@ -271,11 +271,11 @@ func judgeVersions(workers map[string]build, current map[string]string) Finding 
 		set := current[one.deployment]
 		if set == "" {
 			return broken("%s: no version of the deployment %s is current, so that Temporal gives them no workflow", all, one.deployment).
-				wayOut("temporal worker deployment set-current-version --deployment-name %s --build-id %s", one.deployment, one.id)
+				wayOut("temporal worker deployment set-current-version --deployment-name %s --build-id %s", argument(one.deployment), argument(one.id))
 		}
 		if of[build{one.deployment, set, true}] == nil {
 			return broken("%s: the current version of %s is %s, and no worker has it", all, one.deployment, set).
-				wayOut("start workers of %s, or: temporal worker deployment set-current-version --deployment-name %s --build-id %s", set, one.deployment, one.id)
+				wayOut("start workers of %s, or: temporal worker deployment set-current-version --deployment-name %s --build-id %s", set, argument(one.deployment), argument(one.id))
 		}
 	}
 	if len(of) > 1 {
