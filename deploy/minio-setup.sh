@@ -47,18 +47,23 @@ mc ilm rule list "archive/$S3_BUCKET" >/dev/null 2>&1 || mc ilm rule import "arc
 }]}
 RULES
 
-# Read and write in this bucket and no deletion: an archive only grows.
-policy=callvault-$S3_BUCKET
-while IFS= read -r line; do
-    case $line in
-    *BUCKET*) printf '%s%s%s\n' "${line%%BUCKET*}" "$S3_BUCKET" "${line#*BUCKET}" ;;
-    *) printf '%s\n' "$line" ;;
-    esac
-done < /deploy/archive-policy.json | mc admin policy create archive "$policy" /dev/stdin
+# policy NAME FILE: creates or replaces a policy for this bucket.
+policy() {
+    while IFS= read -r line; do
+        case $line in
+        *BUCKET*) printf '%s%s%s\n' "${line%%BUCKET*}" "$S3_BUCKET" "${line#*BUCKET}" ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done < "$2" | mc admin policy create archive "$1" /dev/stdin
+}
+
+# Read and write in this bucket and no deletion: an archive only grows. And see how the bucket is set, for the doctor.
+policy "callvault-$S3_BUCKET" /deploy/archive-policy.json
+policy "callvault-$S3_BUCKET-settings" /deploy/doctor-policy.json
 
 # On standard input, where no list of processes shows them.
 mc admin user add archive <<USER
 $access_key
 $secret_key
 USER
-mc admin policy attach archive "$policy" --user "$access_key"
+mc admin policy attach archive "callvault-$S3_BUCKET" "callvault-$S3_BUCKET-settings" --user "$access_key"

@@ -11,6 +11,12 @@ var Permissions = []string{
 // it creates a missing bucket.
 var OptionalPermissions = []string{"s3:CreateBucket"}
 
+// SettingPermissions are the S3 actions for how the bucket is set, which those who check an
+// installation ask for, and no worker.
+var SettingPermissions = []string{
+	"s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration",
+}
+
 // OptionPermission is what one of [Options] needs.
 type OptionPermission struct {
 	// Name is that of the statement in deploy/archive-policy-options.json.

@@ -35,6 +35,21 @@ func TestPermissionsAreTheSameEverywhere(t *testing.T) {
 	require.Equal(t, all, slices.Compact(named))
 }
 
+// What the doctor asks for beside them.
+func TestPermissionsForSettingsAreTheSameEverywhere(t *testing.T) {
+	file, err := os.ReadFile("../../deploy/doctor-policy.json")
+	require.NoError(t, err)
+	var policy struct{ Statement []struct{ Action []string } }
+	require.NoError(t, json.Unmarshal(file, &policy))
+	require.Len(t, policy.Statement, 1)
+	require.Equal(t, archive.SettingPermissions, policy.Statement[0].Action)
+	docs, err := os.ReadFile("../../docs/doctor.md")
+	require.NoError(t, err)
+	for _, action := range archive.SettingPermissions {
+		require.Contains(t, string(docs), "`"+action+"`")
+	}
+}
+
 // The same of what some options need alone: a statement for each of them.
 func TestPermissionsOfTheOptionsAreTheSameEverywhere(t *testing.T) {
 	file, err := os.ReadFile("../../deploy/archive-policy-options.json")
