@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -54,11 +55,11 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// client returns a client of the store.
-func (c Config) client() (*minio.Client, error) {
-	client, err := minio.New(c.Endpoint.Host, &minio.Options{
+// client returns a client of the store at an address, which is of a setting.
+func (c Config) client(setting string, endpoint *url.URL) (*minio.Client, error) {
+	client, err := minio.New(endpoint.Host, &minio.Options{
 		Creds:        c.Credentials,
-		Secure:       c.Endpoint.Scheme == "https",
+		Secure:       endpoint.Scheme == "https",
 		Region:       c.Region,
 		Transport:    c.Transport,
 		BucketLookup: lookups[c.PathStyle],
@@ -68,7 +69,7 @@ func (c Config) client() (*minio.Client, error) {
 		MaxRetries: 1,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("S3_ENDPOINT: %w", err)
+		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 	return client, nil
 }

@@ -26,8 +26,8 @@ var ErrNotRestored = errors.New("it cannot be read before it is restored")
 
 // Link returns an address by which whoever has it can read one file until its lifetime ends
 // ([MinLinkLifetime] to [MaxLinkLifetime], in whole seconds): a credential. It is signed by
-// the archive's own keys, and ends with them if they end before. It sends no request where
-// [Config.Region] is known.
+// the archive's own keys, and ends with them if they end before, and names the store by
+// [Config.PublicEndpoint]. It sends no request where [Config.Region] is known.
 func (s *Store) Link(ctx context.Context, file File, lifetime time.Duration) (*url.URL, error) {
 	if lifetime < MinLinkLifetime || lifetime > MaxLinkLifetime {
 		return nil, failure.Wrap(failure.InvalidInput, fmt.Errorf("a link of %s is out of bounds: want %s to %s", lifetime, MinLinkLifetime, MaxLinkLifetime))
@@ -36,7 +36,7 @@ func (s *Store) Link(ctx context.Context, file File, lifetime time.Duration) (*u
 	if file.ContentType != "" {
 		response.Set("response-content-type", file.ContentType)
 	}
-	link, err := s.client.PresignedGetObject(ctx, s.bucket, file.Key, lifetime.Truncate(time.Second), response)
+	link, err := s.links.PresignedGetObject(ctx, s.bucket, file.Key, lifetime.Truncate(time.Second), response)
 	if err != nil {
 		return nil, s.storeError("sign a link to", file.Key, err)
 	}

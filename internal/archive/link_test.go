@@ -3,6 +3,7 @@ package archive_test
 import (
 	"io"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -32,6 +33,30 @@ func TestLinkReadsOneFileForItsLifetime(t *testing.T) {
 	require.Equal(t, `inline; filename=a.wav`, query.Get("response-content-disposition"))
 	require.NotContains(t, link.String(), "canary-secret")
 
+	require.Equal(t, "sound", get(t, link))
+}
+
+// Where the worker reaches the store by a name of its network, a browser may reach it by another one.
+func TestLinkNamesTheStoreByItsPublicAddress(t *testing.T) {
+	server := s3test.New(t, bucket)
+	var public *url.URL
+	store := openWith(t, server, func(c *archive.Config) {
+		at := *c.Endpoint
+		at.Host = "localhost:" + at.Port()
+		public, c.PublicEndpoint = &at, &at
+	})
+	server.Set(bucket, linkKey, s3test.Object{Body: []byte("sound")})
+	link, err := store.Link(t.Context(), file("audio/wav"), time.Minute)
+	require.NoError(t, err)
+	require.Empty(t, server.Requests(), "it is made without a request")
+	require.Equal(t, public.Host, link.Host)
+	require.Equal(t, "sound", get(t, link)) // The signature is for this address.
+	require.NoError(t, store.CheckReadable(t.Context(), file("audio/wav")))
+}
+
+// get follows a link.
+func get(t *testing.T, link *url.URL) string {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, link.String(), nil)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(request)
@@ -39,7 +64,8 @@ func TestLinkReadsOneFileForItsLifetime(t *testing.T) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	require.Equal(t, "sound", string(body))
+	require.Equal(t, http.StatusOK, response.StatusCode, string(body))
+	return string(body)
 }
 
 func TestLinkToWhatIsNoSoundIsSavedByABrowser(t *testing.T) {

@@ -27,6 +27,9 @@ const (
 type Config struct {
 	// Endpoint is the store's address, http or https. Required.
 	Endpoint *url.URL
+	// PublicEndpoint is the store's address in links to recordings, for those who do not
+	// reach it at Endpoint. Defaults to Endpoint.
+	PublicEndpoint *url.URL
 	// Bucket holds the recordings. Required.
 	Bucket string
 	// Region of the bucket. Defaults to the one that the store reports.
@@ -62,6 +65,7 @@ type Config struct {
 type Store struct {
 	client  *minio.Client
 	core    minio.Core
+	links   *minio.Client // signs links alone
 	http    *http.Client
 	config  Config
 	bucket  string
@@ -83,12 +87,18 @@ func Open(config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := config.client()
+	client, err := config.client("S3_ENDPOINT", config.Endpoint)
 	if err != nil {
 		return nil, err
 	}
+	links := client
+	if config.PublicEndpoint != nil {
+		if links, err = config.client("S3_PUBLIC_ENDPOINT", config.PublicEndpoint); err != nil {
+			return nil, err
+		}
+	}
 	return &Store{
-		client: client, core: minio.Core{Client: client}, http: newClient(config.Transport),
+		client: client, core: minio.Core{Client: client}, links: links, http: newClient(config.Transport),
 		config: config, bucket: config.Bucket, region: config.Region, prefix: config.Prefix, options: config.Options,
 	}, nil
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/url"
 	"os"
 	"regexp"
 	"strconv"
@@ -28,6 +29,7 @@ var (
 func (p *problems) archive(w *written) archive.Config {
 	return archive.Config{
 		Endpoint:       p.endpoint(w.get("archive.endpoint")),
+		PublicEndpoint: p.publicEndpoint(w),
 		Bucket:         p.bucket(w.get("archive.bucket")),
 		Region:         p.region(w.get("archive.region")),
 		Prefix:         p.prefix(w.get("archive.prefix")),
@@ -38,6 +40,15 @@ func (p *problems) archive(w *written) archive.Config {
 		Credentials:    p.archiveKeys(w),
 		MultipartFrom:  p.size(w.get("archive.multipartFrom"), archive.MinMultipartFrom, archive.MaxMultipartFrom),
 	}
+}
+
+// publicEndpoint returns nil for what is not given.
+func (p *problems) publicEndpoint(w *written) *url.URL {
+	const name = "archive.publicEndpoint"
+	if !w.has(name) {
+		return nil
+	}
+	return p.endpoint(w.get(name))
 }
 
 func (p *problems) bucket(s setting) string {

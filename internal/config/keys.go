@@ -64,6 +64,7 @@ var keys = []key{
 	{name: "voicemail", variable: "CALLVAULT_VOICEMAIL", standard: []string{"off"}},
 	{name: "transcript", variable: "CALLVAULT_TRANSCRIPT", standard: []string{"off"}},
 	{name: "archive.endpoint", variable: "S3_ENDPOINT", standard: []string{"https://s3.amazonaws.com"}},
+	{name: "archive.publicEndpoint", variable: "S3_PUBLIC_ENDPOINT"},
 	{name: "archive.bucket", variable: "S3_BUCKET", standard: []string{"recordings"}},
 	{name: "archive.region", variable: "S3_REGION", standard: []string{"us-east-1"}},
 	{name: "archive.prefix", variable: "S3_PREFIX"},
