@@ -27,4 +27,6 @@ try "the server" temporal operator cluster health
 try "the namespace to exist" ensure_namespace
 # A new namespace is not known everywhere at once: a worker that came now might be refused.
 try "the namespace to respond" temporal workflow count --namespace "$TEMPORAL_NAMESPACE"
+# A server that was started again takes up to a minute until its own services have found each other.
+try "the task queues to respond" temporal task-queue describe --namespace "$TEMPORAL_NAMESPACE" --task-queue callvault
 echo "namespace $TEMPORAL_NAMESPACE is ready"

@@ -78,7 +78,21 @@ func TestTheCommandLineIsConfiguredAsTheWorkerIs(t *testing.T) {
 	require.Equal(t, worker.Image, starter.Image)
 	require.Equal(t, worker.Secrets, starter.Secrets)
 	delete(worker.Environment, "CALLVAULT_HEALTH_ADDRESS")
+	for _, own := range []string{"CALLVAULT_WEB_UI", "USER", "SUDO_USER"} {
+		require.Contains(t, starter.Environment, own)
+		delete(starter.Environment, own)
+	}
 	require.Equal(t, worker.Environment, starter.Environment)
+}
+
+// The hints of the programs are commands that can be typed here.
+func TestHintsNameServicesOfCompose(t *testing.T) {
+	parsed := compose(t)
+	for variable, command := range map[string]string{"CALLVAULT_STARTER_COMMAND": "docker-compose run --rm ", "CALLVAULT_WORKER_COMMAND": "docker-compose up -d "} {
+		service, found := strings.CutPrefix(valueOr(parsed.Services["worker"].Environment[variable]), command)
+		require.True(t, found, variable)
+		require.Contains(t, parsed.Services, service)
+	}
 }
 
 func TestComposeGivesAWorkerTimeToStop(t *testing.T) {

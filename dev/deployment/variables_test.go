@@ -34,6 +34,7 @@ func requireKnown(t *testing.T, variables []string) {
 	t.Helper()
 	known := append(configurationVariables(t),
 		"CALLVAULT_DEPLOYMENT", "CALLVAULT_BUILD_ID", // the worker's version
+		"CALLVAULT_STARTER_COMMAND", "CALLVAULT_WORKER_COMMAND", // hints
 		"CALLVAULT_LOG_FORMAT", "CALLVAULT_LOG_LEVEL", // the log
 		"AWS_SHARED_CREDENTIALS_FILE", // the AWS chain
 		"GOMEMLIMIT")                  // Go itself

@@ -7,9 +7,15 @@ import (
 )
 
 // Command returns how the user runs one of callvault's programs, "worker",
-// "starter" or "dev", judging by how the running one was started: from source
-// by "go run", as a binary, or from an image.
-func Command(name string) string { return commandBeside(os.Args[0], name) }
+// "starter" or "dev": as CALLVAULT_WORKER_COMMAND or CALLVAULT_STARTER_COMMAND says, for
+// containers, which others start; or else judging by how the running program was
+// started: from source by "go run", or as a binary.
+func Command(name string) string {
+	if command := os.Getenv("CALLVAULT_" + strings.ToUpper(name) + "_COMMAND"); command != "" {
+		return command
+	}
+	return commandBeside(os.Args[0], name)
+}
 
 // Name returns the name under which the running program shows itself: that of
 // its file, or name itself if "go run" started it.
@@ -17,7 +23,7 @@ func Name(name string) string {
 	if FromSource() {
 		return name
 	}
-	return filepath.Base(Command(name))
+	return filepath.Base(commandBeside(os.Args[0], name))
 }
 
 // FromSource reports whether the running program was started by "go run".

@@ -24,6 +24,15 @@ func TestHintsNameTheProgramAsTheUserRunsIt(t *testing.T) {
 	}
 }
 
+func TestHintsNameTheCommandThatRunsTheContainer(t *testing.T) {
+	name := Name("starter")
+	t.Setenv("CALLVAULT_STARTER_COMMAND", "docker-compose run --rm starter")
+	t.Setenv("CALLVAULT_WORKER_COMMAND", "docker-compose up -d worker")
+	require.Equal(t, "docker-compose run --rm starter", Command("starter"))
+	require.Equal(t, "docker-compose up -d worker", Command("worker"))
+	require.Equal(t, name, Name("starter"), "the usage has the program's own name")
+}
+
 func TestVersionComesFromTheBuild(t *testing.T) {
 	info := &debug.BuildInfo{GoVersion: "go1.26.8"}
 	require.Equal(t, "(devel) go1.26.8", versionOf(info))
