@@ -187,7 +187,8 @@ func judgeQueues(queues []seenQueue, now time.Time, nobody, remedy string) Findi
 	command := program.Command("worker")
 	switch {
 	case unknown != nil:
-		return skipped("the server does not say who polls the task queues: %s", line(unknown))
+		return skipped("the server does not say who polls the task queues: %s", line(unknown)).
+			wayOut("if the server has just been started, run this again in a minute; otherwise ask who administers Temporal")
 	case len(unserved) == len(queues):
 		return broken("%s", nobody).wayOut("%s: %s", remedy, command)
 	case len(unserved) > 0:
