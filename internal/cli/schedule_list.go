@@ -174,17 +174,17 @@ func schedulesText(listed []listedSchedule) string {
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "bot\tfrom\tevery day at\tnext start\tlast start\tnote")
 	for _, s := range listed {
-		next, last, note := "paused", "none yet", s.Note
+		at, next, last, note := s.at(), "paused", "none yet", s.Note
 		if len(s.NextRuns) > 0 {
 			next = minute(s.NextRuns[0])
+		}
+		if s.Problem != "" {
+			at, next, last, note = "", "", "", s.Problem
 		}
 		if len(s.LastRuns) > 0 {
 			last = minute(s.LastRuns[0].At)
 		}
-		if s.Problem != "" {
-			next, note = "", s.Problem
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", s.BotID, oneLine(s.From), s.at(), next, last, oneLine(note))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", s.BotID, oneLine(s.From), at, next, last, oneLine(note))
 	}
 	_ = table.Flush() // It writes to memory.
 	return b.String()

@@ -175,6 +175,7 @@ func TestScheduleThatSomebodyHasChangedIsListedAndRefused(t *testing.T) {
 	got := run(t.Context(), "schedule", "list")
 	require.Equal(t, program.ExitDone, got.code)
 	require.Contains(t, got.stdout, "somebody has changed it: it does not start ArchiveDaysWorkflow")
+	require.NotContains(t, got.stdout, "00:00 UTC", "when it starts is not known")
 
 	got = create(t)
 	require.Equal(t, program.ExitUsage, got.code)
