@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -48,7 +49,7 @@ func main() {
 
 func run(ctx context.Context, arguments []string, stdout io.Writer) error {
 	command := "serve"
-	if len(arguments) > 0 && arguments[0][0] != '-' {
+	if len(arguments) > 0 && !strings.HasPrefix(arguments[0], "-") {
 		command, arguments = arguments[0], arguments[1:]
 	}
 	flags := flag.NewFlagSet("trial", flag.ContinueOnError)
