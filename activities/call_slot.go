@@ -12,6 +12,7 @@ import (
 	"github.com/callvault/callvault/internal/failure"
 	"github.com/callvault/callvault/internal/seal"
 	"github.com/callvault/callvault/internal/smartassist"
+	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows/callbudget"
 	"github.com/callvault/callvault/workflows/fetchrecording"
 )
@@ -46,19 +47,14 @@ func (a *CheckStatus) awaitSlot(ctx context.Context, slot *callbudget.Slot) erro
 // was withdrawn, or that comes too late, is not used: calls that are late together would
 // make a burst.
 func awaitSlot(ctx context.Context, slots CallSlots, slot callbudget.Slot, in time.Duration) error {
-	began := time.Now()
-	timer := time.NewTimer(in)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	late, err := timing.Wait(ctx, in)
 	switch {
+	case err != nil:
+		return err
 	case slots.IsVoid(slot):
 		return errWithdrawn
-	case time.Since(began)-in > slot.Within:
-		return &lateSlot{by: time.Since(began) - in - slot.Within}
+	case late > slot.Within:
+		return &lateSlot{by: late - slot.Within}
 	}
 	return nil
 }

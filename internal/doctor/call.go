@@ -12,6 +12,7 @@ import (
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/internal/smartassist"
 	"github.com/callvault/callvault/internal/status"
+	"github.com/callvault/callvault/internal/timing"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/callbudget"
 )
@@ -336,15 +337,10 @@ func (c *caller) take(ctx context.Context, made attempt) (*callbudget.Slot, time
 
 // await waits until the call of a slot is to be made. One that is late would make a burst.
 func (c *caller) await(ctx context.Context, slot callbudget.Slot, in time.Duration) error {
-	began := time.Now()
-	timer := time.NewTimer(in)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	switch late := time.Since(began) - in; {
+	late, err := timing.Wait(ctx, in)
+	switch {
+	case err != nil:
+		return err
 	case c.slots.IsVoid(slot):
 		return errors.New("the slot was withdrawn: all calls of the budget have stopped")
 	case late > slot.Within:
