@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -95,17 +96,8 @@ func (r *Run) add(e Event) {
 // maxText bounds what one event says, in runes.
 const maxText = 600
 
-// printable returns a text, part of which others may have written, in one line that neither
-// drives a terminal nor turns the direction of writing.
+// printable returns a text, part of which others may have written, in one line, without what
+// stands for bytes that are no text.
 func printable(text string) string {
-	line := strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
-			return r
-		}
-		return ' '
-	}, text)
-	if runes := []rune(line); len(runes) > maxText {
-		return string(runes[:maxText]) + "…"
-	}
-	return line
+	return strings.ReplaceAll(oneline.Bounded(text, maxText), string(unicode.ReplacementChar), " ")
 }

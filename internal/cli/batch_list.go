@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -152,7 +153,7 @@ func listText(listed []listedBatch) string {
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "batch\tphase\tstarted\tprogress")
 	for _, one := range listed {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", oneLine(one.BatchID), oneLine(listedPhase(one)), minute(one.StartedAt), oneLine(listedProgress(one)))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", oneline.Of(one.BatchID), oneline.Of(listedPhase(one)), minute(one.StartedAt), oneline.Of(listedProgress(one)))
 	}
 	_ = table.Flush() // It writes to memory.
 	return b.String()

@@ -8,6 +8,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/callvault/callvault/internal/batchreport"
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/workflows"
 	"github.com/callvault/callvault/workflows/batch"
 )
@@ -36,7 +37,7 @@ func batchText(p workflows.BatchProgress, now time.Time) string {
 		if how == "" {
 			how = failed.Status
 		}
-		fmt.Fprintf(&b, "    %s  %s  %s\n", utc(failed.At), oneLine(failed.WorkflowID), oneLine(how))
+		fmt.Fprintf(&b, "    %s  %s  %s\n", utc(failed.At), oneline.Of(failed.WorkflowID), oneline.Of(how))
 	}
 	if p.Report != nil {
 		fmt.Fprintf(&b, "  report: s3://%s/%s\n", p.Report.Bucket, p.Report.Key)
@@ -46,7 +47,7 @@ func batchText(p workflows.BatchProgress, now time.Time) string {
 }
 
 func phaseText(p workflows.BatchProgress) string {
-	text := oneLine(string(p.Phase))
+	text := oneline.Of(string(p.Phase))
 	if text == "" {
 		text = "could not begin"
 	}
@@ -54,7 +55,7 @@ func phaseText(p workflows.BatchProgress) string {
 		text += " since " + utc(p.Since)
 	}
 	if p.Reason != "" {
-		text += ": " + oneLine(p.Reason)
+		text += ": " + oneline.Of(p.Reason)
 	}
 	return text
 }
@@ -81,9 +82,9 @@ func isOver(phase workflows.BatchPhase) bool {
 
 // batchLine describes a batch in one line, which stays the same while nothing happens.
 func batchLine(p workflows.BatchProgress) string {
-	text := oneLine(string(p.Phase))
+	text := oneline.Of(string(p.Phase))
 	if p.Reason != "" {
-		text += ": " + oneLine(p.Reason)
+		text += ": " + oneline.Of(p.Reason)
 	}
 	if p.Sessions == 0 {
 		return text

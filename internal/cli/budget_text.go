@@ -8,8 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/workflows"
 )
 
@@ -27,7 +27,7 @@ func budgetText(status workflows.BudgetStatus) string {
 	fmt.Fprintf(&b, "%s: %s\n", status.Budget, stateText(status))
 	writeWindows(&b, status.Windows)
 	if status.LimitsReason != "" {
-		fmt.Fprintf(&b, "  these limits were set while running: %s\n", oneLine(status.LimitsReason))
+		fmt.Fprintf(&b, "  these limits were set while running: %s\n", oneline.Of(status.LimitsReason))
 	}
 	fmt.Fprintf(&b, "  waiting: %s\n", waitingText(status.Waiting))
 	fmt.Fprintf(&b, "  slots handed out: %d", status.Slots)
@@ -40,14 +40,14 @@ func budgetText(status workflows.BudgetStatus) string {
 		fmt.Fprintln(&b, "  last changes, newest first:")
 	}
 	for _, change := range status.Changes {
-		fmt.Fprintf(&b, "    %s  %s\n", utc(change.At), oneLine(change.Text))
+		fmt.Fprintf(&b, "    %s  %s\n", utc(change.At), oneline.Of(change.Text))
 	}
 	return b.String()
 }
 
 // stateText says whether slots are handed out and, if not, why and until when.
 func stateText(status workflows.BudgetStatus) string {
-	text := oneLine(string(status.State))
+	text := oneline.Of(string(status.State))
 	if !status.Since.IsZero() {
 		text += " since " + utc(status.Since)
 	}
@@ -55,7 +55,7 @@ func stateText(status workflows.BudgetStatus) string {
 		text += " until " + utc(status.Until)
 	}
 	if status.Reason != "" {
-		text += ": " + oneLine(status.Reason)
+		text += ": " + oneline.Of(status.Reason)
 	}
 	if !status.Until.IsZero() && status.State == workflows.BudgetBlocked {
 		text += "; one call tries again at " + utc(status.Until)
@@ -108,14 +108,3 @@ func waitingText(waiting map[int]int) string {
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// oneLine keeps a text that somebody else wrote from changing the terminal or the
-// layout.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) { // Neither a control character nor one that turns the direction of writing.
-			return r
-		}
-		return ' '
-	}, text)
-}

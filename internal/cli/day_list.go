@@ -14,6 +14,7 @@ import (
 	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayrecord"
 	"github.com/callvault/callvault/internal/dayseal"
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -179,7 +180,7 @@ func listedDayText(d listedDay) string {
 	text := fmt.Sprintf("%s  %s  ", d.Date, d.BotID)
 	switch {
 	case d.Problem != "":
-		return text + oneLine(d.Problem)
+		return text + oneline.Of(d.Problem)
 	case d.Revision == 0:
 		return text + "not sealed"
 	case !d.Sealed:

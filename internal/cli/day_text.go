@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/shortlist"
 	"github.com/callvault/callvault/workflows"
 )
@@ -29,7 +30,7 @@ func shownDayText(s shownDay) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "day %s of %s: %s\n", s.Date, s.BotID, dayStateText(s))
 	if s.Problem != "" {
-		fmt.Fprintf(&b, "  %s\n", oneLine(s.Problem))
+		fmt.Fprintf(&b, "  %s\n", oneline.Of(s.Problem))
 	}
 	if p := s.Progress; p != nil && p.Phase != workflows.DaySealed {
 		b.WriteString(dayProgressText(*p))
@@ -67,12 +68,12 @@ func notLoggedText(revision int) string {
 // dayProgressText says what the workflow of a day does.
 func dayProgressText(p workflows.DayProgress) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "  now %s", oneLine(string(p.Phase)))
+	fmt.Fprintf(&b, "  now %s", oneline.Of(string(p.Phase)))
 	if !p.Since.IsZero() {
 		fmt.Fprintf(&b, " since %s", minute(p.Since))
 	}
 	if p.Reason != "" {
-		fmt.Fprintf(&b, ": %s", oneLine(p.Reason))
+		fmt.Fprintf(&b, ": %s", oneline.Of(p.Reason))
 	}
 	if !p.NextListing.IsZero() {
 		fmt.Fprintf(&b, "; the lists are read again at %s", minute(p.NextListing))
@@ -86,7 +87,7 @@ func dayProgressText(p workflows.DayProgress) string {
 		fmt.Fprintf(&b, "  to see its fetches: %s\n", exampleBatch("status "+p.BatchID))
 	}
 	for _, remark := range p.Remarks {
-		fmt.Fprintf(&b, "  %s\n", oneLine(remark))
+		fmt.Fprintf(&b, "  %s\n", oneline.Of(remark))
 	}
 	return b.String()
 }
@@ -98,14 +99,14 @@ func recordText(r dayrecord.Record) string {
 	fmt.Fprintf(&b, "  %s files, %s\n", count(r.Counts.Files), humanize.Bytes(uint64(max(0, r.Counts.Bytes))))
 	b.WriteString(disagreementText(r))
 	for _, listing := range r.Listings {
-		fmt.Fprintf(&b, "  listed %s by %s: ", minute(listing.At), oneLine(listing.List))
+		fmt.Fprintf(&b, "  listed %s by %s: ", minute(listing.At), oneline.Of(listing.List))
 		if listing.Unavailable != "" {
-			fmt.Fprintf(&b, "unavailable: %s\n", oneLine(listing.Unavailable))
+			fmt.Fprintf(&b, "unavailable: %s\n", oneline.Of(listing.Unavailable))
 			continue
 		}
 		fmt.Fprintf(&b, "%s sessions in %s calls\n", count(listing.Sessions), count(listing.Calls))
 		for _, fault := range listing.Incomplete {
-			fmt.Fprintf(&b, "    incomplete: %s\n", oneLine(fault))
+			fmt.Fprintf(&b, "    incomplete: %s\n", oneline.Of(fault))
 		}
 	}
 	return b.String()
@@ -138,7 +139,7 @@ func disagreementText(r dayrecord.Record) string {
 		{"in neither", r.Counts.Unlisted, ids.Unlisted},
 	} {
 		if part.number > 0 {
-			fmt.Fprintf(&b, "    %s: %s: %s\n", part.name, count(part.number), oneLine(shortlist.Of(part.ids, maxNamedSessions)))
+			fmt.Fprintf(&b, "    %s: %s: %s\n", part.name, count(part.number), oneline.Of(shortlist.Of(part.ids, maxNamedSessions)))
 		}
 	}
 	return b.String()
@@ -149,7 +150,7 @@ func outcomesText(outcomes map[workflows.Outcome]int) string {
 	var parts []string
 	for _, outcome := range slices.Sorted(maps.Keys(outcomes)) {
 		if outcomes[outcome] > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", oneLine(string(outcome)), count(outcomes[outcome])))
+			parts = append(parts, fmt.Sprintf("%s %s", oneline.Of(string(outcome)), count(outcomes[outcome])))
 		}
 	}
 	if len(parts) == 0 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/dayindex"
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -123,7 +124,7 @@ func (w *backfillWatch) follow(ctx context.Context, shown view) error {
 		case errors.As(err, &ended):
 			return err
 		case err != nil:
-			shown.show(oneLine(err.Error()), oneLine(err.Error())+"\n")
+			shown.show(oneline.Of(err.Error()), oneline.Of(err.Error())+"\n")
 		default:
 			shown.show(look.line(), look.text())
 		}
@@ -288,7 +289,7 @@ func (l look) line() string {
 	text := fmt.Sprintf("%s of %s days sealed", count(l.sealed), count(l.total))
 	unknown := l.open()
 	for _, phase := range slices.Sorted(maps.Keys(l.phases)) {
-		text += fmt.Sprintf(", %s %s", oneLine(string(phase)), count(l.phases[phase]))
+		text += fmt.Sprintf(", %s %s", oneline.Of(string(phase)), count(l.phases[phase]))
 		unknown -= l.phases[phase]
 	}
 	if unknown > 0 {
@@ -299,7 +300,7 @@ func (l look) line() string {
 	}
 	for _, day := range l.asked {
 		if day.Phase == workflows.DayBlocked {
-			text += fmt.Sprintf("; %s is blocked: %s", day.Date, oneLine(day.Reason))
+			text += fmt.Sprintf("; %s is blocked: %s", day.Date, oneline.Of(day.Reason))
 		}
 	}
 	return text

@@ -10,6 +10,7 @@ import (
 
 	"github.com/callvault/callvault/internal/batchreport"
 	"github.com/callvault/callvault/internal/dayrecord"
+	"github.com/callvault/callvault/internal/oneline"
 )
 
 // foundRow is a row with the revision of its day.
@@ -27,16 +28,16 @@ type rowPrinter interface {
 type textRows struct{ w io.Writer }
 
 func (t *textRows) write(row foundRow) error {
-	_, err := fmt.Fprintf(t.w, "%s  %s  %s  %s\n", utc(row.CallTime), row.BotID, row.SessionID, oneLine(string(row.Outcome)))
+	_, err := fmt.Fprintf(t.w, "%s  %s  %s  %s\n", utc(row.CallTime), row.BotID, row.SessionID, oneline.Of(string(row.Outcome)))
 	if err != nil {
 		return err
 	}
 	if len(row.Files) == 0 {
-		_, err = fmt.Fprintf(t.w, "  status %s; manifest %s\n", oneLine(row.Status), oneLine(row.Manifest.Key))
+		_, err = fmt.Fprintf(t.w, "  status %s; manifest %s\n", oneline.Of(row.Status), oneline.Of(row.Manifest.Key))
 	}
 	for _, file := range row.Files {
 		if err == nil {
-			_, err = fmt.Fprintf(t.w, "  %s  %d bytes  sha256 %s\n", oneLine(file.Key), file.Bytes, oneLine(file.SHA256))
+			_, err = fmt.Fprintf(t.w, "  %s  %d bytes  sha256 %s\n", oneline.Of(file.Key), file.Bytes, oneline.Of(file.SHA256))
 		}
 	}
 	return err

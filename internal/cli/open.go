@@ -13,6 +13,7 @@ import (
 
 	"github.com/callvault/callvault/internal/account"
 	"github.com/callvault/callvault/internal/archive"
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -68,7 +69,7 @@ func newOpen() *cobra.Command {
 			return interruptedOr(command.Context(), storeFailure(err))
 		}
 		fmt.Fprintf(command.ErrOrStderr(), "recorded in s3://%s/%s: %s on %s may read %s until %s\n",
-			opened.Record.Bucket, opened.Record.Key, oneLine(opened.User), oneLine(opened.Host), oneLine(opened.Key), utc(opened.ExpiresAt))
+			opened.Record.Bucket, opened.Record.Key, oneline.Of(opened.User), oneline.Of(opened.Host), oneline.Of(opened.Key), utc(opened.ExpiresAt))
 		if *output == formatJSON {
 			return printJSON(command.OutOrStdout(), opened)
 		}
@@ -163,13 +164,13 @@ func findManifest(ctx context.Context, served *account.Served, bots []string, se
 func (r openRequest) choose(m *archive.Manifest) (archive.File, error) {
 	switch n := len(m.Files); {
 	case m.Outcome != string(workflows.OutcomeArchived):
-		return archive.File{}, fmt.Errorf("there is no recording: the outcome of session %s is %s%s", m.SessionID, oneLine(m.Outcome), named(": ", m.Reason))
+		return archive.File{}, fmt.Errorf("there is no recording: the outcome of session %s is %s%s", m.SessionID, oneline.Of(m.Outcome), named(": ", m.Reason))
 	case r.number == 0 && n == 1:
 		return m.Files[0], nil
 	case r.number == 0:
 		list := ""
 		for i, file := range m.Files {
-			list += fmt.Sprintf("\n  --file %d  %s, %d bytes", i+1, oneLine(file.FileName), file.Bytes)
+			list += fmt.Sprintf("\n  --file %d  %s, %d bytes", i+1, oneline.Of(file.FileName), file.Bytes)
 		}
 		return archive.File{}, program.Usage(errors.New("the session has " + strconv.Itoa(n) + " files: name one:" + list))
 	case r.number > n:

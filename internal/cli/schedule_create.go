@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -94,7 +95,7 @@ type changedSchedule struct {
 func changedScheduleText(change string, s listedSchedule) string {
 	text := fmt.Sprintf("%s: schedule %s archives each day of %s from %s on, every day at %s\n", change, s.ScheduleID, s.BotID, s.From, s.at())
 	if s.Paused {
-		text += fmt.Sprintf("  paused: %s\n  to go on: %s\n", oneLine(s.Note), exampleSchedule("resume --bot "+s.BotID))
+		text += fmt.Sprintf("  paused: %s\n  to go on: %s\n", oneline.Of(s.Note), exampleSchedule("resume --bot "+s.BotID))
 	} else if len(s.NextRuns) > 0 {
 		text += fmt.Sprintf("  next start %s", minute(s.NextRuns[0]))
 		if change != triggered {

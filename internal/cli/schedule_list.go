@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -184,7 +185,7 @@ func schedulesText(listed []listedSchedule) string {
 		if len(s.LastRuns) > 0 {
 			last = minute(s.LastRuns[0].At)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", s.BotID, oneLine(s.From), at, next, last, oneLine(note))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", s.BotID, oneline.Of(s.From), at, next, last, oneline.Of(note))
 	}
 	_ = table.Flush() // It writes to memory.
 	return b.String()

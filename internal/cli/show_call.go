@@ -11,6 +11,7 @@ import (
 	"github.com/callvault/callvault/internal/callhistory"
 	"github.com/callvault/callvault/internal/dayindex"
 	"github.com/callvault/callvault/internal/dayseal"
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/workflows"
 )
@@ -114,7 +115,7 @@ func (s *sources) archived(ctx context.Context, session workflows.Session) (*sho
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, program.ErrInterrupted
 		}
-		shown.Missing = append(shown.Missing, "The archive cannot be read: "+oneLine(err.Error()))
+		shown.Missing = append(shown.Missing, "The archive cannot be read: "+oneline.Of(err.Error()))
 	}
 	return shown, nil
 }
@@ -133,7 +134,7 @@ func (c *shownCall) addArchive(ctx context.Context, owner *account.Account) erro
 	}
 	c.objectsRead = true
 	if c.Openings, c.OpeningCount, err = store.Openings(ctx, c.Session, maxShownOpenings); err != nil {
-		c.Missing = append(c.Missing, "Who was given a link cannot be read: "+oneLine(err.Error()))
+		c.Missing = append(c.Missing, "Who was given a link cannot be read: "+oneline.Of(err.Error()))
 	}
 	return c.addDay(ctx, store)
 }
@@ -145,7 +146,7 @@ func (c *shownCall) addDay(ctx context.Context, store *archive.Store) error {
 	case errors.Is(err, archive.ErrMissing):
 		return nil
 	case errors.Is(err, dayindex.ErrDamaged):
-		c.Missing = append(c.Missing, "The day's record cannot be read: "+oneLine(err.Error()))
+		c.Missing = append(c.Missing, "The day's record cannot be read: "+oneline.Of(err.Error()))
 		return nil
 	case err != nil:
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/callvault/callvault/internal/account"
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/program"
 	"github.com/callvault/callvault/internal/temporalclient"
 	"github.com/callvault/callvault/workflows"
@@ -36,7 +37,7 @@ func openSources(command *cobra.Command, botID string) (s *sources, done func(),
 	}
 	var unconfigured error
 	if s.served, unconfigured = configuredAccounts(); unconfigured != nil {
-		s.missing = append(s.missing, "The archive was not asked, since the configuration of a worker is missing or not valid: "+oneLine(unconfigured.Error()))
+		s.missing = append(s.missing, "The archive was not asked, since the configuration of a worker is missing or not valid: "+oneline.Of(unconfigured.Error()))
 	}
 	c, namespace, err := connect(command.Context(), command.ErrOrStderr())
 	switch {
@@ -55,7 +56,7 @@ func openSources(command *cobra.Command, botID string) (s *sources, done func(),
 	case unconfigured != nil:
 		return nil, nil, errors.Join(unconfigured, err)
 	}
-	s.missing = append(s.missing, "Temporal was not asked, so the history is missing: "+oneLine(err.Error()))
+	s.missing = append(s.missing, "Temporal was not asked, so the history is missing: "+oneline.Of(err.Error()))
 	return s, func() {}, nil
 }
 

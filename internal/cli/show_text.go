@@ -11,6 +11,7 @@ import (
 
 	"github.com/callvault/callvault/internal/archive"
 	"github.com/callvault/callvault/internal/callhistory"
+	"github.com/callvault/callvault/internal/oneline"
 )
 
 // shownCallText describes a call for people, in one page.
@@ -18,7 +19,7 @@ func shownCallText(c *shownCall) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "session %s of bot %s: %s\n", c.SessionID, c.BotID, callStateText(c))
 	if c.Manifest != nil && c.Manifest.Reason != "" {
-		fmt.Fprintf(&b, "  %s\n", oneLine(c.Manifest.Reason))
+		fmt.Fprintf(&b, "  %s\n", oneline.Of(c.Manifest.Reason))
 	}
 	fmt.Fprintf(&b, "  call of %s%s%s\n", utc(c.CallTime), named(", account ", c.Account), named(", batch ", c.BatchID))
 	writeManifestText(&b, c)
@@ -37,7 +38,7 @@ func shownCallText(c *shownCall) string {
 		writeRunText(&b, run)
 	}
 	for _, missing := range c.Missing {
-		fmt.Fprintf(&b, "\nnot known: %s\n", oneLine(missing))
+		fmt.Fprintf(&b, "\nnot known: %s\n", oneline.Of(missing))
 	}
 	return b.String()
 }
@@ -46,12 +47,12 @@ func named(what, name string) string {
 	if name == "" {
 		return ""
 	}
-	return what + oneLine(name)
+	return what + oneline.Of(name)
 }
 
 // callStateText says how the call stands.
 func callStateText(c *shownCall) string {
-	outcome := oneLine(string(c.Outcome))
+	outcome := oneline.Of(string(c.Outcome))
 	switch {
 	case len(c.Damaged) > 0:
 		return fmt.Sprintf("%s, but %d of its objects are missing or changed: to have it repaired: %s", outcome, len(c.Damaged), refetchCommand(c.Session, ""))
@@ -60,7 +61,7 @@ func callStateText(c *shownCall) string {
 	case c.Progress != nil && outcome != "":
 		return outcome + ", and being fetched again"
 	case c.Progress != nil:
-		return "being fetched, " + oneLine(string(c.Progress.Phase))
+		return "being fetched, " + oneline.Of(string(c.Progress.Phase))
 	case outcome != "" && !c.objectsRead:
 		return outcome + ", as its manifest says; whether its objects are there is not known"
 	case outcome != "":
@@ -76,15 +77,15 @@ func writeManifestText(b *strings.Builder, c *shownCall) {
 	if m == nil {
 		return
 	}
-	fmt.Fprintf(b, "  fetched from %s to %s, %d status check(s), last status %q\n", utc(m.StartedAt), utc(m.FinishedAt), m.StatusChecks, oneLine(m.Status))
+	fmt.Fprintf(b, "  fetched from %s to %s, %d status check(s), last status %q\n", utc(m.StartedAt), utc(m.FinishedAt), m.StatusChecks, oneline.Of(m.Status))
 	fmt.Fprintf(b, "  manifest s3://%s/%s\n", c.Object.Bucket, c.Object.Key)
 	if worker, at, known := c.wrote(); known {
 		fmt.Fprintf(b, "    written at %s by worker %s%s\n", utc(at), worker.Identity, named(", build ", worker.Build))
 	} else {
-		fmt.Fprintf(b, "    written by run %s of %s\n", oneLine(m.RunID), oneLine(m.WorkflowID))
+		fmt.Fprintf(b, "    written by run %s of %s\n", oneline.Of(m.RunID), oneline.Of(m.WorkflowID))
 	}
 	if m.WrittenBy != "" {
-		fmt.Fprintf(b, "    by version %s of the worker\n", oneLine(m.WrittenBy))
+		fmt.Fprintf(b, "    by version %s of the worker\n", oneline.Of(m.WrittenBy))
 	}
 }
 
@@ -109,7 +110,7 @@ func writeRunningText(b *strings.Builder, c *shownCall) {
 	if c.Progress != nil {
 		now := *c.Progress
 		now.NextCheckAt = time.Time{} // The page has all times in UTC.
-		fmt.Fprintf(b, "  now %s%s\n", oneLine(describe(now)), nextCheckText(c.Progress.NextCheckAt))
+		fmt.Fprintf(b, "  now %s%s\n", oneline.Of(describe(now)), nextCheckText(c.Progress.NextCheckAt))
 		fmt.Fprintf(b, "    gives up at %s, %d status check(s) so far, %d of %d file(s) archived\n",
 			minute(c.Progress.GiveUpAt), c.Progress.StatusChecks, c.Progress.FilesDone, c.Progress.Files)
 	}
@@ -153,22 +154,22 @@ func writeFilesText(b *strings.Builder, c *shownCall) {
 			there = "MISSING OR CHANGED"
 		}
 		fmt.Fprintf(b, "  %d. %s  %s bytes  %s  %s\n     s3://%s/%s\n     sha256 %s\n",
-			i+1, oneLine(file.FileName), humanize.Comma(file.Bytes), oneLine(file.Format), there, c.Object.Bucket, oneLine(file.Key), file.SHA256)
+			i+1, oneline.Of(file.FileName), humanize.Comma(file.Bytes), oneline.Of(file.Format), there, c.Object.Bucket, oneline.Of(file.Key), file.SHA256)
 		if file.Audio != nil && file.Audio.DurationSeconds > 0 {
-			fmt.Fprintf(b, "     %s, %d channel(s), %s\n", oneLine(file.Audio.Encoding), file.Audio.Channels, time.Duration(file.Audio.DurationSeconds*float64(time.Second)).Round(time.Second/10))
+			fmt.Fprintf(b, "     %s, %d channel(s), %s\n", oneline.Of(file.Audio.Encoding), file.Audio.Channels, time.Duration(file.Audio.DurationSeconds*float64(time.Second)).Round(time.Second/10))
 		}
 		for _, remark := range file.Remarks {
-			fmt.Fprintf(b, "     %s\n", oneLine(remark))
+			fmt.Fprintf(b, "     %s\n", oneline.Of(remark))
 		}
 		if file.NoLongerListed {
 			fmt.Fprintln(b, "     no longer listed by the vendor")
 		}
 	}
 	for _, one := range m.Attachments {
-		fmt.Fprintf(b, "  %s: %s  %s bytes\n     s3://%s/%s\n     sha256 %s\n", oneLine(string(one.Kind)), path.Base(one.Key), humanize.Comma(one.Bytes), c.Object.Bucket, oneLine(one.Key), one.SHA256)
+		fmt.Fprintf(b, "  %s: %s  %s bytes\n     s3://%s/%s\n     sha256 %s\n", oneline.Of(string(one.Kind)), path.Base(one.Key), humanize.Comma(one.Bytes), c.Object.Bucket, oneline.Of(one.Key), one.SHA256)
 	}
 	for _, one := range m.LeftOut {
-		fmt.Fprintf(b, "  no %s: %s\n", oneLine(string(one.Kind)), oneLine(one.Reason))
+		fmt.Fprintf(b, "  no %s: %s\n", oneline.Of(string(one.Kind)), oneline.Of(one.Reason))
 	}
 }
 
@@ -178,10 +179,10 @@ func writeEvidenceText(b *strings.Builder, m *archive.Manifest) {
 	}
 	for _, one := range m.Evidence {
 		if one.Count == 1 {
-			fmt.Fprintf(b, "  %s  once, at %s\n", oneLine(one.Status), utc(one.First))
+			fmt.Fprintf(b, "  %s  once, at %s\n", oneline.Of(one.Status), utc(one.First))
 			continue
 		}
-		fmt.Fprintf(b, "  %s  %d times, from %s to %s\n", oneLine(one.Status), one.Count, utc(one.First), utc(one.Last))
+		fmt.Fprintf(b, "  %s  %d times, from %s to %s\n", oneline.Of(one.Status), one.Count, utc(one.First), utc(one.Last))
 	}
 }
 
@@ -190,7 +191,7 @@ func writePreviousText(b *strings.Builder, m *archive.Manifest) {
 		fmt.Fprintf(b, "\nearlier outcomes, latest first\n")
 	}
 	for m = m.Previous; m != nil; m = m.Previous {
-		fmt.Fprintf(b, "  %s at %s, %d status check(s), %d file(s)%s\n", oneLine(m.Outcome), utc(m.FinishedAt), m.StatusChecks, len(m.Files), named(": ", m.Reason))
+		fmt.Fprintf(b, "  %s at %s, %d status check(s), %d file(s)%s\n", oneline.Of(m.Outcome), utc(m.FinishedAt), m.StatusChecks, len(m.Files), named(": ", m.Reason))
 	}
 }
 
@@ -200,13 +201,13 @@ func writeOpeningsText(b *strings.Builder, c *shownCall) {
 	}
 	fmt.Fprintf(b, "\nlinks that were given to somebody: %d\n", c.OpeningCount)
 	for _, one := range c.Openings {
-		fmt.Fprintf(b, "  %s  %s on %s, %s, until %s%s\n", utc(one.At), oneLine(one.User), oneLine(one.Host), oneLine(path.Base(one.Key)), utc(one.ExpiresAt), named(": ", one.Reason))
+		fmt.Fprintf(b, "  %s  %s on %s, %s, until %s%s\n", utc(one.At), oneline.Of(one.User), oneline.Of(one.Host), oneline.Of(path.Base(one.Key)), utc(one.ExpiresAt), named(": ", one.Reason))
 	}
 }
 
 // writeRunText tells what a run did, with the workers by number.
 func writeRunText(b *strings.Builder, run shownRun) {
-	fmt.Fprintf(b, "\nrun %s of %s %s\n", oneLine(run.RunID), oneLine(run.WorkflowID), run.Status)
+	fmt.Fprintf(b, "\nrun %s of %s %s\n", oneline.Of(run.RunID), oneline.Of(run.WorkflowID), run.Status)
 	if run.WebUI != "" {
 		fmt.Fprintf(b, "  %s\n", run.WebUI)
 	}

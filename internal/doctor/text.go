@@ -5,8 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 
+	"github.com/callvault/callvault/internal/oneline"
 	"github.com/callvault/callvault/internal/shortlist"
 )
 
@@ -19,18 +19,7 @@ const (
 )
 
 // printable returns a text for a terminal, part of which a server or another worker may have written.
-func printable(text string) string {
-	line := strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
-	if runes := []rune(line); len(runes) > maxText {
-		return string(runes[:maxText]) + "…"
-	}
-	return line
-}
+func printable(text string) string { return oneline.Bounded(text, maxText) }
 
 func count(n int, what string) string {
 	if n != 1 {

@@ -3,8 +3,9 @@ package smartassist
 import (
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/callvault/callvault/internal/oneline"
 )
 
 // minSecretBytes is the length from which a secret is redacted: a user id of a
@@ -39,7 +40,7 @@ func Redact(text string, secrets ...string) string {
 	text = userPattern.ReplaceAllString(text, "://[redacted]@")
 	text = queryPattern.ReplaceAllString(text, "$1[redacted]")
 	text = signedPattern.ReplaceAllString(text, "$1=[redacted]")
-	text = strings.Map(printable, text)
+	text = oneline.Of(text)
 	text = strings.TrimSpace(text)
 	if len(text) > maxTextBytes {
 		cut := maxTextBytes - len("…")
@@ -49,11 +50,4 @@ func Redact(text string, secrets ...string) string {
 		text = text[:cut] + "…"
 	}
 	return text
-}
-
-func printable(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
-	}
-	return ' '
 }
