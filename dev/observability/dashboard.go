@@ -15,7 +15,7 @@ import (
 )
 
 // Dashboard is a dashboard in the form that every Grafana reads from a file. Its successor is for Grafana 12 and later.
-type Dashboard = dashboard.Dashboard //nolint:staticcheck // see above
+type Dashboard = dashboard.Dashboard //nolint:staticcheck // Grafana 11 does not read its successor.
 
 // ReadDashboard reads the dashboard. A key that Grafana's schema does not have, of the
 // dashboard, a panel, its options or a query, is an error.

@@ -36,19 +36,23 @@ func main() {
 	out := flag.String("out", filepath.Join("docs", "pictures"), "folder of the pictures")
 	all := flag.Bool("all", false, "take all pictures, not only those that the README shows")
 	flag.Parse()
+	if err := take(*out, *all); err != nil {
+		fmt.Fprintln(os.Stderr, "pictures:", err)
+		os.Exit(1)
+	}
+}
+
+// take takes the pictures within the limit, unless it is interrupted.
+func take(out string, all bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the pictures took longer than %s", limit))
 	defer cancel()
-	if err := run(ctx, *out, *all); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = fmt.Errorf("%w (%w)", err, cause)
-		}
-		fmt.Fprintln(os.Stderr, "pictures:", err)
-		cancel()
-		stop()
-		os.Exit(1) //nolint:gocritic // Everything that was deferred is done.
+	err := run(ctx, out, all)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return fmt.Errorf("%w (%w)", err, cause)
 	}
+	return err
 }
 
 func run(ctx context.Context, out string, all bool) (err error) {

@@ -35,10 +35,10 @@ func (s scenes) all() []scene {
 }
 
 // session adds a call to the simulator that took place so long ago.
-func (s scenes) session(n int, ago time.Duration, script []simulator.Step, files ...simulator.File) (workflows.Session, error) {
+func (s scenes) session(n uint64, ago time.Duration, script []simulator.Step, files ...simulator.File) (workflows.Session, error) {
 	session := simulator.Session{
 		BotID:     s.servers.Upstream.Config().BotIDs[0],
-		SessionID: simulator.NewSessionID(time.Now().Add(-ago), 0x3242653c58d70000+uint64(n)), //nolint:gosec // It is small.
+		SessionID: simulator.NewSessionID(time.Now().Add(-ago), 0x3242653c58d70000+n),
 		Script:    script, Files: files,
 	}
 	return workflows.Session{BotID: session.BotID, SessionID: session.SessionID}, s.servers.Upstream.AddSession(session)
@@ -99,8 +99,10 @@ func (s scenes) batch(ctx context.Context) (subject, error) {
 		{{Status: simulator.StatusSuccess}}, {{Status: simulator.StatusSuccess}}, {{Status: simulator.StatusMediaInProgress}},
 		{{Status: simulator.StatusSuccess}}, {{Status: simulator.StatusFailed}},
 	}
+	number := uint64(100)
 	for i := range batchSessions {
-		session, err := s.session(100+i, time.Duration(72+i)*time.Hour, scripts[i%len(scripts)], simulator.File{Duration: time.Second})
+		number++
+		session, err := s.session(number, time.Duration(72+i)*time.Hour, scripts[i%len(scripts)], simulator.File{Duration: time.Second})
 		if err != nil {
 			return subject{}, err
 		}

@@ -111,7 +111,7 @@ func callFor(ctx context.Context, served *account.Served, session workflows.Sess
 		}
 	}
 	calls.run(ctx, UpstreamCall, []Name{TemporalServer, TemporalNamespace, SharedQueues, AccountQueues, UpstreamDNS, UpstreamConnection, UpstreamTLS, UpstreamToken}, func(context.Context) Finding {
-		handed := slots.New(slots.Options{Temporal: connection, Namespace: connection.Namespace, Logger: slog.New(slog.DiscardHandler), Guest: true})
+		handed := slots.New(slots.Options{Temporal: connection, Namespace: connection.Namespace, Logger: slog.New(slog.DiscardHandler), YieldLimits: true})
 		defer func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), each)
 			defer cancel()

@@ -223,7 +223,7 @@ func TestSearchAttributesHaveToBeThereWithTheirTypes(t *testing.T) {
 	requireFinding(t, TemporalAttribute, checkTemporal(t, f)[TemporalAttribute], Broken, "down")
 }
 
-// Temporal Cloud lists none; a query tells whether they are there.
+// Temporal Cloud does not list search attributes; a query shows whether they are registered.
 func TestSearchAttributesThatMayNotBeListedAreQueried(t *testing.T) {
 	for name, row := range map[string]struct {
 		err     error

@@ -32,9 +32,9 @@ type Options struct {
 	// Logger takes what goes wrong. Defaults to slog.Default().
 	Logger *slog.Logger
 
-	// Guest: the process serves nothing, so that the limits that it is configured with hold
-	// only until a worker has told its own. Defaults to false.
-	Guest bool
+	// YieldLimits: the process serves nothing, so that the limits that it is configured with
+	// hold only until a worker has told its own. Defaults to false.
+	YieldLimits bool
 
 	// Hold is how long a call waits in the process before it goes back to its queue.
 	// Defaults to timing.SlotHold.
@@ -62,7 +62,7 @@ func New(options Options) *Client {
 		options.Hold = timing.SlotHold
 	}
 	started := time.Now().UTC()
-	if options.Guest {
+	if options.YieldLimits {
 		started = time.Unix(0, 0).UTC() // The latest start decides on the limits.
 	}
 	return &Client{options: options, worker: uuid.NewString(), started: started, budgets: make(map[string]*budget), loads: make(map[string]*load), lanes: make(map[string]*botLanes)}

@@ -8,7 +8,7 @@ import (
 )
 
 // The latest start decides on the limits of a budget.
-func TestLimitsOfAGuestReplaceThoseOfNoWorker(t *testing.T) {
-	require.True(t, New(Options{Guest: true}).started.Before(New(Options{}).started.AddDate(-1, 0, 0)))
+func TestYieldedLimitsReplaceThoseOfNoWorker(t *testing.T) {
+	require.True(t, New(Options{YieldLimits: true}).started.Before(New(Options{}).started.AddDate(-1, 0, 0)))
 	require.WithinDuration(t, time.Now(), New(Options{}).started, time.Minute)
 }
