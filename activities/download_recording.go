@@ -75,8 +75,8 @@ func (d *download) measure(ctx context.Context) (end func()) {
 			metrics.Timer(metric.Transfer).Record(time.Since(began))
 			metrics.Counter(metric.ArchivedBytes).Inc(now)
 		}
-		if inVain := d.current.Load().received() - (now - stored); inVain > 0 {
-			metrics.Counter(metric.RefetchedBytes).Inc(inVain)
+		if notKept := d.current.Load().received() - (now - stored); notKept > 0 {
+			metrics.Counter(metric.RefetchedBytes).Inc(notKept)
 		}
 	}
 }

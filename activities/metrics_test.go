@@ -135,7 +135,7 @@ func TestWaitForACallSlotIsRecordedByUrgency(t *testing.T) {
 	}
 }
 
-func TestBytesThatAreDownloadedInVainAreCounted(t *testing.T) {
+func TestBytesThatAreDownloadedAndNotKeptAreCounted(t *testing.T) {
 	const part = 8 << 20
 	for name, test := range map[string]struct {
 		etag        string
@@ -155,9 +155,9 @@ func TestBytesThatAreDownloadedInVainAreCounted(t *testing.T) {
 			_, err = download{account: a, again: true, resume: point, metrics: metrics}.fetch(t, file)
 			require.NoError(t, err)
 			require.EqualValues(t, largeBytes, metrics.count(metric.ArchivedBytes))
-			inVain := metrics.count(metric.RefetchedBytes)
-			require.GreaterOrEqual(t, inVain, test.least)
-			require.LessOrEqual(t, inVain, test.most)
+			notKept := metrics.count(metric.RefetchedBytes)
+			require.GreaterOrEqual(t, notKept, test.least)
+			require.LessOrEqual(t, notKept, test.most)
 			require.EqualValues(t, 1, metrics.count(metric.Transfer), "the attempt that succeeded")
 		})
 	}

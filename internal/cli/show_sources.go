@@ -123,7 +123,7 @@ func (s *sources) show(ctx context.Context, sessionID string) (*shownCall, error
 	return shown, nil
 }
 
-// unknown says what was asked in vain. unread is why archives could not be read.
+// unknown says what was asked and does not know the session. unread is why archives could not be read.
 func (s *sources) unknown(sessionID string, unread []string) error {
 	if len(unread) > 0 {
 		return fmt.Errorf("%w %s, but it may be archived all the same: %s", errNothingKnown, sessionID, unread[0])

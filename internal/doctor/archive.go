@@ -92,7 +92,7 @@ func (s *store) keys(ctx context.Context) Finding {
 	return ok("there are keys to sign requests with")
 }
 
-// credentialsOf checks the credentials of an archive. The service that has a role's heeds no context.
+// credentialsOf checks the credentials of an archive. The service that issues those of a role ignores the context.
 func credentialsOf(ctx context.Context, opened *archive.Store) error {
 	checked := make(chan error, 1)
 	go func() { checked <- opened.CheckCredentials() }()
@@ -190,7 +190,7 @@ func judgeGuarantees(lacks []archive.Lack, err error) Finding {
 	case len(texts) > 0:
 		return warning("%s", strings.Join(texts, "; ")).wayOut("%s", remedy)
 	}
-	return ok("the store verifies and keeps checksums, and heeds conditions")
+	return ok("the store verifies and keeps checksums, and obeys conditions")
 }
 
 // notTold is the finding about a setting that the store does not say.

@@ -58,7 +58,7 @@ func TestStoreThatHasEverythingIsFine(t *testing.T) {
 	found := checkStore(t, server)
 	for name, says := range map[Name]string{
 		ArchiveKeys: "keys", ArchiveBucket: "there is a bucket recordings at http://", ArchiveClock: "within 5s", ArchiveLock: "nothing is locked",
-		ArchiveObject: "written, read and deleted", ArchiveGuarantees: "heeds conditions", ArchiveVersioning: "old versions are kept",
+		ArchiveObject: "written, read and deleted", ArchiveGuarantees: "obeys conditions", ArchiveVersioning: "old versions are kept",
 		ArchiveLifecycle: "removed after 7 days", ArchiveReplication: "replicated by 1 rule",
 	} {
 		requireFinding(t, name, found[name], OK, says)
@@ -189,7 +189,7 @@ func TestObjectIsNotTriedInABucketThatMayLockIt(t *testing.T) {
 	server.ForgetRequests()
 	found := checkStore(t, server)
 	requireFinding(t, ArchiveObject, found[ArchiveObject], Skipped, "nothing was written: the bucket may lock", "s3:GetBucketObjectLockConfiguration")
-	requireFinding(t, ArchiveGuarantees, found[ArchiveGuarantees], OK, "heeds conditions")
+	requireFinding(t, ArchiveGuarantees, found[ArchiveGuarantees], OK, "obeys conditions")
 	require.Len(t, server.Versions(bucketName, "calls/.callvault/doctor.json"), 0)
 }
 

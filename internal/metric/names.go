@@ -12,7 +12,7 @@ const (
 	// BudgetRefused counts the calls that the vendor refused by rate, by [Account].
 	BudgetRefused = "callvault_budget_refused"
 	// ArchivedBytes counts the bytes of recordings that were put into the archive, and
-	// RefetchedBytes those that were downloaded in vain, by [Account].
+	// RefetchedBytes those that were downloaded and not kept, by [Account].
 	ArchivedBytes  = "callvault_archived_bytes"
 	RefetchedBytes = "callvault_refetched_bytes"
 	// DaysSealed counts the revisions of days that were sealed, by [Account].
